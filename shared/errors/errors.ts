@@ -1,0 +1,43 @@
+import { ERRORS, type ErrorCode } from './table.ts'
+
+/**
+ * Why something from outside was not accepted. `path` is a JSON pointer into the payload ('' is the whole),
+ * `message` says what was wrong, `remedy` what would be right. Neither ends in a full stop.
+ */
+export interface Rejection {
+  readonly code: ErrorCode
+  readonly path: string
+  readonly message: string
+  readonly remedy: string
+}
+
+/** A rejection; the remedy is the table's unless a more exact one is given. */
+export function rejection(code: ErrorCode, path: string, message: string, remedy?: string): Rejection {
+  return { code, path, message, remedy: remedy ?? ERRORS[code].remedy }
+}
+
+/** An operating error with a code of the table. Programs compare `code`; people read message and remedy. */
+export class CoveyError extends Error {
+  readonly code: ErrorCode
+  readonly remedy: string
+
+  constructor(code: ErrorCode, message: string, options: { remedy?: string; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.name = 'CoveyError'
+    this.code = code
+    this.remedy = options.remedy ?? ERRORS[code].remedy
+  }
+}
+
+/** A broken invariant: a bug, never an operating error. The message names both values. */
+export class InvariantError extends Error {
+  constructor(message: string) {
+    super(`invariant broken: ${message}`)
+    this.name = 'InvariantError'
+  }
+}
+
+/** Asserts an invariant; stays on in production. */
+export function invariant(condition: boolean, message: () => string): asserts condition {
+  if (!condition) throw new InvariantError(message())
+}

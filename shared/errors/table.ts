@@ -1,0 +1,167 @@
+/**
+ * The one table of error codes. A code never changes its meaning; `docs/errors.md` is kept in step by a test.
+ *
+ * `remedy` says what would be right. Text in a rejection may be more exact than the table's; the code is
+ * what programs compare.
+ */
+export interface ErrorEntry {
+  readonly about: string
+  readonly remedy: string
+  /** Whether sending the same thing again, unchanged, may succeed. */
+  readonly retry: boolean
+}
+
+export const ERRORS = {
+  E_NOT_JSON: {
+    about: 'A payload is not JSON in UTF-8',
+    remedy: 'Send one JSON object',
+    retry: false,
+  },
+  E_SHAPE: {
+    about: 'A field has the wrong type or form, or a required one is missing',
+    remedy: 'Compare the named path with docs/protocol.md',
+    retry: false,
+  },
+  E_UNKNOWN_FIELD: {
+    about: 'A field that the protocol does not know',
+    remedy: 'Remove it, or correct its spelling',
+    retry: false,
+  },
+  E_UNIT: {
+    about: 'A quantity or duration that cannot be read',
+    remedy: 'Write quantities like "500m", "2", "64Mi" and durations like "500ms", "30s", "5m", "1h"',
+    retry: false,
+  },
+  E_TOO_LARGE: {
+    about: 'A payload exceeds the limit of its topic',
+    remedy: 'Make it smaller; the limits stand in docs/protocol.md',
+    retry: false,
+  },
+  E_ID: {
+    about: 'An id is not well formed',
+    remedy: 'Use 1 to 64 letters, digits, "_" and "-", the first a letter or digit',
+    retry: false,
+  },
+  E_EXECUTOR: {
+    about: 'No executor of that name exists',
+    remedy: 'Use one of: exec',
+    retry: false,
+  },
+  E_OVERWRITTEN: {
+    about: 'The spec of a task was replaced by other content and the first is lost',
+    remedy: 'Submit the new content under a new id; a spec is immutable',
+    retry: false,
+  },
+  E_ID_TAKEN: {
+    about: 'A task of that id with other content exists',
+    remedy: 'Use a new id; a spec is immutable',
+    retry: false,
+  },
+  E_PENDING_MAX: {
+    about: 'More tasks wait than the mesh allows',
+    remedy: 'Submit later, or raise pendingTasksMax in the mesh config',
+    retry: true,
+  },
+  E_CAPACITY: {
+    about: 'A device refused work that exceeds what it has left',
+    remedy: 'None needed: the task is placed elsewhere',
+    retry: true,
+  },
+  E_JOURNAL: {
+    about: 'A device could not write its journal',
+    remedy: 'Free disk space in the agent’s data folder, or make it writable',
+    retry: true,
+  },
+  E_NOT_FOUND: {
+    about: 'The command does not exist on the device or may not be executed',
+    remedy: 'Install it there, correct argv[0], or choose devices with a label',
+    retry: false,
+  },
+  E_START: {
+    about: 'The device could not start the command',
+    remedy: 'See the message; the system refused the process',
+    retry: true,
+  },
+  E_EXIT: {
+    about: 'The command ended with a code other than 0',
+    remedy: 'See its output in the result',
+    retry: true,
+  },
+  E_SIGNAL: {
+    about: 'The command was ended by a signal',
+    remedy: 'See its output in the result',
+    retry: true,
+  },
+  E_TIMEOUT: {
+    about: 'The task ran longer than its timeout',
+    remedy: 'Raise timeout, or make the work smaller',
+    retry: true,
+  },
+  E_INTERRUPTED: {
+    about: 'The agent restarted while the task ran; what was left of it was ended',
+    remedy: 'None needed: it counts as a lost attempt and is run again',
+    retry: true,
+  },
+  E_LOST: {
+    about: 'The devices that ran the task were lost more often than retries.lost allows',
+    remedy: 'See whether the task brings devices down; raise retries.lost',
+    retry: true,
+  },
+  E_DEADLINE: {
+    about: 'The task did not end before its deadline',
+    remedy: 'Submit earlier, raise its priority, or add capacity',
+    retry: false,
+  },
+  E_RESULT_TOO_LARGE: {
+    about: 'A result is larger than the protocol carries; it was cut',
+    remedy: 'Write large output to a file and return its name',
+    retry: false,
+  },
+  E_BROKER_UNREACHABLE: {
+    about: 'No broker answers at the address',
+    remedy: 'Start one with "covey broker", or correct --broker',
+    retry: true,
+  },
+  E_BROKER_REFUSED: {
+    about: 'The broker refused the connection',
+    remedy: 'Check user name, password and role',
+    retry: false,
+  },
+  E_INSECURE: {
+    about: 'The broker would listen beyond this machine without credentials',
+    remedy: 'Give --passwords FILE, or say --insecure if the network is trusted',
+    retry: false,
+  },
+  E_STORE_CORRUPT: {
+    about: 'The store did not pass its check when it was opened',
+    remedy: 'Restore a copy, or move the folder away to start empty; agents report what they hold',
+    retry: false,
+  },
+  E_STORE_VERSION: {
+    about: 'The store was written by another version',
+    remedy: 'Run that version, or move the folder away',
+    retry: false,
+  },
+  E_STORE_LOCKED: {
+    about: 'Another process has the folder open',
+    remedy: 'Stop it, or use another --data',
+    retry: true,
+  },
+  E_PORT: {
+    about: 'The port cannot be opened',
+    remedy: 'Use another --port (0 picks a free one), or stop what holds it',
+    retry: true,
+  },
+  E_USAGE: {
+    about: 'The command line, environment or config file is wrong',
+    remedy: 'See covey help',
+    retry: false,
+  },
+  E_WAIT_TIMEOUT: {
+    about: 'What was waited for did not come in time',
+    remedy: 'See whether broker, coordinator and devices are up: covey get devices',
+    retry: true,
+  },
+} as const satisfies Record<string, ErrorEntry>
+
+export type ErrorCode = keyof typeof ERRORS
