@@ -41,3 +41,11 @@ export class InvariantError extends Error {
 export function invariant(condition: boolean, message: () => string): asserts condition {
   if (!condition) throw new InvariantError(message())
 }
+
+/** A failure as it travels in statuses and results: a code of the table and what to know about it. */
+export interface Failure {
+  code: string
+  message: string
+  path?: string
+  remedy?: string
+}

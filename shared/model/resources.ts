@@ -1,0 +1,48 @@
+/**
+ * Resource vectors: a name and an amount in thousandths (see quantity.ts) a dimension. A name that is
+ * missing counts as zero, so any fleet can add its own counters without a schema.
+ */
+import { parseQuantity } from './quantity.ts'
+
+export type Resources = Readonly<Record<string, number>>
+
+export const NO_RESOURCES: Resources = Object.freeze({})
+
+/** Reads quantities as users write them. Every value must have passed validation. */
+export function parseResources(written: Readonly<Record<string, string | number>> | undefined): Resources {
+  if (written === undefined) return NO_RESOURCES
+  const vector: Record<string, number> = {}
+  for (const [name, value] of Object.entries(written)) {
+    const milli = parseQuantity(value)
+    if (milli === undefined) throw new RangeError(`${name}: ${JSON.stringify(value)} is not a quantity`)
+    vector[name] = milli
+  }
+  return vector
+}
+
+/** True when `need` fits into `room` in every dimension. */
+export function fits(need: Resources, room: Resources): boolean {
+  for (const name in need) if ((need[name] as number) > (room[name] ?? 0)) return false
+  return true
+}
+
+/** The first dimension in which `need` exceeds `room`, and by how much in thousandths. */
+export function shortfall(need: Resources, room: Resources): { name: string; milli: number } | undefined {
+  for (const name in need) {
+    const missing = (need[name] as number) - (room[name] ?? 0)
+    if (missing > 0) return { name, milli: missing }
+  }
+  return undefined
+}
+
+/** Adds `sign` times `amount` to `vector` in place. */
+export function accumulate(vector: Record<string, number>, amount: Resources, sign: 1 | -1): void {
+  for (const name in amount) vector[name] = (vector[name] ?? 0) + sign * (amount[name] as number)
+}
+
+/** What is left of `capacity` after `reserved`, never below zero. */
+export function remaining(capacity: Resources, reserved: Resources): Record<string, number> {
+  const left: Record<string, number> = {}
+  for (const name in capacity) left[name] = Math.max(0, (capacity[name] as number) - (reserved[name] ?? 0))
+  return left
+}

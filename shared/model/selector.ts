@@ -1,0 +1,57 @@
+/**
+ * Label selectors: what `where` in a task means. A value is a label's required value (`"arm64"`), a list of
+ * which one must match (`["arm64","armv7l"]`), or a comparison (`">= 30"`, `"!= lab"`).
+ */
+export type Labels = Readonly<Record<string, string>>
+export type Selector = Readonly<Record<string, string | number | boolean | readonly (string | number)[]>>
+
+const COMPARISON = /^(>=|<=|!=|>|<|=)\s*(.+)$/
+
+export interface Requirement {
+  readonly key: string
+  readonly text: string
+  readonly test: (value: string | undefined) => boolean
+}
+
+/** Compiles a selector once, so that matching a device costs one call a key. */
+export function compileSelector(selector: Selector | undefined): readonly Requirement[] {
+  if (selector === undefined) return []
+  return Object.keys(selector)
+    .sort()
+    .map((key) => compileRequirement(key, selector[key] as Selector[string]))
+}
+
+function compileRequirement(key: string, wanted: Selector[string]): Requirement {
+  if (Array.isArray(wanted)) {
+    const values = wanted.map(String)
+    return {
+      key,
+      text: `${key} in [${values.join(', ')}]`,
+      test: (value) => value !== undefined && values.includes(value),
+    }
+  }
+  const text = String(wanted)
+  const comparison = COMPARISON.exec(text)
+  if (comparison === null) return { key, text: `${key}=${text}`, test: (value) => value === text }
+  const [, operator, operand] = comparison as unknown as [string, string, string]
+  return { key, text: `${key} ${operator} ${operand}`, test: comparator(operator, operand.trim()) }
+}
+
+function comparator(operator: string, operand: string): (value: string | undefined) => boolean {
+  if (operator === '=') return (value) => value === operand
+  if (operator === '!=') return (value) => value !== operand
+  const bound = Number(operand)
+  return (value) => {
+    if (value === undefined) return false
+    const number = Number(value)
+    if (Number.isNaN(number) || Number.isNaN(bound)) return false
+    if (operator === '>=') return number >= bound
+    if (operator === '<=') return number <= bound
+    return operator === '>' ? number > bound : number < bound
+  }
+}
+
+/** The first requirement that `labels` does not meet. */
+export function unmet(requirements: readonly Requirement[], labels: Labels): Requirement | undefined {
+  return requirements.find((requirement) => !requirement.test(labels[requirement.key]))
+}

@@ -1,0 +1,47 @@
+/** A validated spec in the units that cores compute with. */
+import { parseDuration } from './duration.ts'
+import { parseResources, type Resources } from './resources.ts'
+import type { TaskSpec } from '../protocol/schemas/task.ts'
+
+export const DEFAULT_RESOURCES: Resources = Object.freeze({ cpu: 100, memory: 32 * 2 ** 20 * 1000 })
+export const DEFAULT_PRIORITY = 50
+export const DEFAULT_TIMEOUT_MS = 3_600_000
+export const DEFAULT_GRACE_MS = 5_000
+export const DEFAULT_TTL_MS = 3_600_000
+export const DEFAULT_RETRIES_FAILED = 0
+export const DEFAULT_RETRIES_LOST = 10
+
+/** What a task asks for, with every default filled in. */
+export interface Demand {
+  readonly resources: Resources
+  readonly priority: number
+  readonly timeoutMs: number
+  /** Between TERM and KILL when it must end. */
+  readonly graceMs: number
+  /** How long its terminal status stays. */
+  readonly ttlMs: number
+  readonly retriesFailed: number
+  readonly retriesLost: number
+  /** Wall-clock milliseconds; `undefined` when there is none. */
+  readonly deadlineMs: number | undefined
+  readonly executor: string
+}
+
+/** Fills in defaults and converts units. The spec must have passed the codec. */
+export function demandOf(spec: TaskSpec, defaultTimeoutMs: number = DEFAULT_TIMEOUT_MS): Demand {
+  return {
+    resources: { ...DEFAULT_RESOURCES, ...parseResources(spec.resources) },
+    priority: spec.priority ?? DEFAULT_PRIORITY,
+    timeoutMs: durationOr(spec.timeout, defaultTimeoutMs),
+    graceMs: durationOr(spec.grace, DEFAULT_GRACE_MS),
+    ttlMs: durationOr(spec.ttl, DEFAULT_TTL_MS),
+    retriesFailed: spec.retries?.failed ?? DEFAULT_RETRIES_FAILED,
+    retriesLost: spec.retries?.lost ?? DEFAULT_RETRIES_LOST,
+    deadlineMs: spec.deadline === undefined ? undefined : Date.parse(spec.deadline),
+    executor: 'exec',
+  }
+}
+
+function durationOr(text: string | undefined, fallbackMs: number): number {
+  return text === undefined ? fallbackMs : (parseDuration(text) ?? fallbackMs)
+}

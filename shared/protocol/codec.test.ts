@@ -1,0 +1,49 @@
+import { describe, expect, it } from 'vitest'
+import { decode, decodeBody } from './codec.ts'
+import { Topics } from './topics.ts'
+
+const topics = new Topics('home')
+const spec = (text: string) => decodeBody('spec', text)
+
+describe('codec', () => {
+  it.each([
+    ['not JSON', '{"run":', 'E_NOT_JSON', ''],
+    ['no object', '[]', 'E_SHAPE', ''],
+    ['nothing to run', '{}', 'E_SHAPE', '/run'],
+    ['an empty command', '{"run":{"exec":[]}}', 'E_SHAPE', '/run/exec'],
+    ['a command that is a string', '{"run":{"exec":"ls"}}', 'E_SHAPE', '/run/exec'],
+    ['an unknown executor', '{"run":{"docker":"x"}}', 'E_EXECUTOR', '/run/docker'],
+    ['an unknown field', '{"run":{"exec":["ls"]},"prio":1}', 'E_UNKNOWN_FIELD', '/prio'],
+    ['a wrong duration', '{"run":{"exec":["ls"]},"timeout":"10 sec"}', 'E_UNIT', '/timeout'],
+    ['a wrong quantity', '{"run":{"exec":["ls"]},"resources":{"memory":"64MB"}}', 'E_UNIT', '/resources/memory'],
+    ['a negative quantity', '{"run":{"exec":["ls"]},"resources":{"cpu":-1}}', 'E_SHAPE', '/resources/cpu'],
+    ['a priority out of range', '{"run":{"exec":["ls"]},"priority":101}', 'E_SHAPE', '/priority'],
+    ['a deadline without zone', '{"run":{"exec":["ls"]},"deadline":"2030-01-01T00:00:00"}', 'E_SHAPE', '/deadline'],
+    ['a false withdrawal', '{"withdraw":false}', 'E_SHAPE', '/withdraw'],
+  ])('refuses %s with code and path', (_, text, code, path) => {
+    expect(spec(text)).toMatchObject({ rejection: { code, path } })
+  })
+
+  it('takes what the documentation shows', () => {
+    const text =
+      '{"run":{"exec":["uname","-a"]},"resources":{"cpu":"100m","memory":"16Mi"},"timeout":"10s","where":{"arch":["arm64","x64"],"ram":">= 30"}}'
+    expect(spec(text)).toEqual({ body: JSON.parse(text) })
+    expect(spec('{"withdraw":true}')).toEqual({ body: { withdraw: true } })
+  })
+
+  it('takes an unknown field from an agent of another version', () => {
+    expect(decodeBody('death', '{"agent":"a","nonce":"n","later":1}')).toHaveProperty('body')
+  })
+
+  it('refuses an id that climbs, in the topic', () => {
+    const address = topics.parse('covey/v1/home/tasks/../spec')
+    expect(address).toEqual({ mesh: 'home', route: 'spec', id: '..' })
+    expect(decode(address as NonNullable<typeof address>, '{}', 2, false)).toMatchObject({ rejection: { code: 'E_ID' } })
+    expect(topics.parse('covey/v1/home/tasks/../x/spec')).toBeUndefined()
+  })
+
+  it('refuses what exceeds the limit before reading it', () => {
+    const address = { mesh: 'home', route: 'spec', id: 'a' } as const
+    expect(decode(address, 'x', 1e6, false)).toMatchObject({ rejection: { code: 'E_TOO_LARGE' } })
+  })
+})

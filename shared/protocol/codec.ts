@@ -1,0 +1,78 @@
+/**
+ * Turns payloads into messages, or into a rejection that says what was wrong, where, and what would be right.
+ * Everything from outside passes here before anything acts on it.
+ */
+import { type Rejection, rejection } from '../errors/errors.ts'
+import { ID_CHARS_MAX, isId } from './ids.ts'
+import { type Messages, PAYLOAD_BYTES_MAX, type TaskSpec, type Withdraw } from './schemas/index.ts'
+import type { Address, Route } from './topics.ts'
+import { findFault } from './validators.ts'
+
+/** A message as it came in on a topic of the protocol. `empty` is a cleared retained topic. */
+export type Incoming = {
+  [R in Route]: { readonly route: R; readonly id: string; readonly retained: boolean } & (
+    | { readonly body: Messages[R] }
+    | { readonly empty: true }
+    | { readonly rejection: Rejection }
+  )
+}[Route]
+
+export type Decoded<T> = { readonly body: T } | { readonly rejection: Rejection }
+
+/** True when the spec's topic carries the wish to withdraw. */
+export function isWithdraw(spec: TaskSpec | Withdraw): spec is Withdraw {
+  return 'withdraw' in spec
+}
+
+/**
+ * Reads one payload.
+ *
+ * @param address the topic, taken apart by `Topics.parse`
+ * @param text the payload as UTF-8 text; `undefined` when it is not UTF-8
+ * @param bytes its size
+ */
+export function decode(address: Address, text: string | undefined, bytes: number, retained: boolean): Incoming {
+  const { route } = address
+  const id = address.id ?? ''
+  const head = { route, id, retained }
+  if (bytes === 0) return { ...head, empty: true } as Incoming
+  if (address.id !== undefined && !isId(id)) {
+    const shown = JSON.stringify(id.slice(0, ID_CHARS_MAX))
+    return { ...head, rejection: rejection('E_ID', '', `${shown} in the topic is not an id`) } as Incoming
+  }
+  if (bytes > PAYLOAD_BYTES_MAX) {
+    const message = `${bytes} bytes exceed the ${PAYLOAD_BYTES_MAX} that a payload may have`
+    return { ...head, rejection: rejection('E_TOO_LARGE', '', message) } as Incoming
+  }
+  return { ...head, ...decodeBody(route, text) } as Incoming
+}
+
+/** Reads the payload of a route, without its topic. */
+export function decodeBody<R extends Route>(route: R, text: string | undefined): Decoded<Messages[R]> {
+  if (text === undefined) return { rejection: rejection('E_NOT_JSON', '', 'the payload is not UTF-8') }
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (error) {
+    return { rejection: rejection('E_NOT_JSON', '', (error as Error).message) }
+  }
+  const fault = checkBody(route, value)
+  return fault === undefined ? { body: value as Messages[R] } : { rejection: fault }
+}
+
+/** Checks a value that was built or parsed already; `undefined` when it is a message of the route. */
+export function checkBody(route: Route, value: unknown): Rejection | undefined {
+  if (route !== 'spec') return findFault(route, value)
+  if (typeof value === 'object' && value !== null && 'withdraw' in value) return findFault('withdraw', value)
+  return unknownExecutor(value) ?? findFault('spec', value)
+}
+
+/** `run` names its executor by its only required key, so a wrong one deserves better than "unknown field". */
+function unknownExecutor(value: unknown): Rejection | undefined {
+  const run = (value as { run?: unknown } | null)?.run
+  if (typeof run !== 'object' || run === null || Array.isArray(run) || 'exec' in run) return undefined
+  const names = Object.keys(run).filter((key) => key !== 'env' && key !== 'cwd')
+  const name = names[0]
+  if (name === undefined) return rejection('E_SHAPE', '/run/exec', '"exec" is required')
+  return rejection('E_EXECUTOR', `/run/${name}`, `there is no executor "${name}"`)
+}

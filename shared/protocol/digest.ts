@@ -1,0 +1,37 @@
+/** Digests of content: of a spec, so that a change is seen; of the attempts a device holds. */
+import { sha256 } from '@noble/hashes/sha2.js'
+import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js'
+
+/** JSON with the keys of every object sorted, so that equal content is equal text. */
+export function canonicalJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`
+  if (value !== null && typeof value === 'object') {
+    const entries = Object.entries(value).filter(([, item]) => item !== undefined)
+    entries.sort(([a], [b]) => (a < b ? -1 : 1))
+    return `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${canonicalJson(item)}`).join(',')}}`
+  }
+  return JSON.stringify(value)
+}
+
+/** The digest of a spec's content: the first 128 bits of SHA-256 over its canonical JSON, in hex. */
+export function contentDigest(value: unknown): string {
+  return bytesToHex(sha256(utf8ToBytes(canonicalJson(value)))).slice(0, 32)
+}
+
+/**
+ * A digest of a set of names, whatever their order: two sums of 32-bit FNV-1a hashes. It finds
+ * disagreement between device and coordinator; a collision only delays the repair to a later change.
+ */
+export function setDigest(names: Iterable<string>): string {
+  let sum = 0
+  let mix = 0
+  let count = 0
+  for (const name of names) {
+    let hash = 0x811c9dc5
+    for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193)
+    sum = (sum + hash) >>> 0
+    mix = (mix + Math.imul(hash ^ (hash >>> 15), 0x85ebca6b)) >>> 0
+    count++
+  }
+  return `${count.toString(36)}-${sum.toString(36)}-${mix.toString(36)}`
+}

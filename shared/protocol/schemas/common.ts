@@ -1,0 +1,43 @@
+/** Pieces that several messages share. Formats (`quantity`, `duration`, `id`) are defined in validators.ts. */
+import { type TSchema, Type } from 'typebox'
+
+export const Id = Type.String({ format: 'id', description: '1 to 64 letters, digits, "_" and "-"' })
+export const Nonce = Type.String({ maxLength: 64, description: 'Random name of one connection' })
+export const Term = Type.Integer({ minimum: 0, maximum: 9_007_199_254_740_991 })
+export const Instant = Type.String({ format: 'instant', description: 'ISO 8601 UTC, for people' })
+export const Duration = Type.String({ format: 'duration', description: 'Like "500ms", "30s", "5m", "2h"' })
+export const Quantity = Type.Union(
+  [Type.String({ format: 'quantity' }), Type.Number({ minimum: 0, maximum: 1e15 })],
+  { description: 'Like "500m", 2, "64Mi"' },
+)
+
+export const LABELS_MAX = 64
+export const RESOURCES_MAX = 32
+export const LABEL_CHARS_MAX = 256
+const NAME = '^[A-Za-z][A-Za-z0-9_./-]{0,62}$'
+
+/** An object whose keys are names (of labels, resources) and whose values are all of one kind. */
+export const named = <T extends TSchema>(value: T, itemsMax: number, description: string) =>
+  Type.Record(Type.String({ pattern: NAME }), value, {
+    maxProperties: itemsMax,
+    additionalProperties: false,
+    description,
+  })
+
+export const Labels = named(Type.String({ maxLength: LABEL_CHARS_MAX }), LABELS_MAX, 'What tells devices apart')
+export const Quantities = named(Quantity, RESOURCES_MAX, 'Amount by name of the resource')
+
+export const Reign = Type.Object({ term: Term, agent: Type.String({ maxLength: 64 }) })
+export const Attempt = Type.Object(
+  { term: Term, agent: Id, n: Type.Integer({ minimum: 1 }) },
+  { description: 'One dispatch of a task to one device' },
+)
+export const Failure = Type.Object(
+  {
+    code: Type.String({ maxLength: 64, description: 'A code of docs/errors.md' }),
+    message: Type.String({ maxLength: 2048 }),
+    path: Type.Optional(Type.String({ maxLength: 512 })),
+    remedy: Type.Optional(Type.String({ maxLength: 1024 })),
+  },
+  { description: 'What went wrong, where, and what would be right' },
+)

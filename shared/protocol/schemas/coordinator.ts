@@ -1,0 +1,29 @@
+/** What the holder of the seat says of itself. */
+import { type Static, Type } from 'typebox'
+import { Id, Nonce } from './common.ts'
+
+export const CANDIDATES_LISTED_MAX = 16
+
+export const Beacon = Type.Object({
+  term: Type.Integer({ minimum: 1, maximum: 9_007_199_254_740_991 }),
+  agent: Id,
+  nonce: Nonce,
+  intervalMs: Type.Integer({
+    minimum: 10,
+    maximum: 600_000,
+    description: 'Beacons come this often; the lease is three of them',
+  }),
+  heartbeatMs: Type.Integer({ minimum: 10, maximum: 600_000, description: 'How often devices send their load' }),
+  candidates: Type.Array(Id, {
+    maxItems: CANDIDATES_LISTED_MAX,
+    description: 'The agents that keep a warm copy and may take over',
+  }),
+})
+export type Beacon = Static<typeof Beacon>
+
+export const Death = Type.Object({ agent: Id, nonce: Nonce })
+export type Death = Static<typeof Death>
+
+export const Marker = Type.Object({ nonce: Nonce })
+export type Marker = Static<typeof Marker>
+

@@ -1,0 +1,49 @@
+/** Which schema describes the payload of which route: the single source of types, validators and docs. */
+import type { TSchema } from 'typebox'
+import type { Route } from '../topics.ts'
+import { Beacon, Death, Marker } from './coordinator.ts'
+import { Desired, DeviceLoad, DeviceReport, DeviceState, Inbox } from './device.ts'
+import { MeshConfig, MeshEvent } from './mesh.ts'
+import { TaskLog, TaskSpec, TaskStatus, type Withdraw } from './task.ts'
+
+export * from './common.ts'
+export * from './coordinator.ts'
+export * from './device.ts'
+export * from './mesh.ts'
+export * from './task.ts'
+
+/** What each route carries. A spec's route carries a task or its withdrawal. */
+export interface Messages {
+  beacon: Beacon
+  death: Death
+  marker: Marker
+  state: DeviceState
+  load: DeviceLoad
+  report: DeviceReport
+  inbox: Inbox
+  desired: Desired
+  spec: TaskSpec | Withdraw
+  status: TaskStatus
+  log: TaskLog
+  config: MeshConfig
+  events: MeshEvent
+}
+
+export const SCHEMAS = {
+  beacon: Beacon,
+  death: Death,
+  marker: Marker,
+  state: DeviceState,
+  load: DeviceLoad,
+  report: DeviceReport,
+  inbox: Inbox,
+  desired: Desired,
+  spec: TaskSpec,
+  status: TaskStatus,
+  log: TaskLog,
+  config: MeshConfig,
+  events: MeshEvent,
+} as const satisfies Record<Route, TSchema>
+
+/** Largest payload of a topic, in bytes of UTF-8. */
+export const PAYLOAD_BYTES_MAX = 256 * 1024

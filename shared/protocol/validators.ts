@@ -1,0 +1,91 @@
+/**
+ * Validators made from the schemas, and their errors turned into rejections that a person can act on.
+ */
+import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
+import { type Rejection, rejection } from '../errors/errors.ts'
+import type { ErrorCode } from '../errors/table.ts'
+import { parseDuration } from '../model/duration.ts'
+import { parseQuantity } from '../model/quantity.ts'
+import { isId } from './ids.ts'
+import { SCHEMAS, Withdraw } from './schemas/index.ts'
+import type { Route } from './topics.ts'
+
+const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?Z$/
+
+const ajv = new Ajv({
+  strict: true,
+  strictTypes: false,
+  allowUnionTypes: true,
+  verbose: true,
+  formats: {
+    id: isId,
+    instant: (text: string) => INSTANT.test(text) && !Number.isNaN(Date.parse(text)),
+    duration: (text: string) => parseDuration(text) !== undefined,
+    quantity: (text: string) => parseQuantity(text) !== undefined,
+  },
+})
+
+const compiled = new Map<string, ValidateFunction>()
+
+/** Compiles a schema on first use: an agent that never sees a route does not pay for its validator. */
+function validator(name: Route | 'withdraw'): ValidateFunction {
+  let validate = compiled.get(name)
+  if (validate === undefined) {
+    validate = ajv.compile((name === 'withdraw' ? Withdraw : SCHEMAS[name]) as object)
+    compiled.set(name, validate)
+  }
+  return validate
+}
+
+/** Why `value` is not a message of the route, or `undefined` when it is one. */
+export function findFault(name: Route | 'withdraw', value: unknown): Rejection | undefined {
+  const validate = validator(name)
+  if (validate(value)) return undefined
+  return explain(validate.errors ?? [])
+}
+
+const FORMATS: Record<string, { code: ErrorCode; what: string }> = {
+  id: { code: 'E_ID', what: 'an id' },
+  instant: { code: 'E_SHAPE', what: 'an ISO 8601 instant in UTC like "2030-01-31T12:00:00Z"' },
+  duration: { code: 'E_UNIT', what: 'a duration' },
+  quantity: { code: 'E_UNIT', what: 'a quantity' },
+}
+
+/** Picks the error that says most: a format before a shape, a branch's own before "must match a schema in anyOf". */
+function explain(errors: readonly ErrorObject[]): Rejection {
+  const telling =
+    errors.find((error) => error.keyword === 'format') ??
+    errors.find((error) => error.keyword !== 'anyOf' && error.keyword !== 'type') ??
+    errors.find((error) => error.keyword === 'anyOf') ??
+    errors[0]
+  if (telling === undefined) return rejection('E_SHAPE', '', 'it does not match its schema')
+  const path = telling.instancePath
+  const shown = show(telling.data)
+  if (telling.keyword === 'format') {
+    const format = FORMATS[String(telling.params['format'])]
+    if (format !== undefined) return rejection(format.code, path, `${shown} is not ${format.what}`)
+  }
+  if (telling.keyword === 'additionalProperties') {
+    const field = String(telling.params['additionalProperty'])
+    const known = Object.keys((telling.parentSchema?.['properties'] as object | undefined) ?? {})
+    return rejection(
+      'E_UNKNOWN_FIELD',
+      `${path}/${field}`,
+      `unknown field "${field}"`,
+      known.length > 0 ? `Use one of: ${known.join(', ')}` : 'Use a name of letters, digits, ".", "_", "/" and "-"',
+    )
+  }
+  if (telling.keyword === 'required') {
+    const field = String(telling.params['missingProperty'])
+    return rejection('E_SHAPE', `${path}/${field}`, `"${field}" is required`)
+  }
+  if (telling.keyword === 'const') return rejection('E_SHAPE', path, `${shown} must be ${show(telling.schema)}`)
+  if (telling.keyword === 'anyOf') return rejection('E_SHAPE', path, `${shown} has none of the allowed forms`)
+  return rejection('E_SHAPE', path, `${shown} ${telling.message ?? 'does not match its schema'}`)
+}
+
+/** A value as it may stand in a message: short, in one line. */
+function show(value: unknown): string {
+  const text = JSON.stringify(value) ?? String(value)
+  return text.length <= 60 ? text : `${text.slice(0, 57)}…`
+}
