@@ -1,6 +1,6 @@
 /** What the holder of the seat says of itself. */
 import { type Static, Type } from 'typebox'
-import { Id, Nonce } from './common.ts'
+import { Id, Nonce } from './fragments.ts'
 
 export const CANDIDATES_LISTED_MAX = 16
 

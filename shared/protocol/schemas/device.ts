@@ -1,6 +1,6 @@
 /** What a device says of itself, what it is told, and what an operator wants of it. */
 import { type Static, Type } from 'typebox'
-import { Attempt, Failure, Id, Instant, Labels, Nonce, Quantities, Reign } from './common.ts'
+import { Attempt, Failure, Id, Instant, Labels, Nonce, Quantities, Reign } from './fragments.ts'
 import { TaskSpec } from './task.ts'
 
 const Counter = Type.Integer({ minimum: 0, maximum: 9_007_199_254_740_991 })

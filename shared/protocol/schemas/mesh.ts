@@ -1,6 +1,6 @@
 /** Settings of a whole mesh, and the stream of its decisions. */
 import { type Static, Type } from 'typebox'
-import { Duration, Id, Instant, Term } from './common.ts'
+import { Duration, Id, Instant, Term } from './fragments.ts'
 
 export const MeshConfig = Type.Object(
   {

@@ -1,6 +1,6 @@
 /** A task as its submitter wishes it (spec), as the coordinator knows it (status), and its output (log). */
 import { type Static, Type } from 'typebox'
-import { Attempt, Duration, Failure, Id, Instant, named, Quantity, RESOURCES_MAX, Term } from './common.ts'
+import { Attempt, Duration, Failure, Id, Instant, named, Quantity, RESOURCES_MAX, Term } from './fragments.ts'
 
 export const ARGS_MAX = 256
 export const RETRIES_MAX = 100
