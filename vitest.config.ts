@@ -1,10 +1,20 @@
 import { defineConfig } from 'vitest/config'
 
 const never = ['**/node_modules/**', '**/dist/**']
+/** Rules over the text of the project; they start nothing and need no build. */
+const house = ['test/house-rules.test.ts', 'test/docs.test.ts']
 
 export default defineConfig({
   test: {
     projects: [
+      {
+        test: {
+          name: 'house',
+          include: house,
+          exclude: never,
+          testTimeout: 60_000,
+        },
+      },
       {
         test: {
           name: 'unit',
@@ -24,7 +34,7 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['test/**/*.test.ts'],
-          exclude: never,
+          exclude: [...never, ...house],
           testTimeout: 120_000,
           hookTimeout: 60_000,
           maxWorkers: 2,
