@@ -1,0 +1,177 @@
+/** The client: submits tasks, waits for them, and reads what the mesh says of itself. */
+import { CoveyError } from '../shared/errors/errors.ts'
+import type { Incoming } from '../shared/protocol/codec.ts'
+import type { Beacon, TaskSpec, TaskStatus, Withdraw } from '../shared/protocol/schemas/index.ts'
+import type { Topics } from '../shared/protocol/topics.ts'
+import { deadline } from './deadline.ts'
+import { type Device, mergeDevice } from './device.ts'
+import { bodyOf, readMessage } from './incoming.ts'
+import type { Link } from './link.ts'
+import { type ReadLimits, readOne, readRetained } from './retained.ts'
+import { checkId, type Receipt, type SubmitOptions, submit } from './submit.ts'
+import { type WaitOptions, waitFor } from './wait.ts'
+import { Watch } from './watch.ts'
+
+export const READ_TIMEOUT_MS = 10_000
+export const SETTLE_MS = 200
+/** A coordinator that misses this many beacons counts as gone. */
+const LEASE_INTERVALS = 3
+
+/** What is known of the seat. */
+export interface Coordinator {
+  /** The last beacon; a retained one may be older than its holder's death. */
+  readonly beacon: Beacon
+  /** Whether a beacon came while we listened; `undefined` when that was not asked. */
+  readonly live?: boolean
+}
+
+export class Client {
+  readonly mesh: string
+  /** Live streams of changes; each is bounded, see `Watch`. */
+  readonly watch: Watch
+  readonly #link: Link
+  readonly #topics: Topics
+  readonly #limits: ReadLimits
+
+  /** Use `connect`. */
+  constructor(link: Link, topics: Topics, limits: Partial<ReadLimits> = {}) {
+    this.mesh = topics.mesh
+    this.watch = new Watch(link, topics)
+    this.#link = link
+    this.#topics = topics
+    this.#limits = { settleMs: SETTLE_MS, timeoutMs: READ_TIMEOUT_MS, ...limits }
+  }
+
+  /** Why there is no connection at the moment; `undefined` while there is one. */
+  get down(): string | undefined {
+    return this.#link.down
+  }
+
+  /** Submits a task; see submit.ts for what the receipt proves and for the errors. */
+  submit(spec: TaskSpec, options: SubmitOptions = {}): Promise<Receipt> {
+    return submit(this.#link, this.#topics, spec, options)
+  }
+
+  /** Waits for the terminal status of a task; see wait.ts for the errors. */
+  async wait(id: string, options: WaitOptions = {}): Promise<TaskStatus> {
+    checkId(id)
+    return waitFor(this.#link, this.#topics, id, options)
+  }
+
+  /**
+   * Asks for the end of a task. Resolves when the broker has acknowledged the wish; the status `cancelled` (or
+   * another, if the task was faster) follows, see `wait`. A withdrawal of an unknown id ends as `cancelled` too.
+   *
+   * @throws CoveyError E_ID, E_BROKER_REFUSED, E_WAIT_TIMEOUT
+   */
+  async withdraw(id: string, options: { timeoutMs?: number; signal?: AbortSignal } = {}): Promise<void> {
+    checkId(id)
+    const timeoutMs = options.timeoutMs ?? READ_TIMEOUT_MS
+    const failure = () => {
+      const why = this.#link.down === undefined ? '' : `: the connection is lost: ${this.#link.down}`
+      const message = `the broker did not acknowledge the withdrawal of ${id} within ${timeoutMs} ms${why}`
+      return new CoveyError('E_WAIT_TIMEOUT', message)
+    }
+    const limit = deadline(timeoutMs, failure, options.signal)
+    const wish: Withdraw = { withdraw: true }
+    try {
+      await this.#link.publish(this.#topics.of('spec', id), JSON.stringify(wish), true, limit.signal)
+    } finally {
+      limit.done()
+    }
+  }
+
+  /** The status of a task; `undefined` when the mesh knows none of that id. */
+  async status(id: string): Promise<TaskStatus | undefined> {
+    checkId(id)
+    return bodyOf(await this.#readOne(this.#topics.of('status', id)), 'status')
+  }
+
+  /** The spec that the broker holds: of a task that has not ended, or a wish to withdraw it. */
+  async spec(id: string): Promise<TaskSpec | Withdraw | undefined> {
+    checkId(id)
+    return bodyOf(await this.#readOne(this.#topics.of('spec', id)), 'spec')
+  }
+
+  /** The statuses of all tasks that the mesh remembers, by id. */
+  async tasks(): Promise<TaskStatus[]> {
+    const found = new Map<string, TaskStatus>()
+    await readRetained(this.#link, [this.#topics.all('status')], this.#limits, (topic, payload, retained) => {
+      const message = readMessage(this.#topics, topic, payload, retained)
+      if (message === undefined) return
+      const status = bodyOf(message, 'status')
+      if (status !== undefined) found.set(message.id, status)
+      else if ('empty' in message) found.delete(message.id)
+    })
+    return [...found.values()].sort((a, b) => (a.task < b.task ? -1 : 1))
+  }
+
+  /**
+   * All devices that the mesh remembers, by id.
+   *
+   * @param options.loadWaitMs how long to listen for heartbeats, which are not retained; 0 leaves `load` out
+   */
+  async devices(options: { loadWaitMs?: number } = {}): Promise<Device[]> {
+    const found = new Map<string, Device>()
+    const loadWaitMs = options.loadWaitMs ?? 0
+    const take = (topic: string, payload: Buffer, retained: boolean) => {
+      const message = readMessage(this.#topics, topic, payload, retained)
+      if (message !== undefined) mergeDevice(found, message)
+    }
+    const stop = loadWaitMs > 0 ? this.#link.listen(this.#topics.all('load'), 0, { message: take }) : () => {}
+    try {
+      const filters = [this.#topics.all('state'), this.#topics.all('desired')]
+      await Promise.all([readRetained(this.#link, filters, this.#limits, take), pause(loadWaitMs)])
+    } finally {
+      stop()
+    }
+    return [...found.values()].sort((a, b) => (a.id < b.id ? -1 : 1))
+  }
+
+  /**
+   * The last beacon of a coordinator; `undefined` when the mesh never had one.
+   *
+   * @param options.live listens for up to a lease (three intervals) whether its holder still sends
+   */
+  async coordinator(options: { live?: boolean } = {}): Promise<Coordinator | undefined> {
+    const topic = this.#topics.of('beacon')
+    const first = await this.#readOne(topic)
+    const beacon = bodyOf(first, 'beacon')
+    if (beacon === undefined || first === undefined) return undefined
+    if (options.live !== true) return { beacon }
+    if (!first.retained) return { beacon, live: true }
+    let newer: Beacon | undefined
+    const leaseMs = beacon.intervalMs * LEASE_INTERVALS
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(end, Math.min(leaseMs, this.#limits.timeoutMs))
+      const stop = this.#link.listen(topic, 1, {
+        message: (from, payload, retained) => {
+          if (retained) return
+          newer = bodyOf(readMessage(this.#topics, from, payload, retained), 'beacon')
+          if (newer !== undefined) end()
+        },
+      })
+      function end() {
+        clearTimeout(timer)
+        stop()
+        resolve()
+      }
+    })
+    return newer === undefined ? { beacon, live: false } : { beacon: newer, live: true }
+  }
+
+  /** Ends the connection and every watch. What is waited for at this moment fails. */
+  async close(): Promise<void> {
+    this.watch.close()
+    await this.#link.close()
+  }
+
+  async #readOne(topic: string): Promise<Incoming | undefined> {
+    const found = await readOne(this.#link, topic, this.#limits)
+    return found && readMessage(this.#topics, topic, found.payload, found.retained)
+  }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms))
+}

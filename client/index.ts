@@ -1,0 +1,38 @@
+/**
+ * Covey's SDK.
+ *
+ * ```ts
+ * import { connect } from 'covey'
+ * const client = await connect({ url: 'mqtt://127.0.0.1:1883', mesh: 'home' })
+ * const { id } = await client.submit({ run: { exec: ['uname', '-a'] } })
+ * const { state, result } = await client.wait(id)
+ * await client.close()
+ * ```
+ */
+export { CoveyError } from '../shared/errors/errors.ts'
+export type { ErrorCode } from '../shared/errors/table.ts'
+export type { Attempt } from '../shared/protocol/attempt.ts'
+export {
+  type Beacon,
+  type Desired,
+  type DeviceLoad,
+  type DeviceState,
+  isTerminal,
+  type MeshEvent,
+  TASK_STATES,
+  type TaskLog,
+  type TaskSpec,
+  type TaskState,
+  type TaskStatus,
+  TERMINAL_STATES,
+  type TerminalState,
+  type Withdraw,
+} from '../shared/protocol/schemas/index.ts'
+export type { BoundedQueue } from './bounded-queue.ts'
+export { WATCH_ITEMS_MAX } from './bounded-queue.ts'
+export type { Client, Coordinator } from './client.ts'
+export { type ConnectOptions, connect } from './connect.ts'
+export type { Device } from './device.ts'
+export { InvalidSpecError, type Receipt, type SubmitOptions } from './submit.ts'
+export type { WaitOptions } from './wait.ts'
+export type { TaskChange, Watch, WatchOptions } from './watch.ts'
