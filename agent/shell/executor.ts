@@ -1,0 +1,17 @@
+/** What the runtime needs of whatever runs attempts. */
+import type { JournalEntry } from '../../shared/ports.ts'
+import type { Attempt } from '../../shared/protocol/attempt.ts'
+import type { TaskSpec } from '../../shared/protocol/schemas/index.ts'
+
+/**
+ * Starts, observes and ends attempts, and tells of them with the inputs `started`, `output` and `ended`. It
+ * never throws for an operating error: that ends the attempt.
+ */
+export interface Executor {
+  run(attempt: Attempt, task: string, spec: TaskSpec): void
+  kill(attempt: Attempt, graceMs: number): void
+  /** Ends what a former incarnation left running. */
+  reap(entries: readonly JournalEntry[]): void
+  /** KILLs all that runs; resolves when it is gone and its files are removed. */
+  close(): Promise<void>
+}

@@ -1,0 +1,55 @@
+/** Every bound of the real shell, in one place. Times in milliseconds, sizes in bytes, unless named otherwise. */
+export interface ShellLimits {
+  /** Inputs that wait while the core makes a step; more mean a loop between core and shell. */
+  readonly inputQueueMax: number
+  readonly timersMax: number
+  /** From opening a socket to the broker's CONNACK. */
+  readonly connectTimeoutMs: number
+  /** Silence of the broker after which a ping is sent; half of it later the connection is given up. */
+  readonly keepaliveSeconds: number
+  /** Publishes of one connection that the broker has not acknowledged yet. MQTT has 65,535 packet ids. */
+  readonly outstandingPublishesMax: number
+  /** Bytes of one connection that the system has not taken yet. */
+  readonly outstandingBytesMax: number
+  /** How long a closed connection may take to send what was written and its DISCONNECT. */
+  readonly linkCloseMs: number
+  /** How long the core may take from `stop` to `exit`. */
+  readonly stopTimeoutMs: number
+  /** How long journal, children and connections may take to close after `exit`. */
+  readonly closeTimeoutMs: number
+  readonly journalBytesMax: number
+  /** Corrupt journals that are kept for inspection. */
+  readonly corruptJournalsMax: number
+  /** Children that run at the same time, whatever the capacity. */
+  readonly childrenMax: number
+  /** Of each output stream of an attempt in its result, as JSON: what it takes in a message. */
+  readonly stdoutBytesMax: number
+  /** Output of an attempt passed on live; what exceeds it is counted and left out. */
+  readonly logBytesPerSecondMax: number
+  /** One piece of live output. */
+  readonly logChunkBytesMax: number
+  /** How long live output is gathered before it is passed on. */
+  readonly logFlushMs: number
+  /** How long output of an ended command may still come, and how long a killed group may take to go. */
+  readonly pipeDrainMs: number
+}
+
+export const DEFAULT_LIMITS: ShellLimits = {
+  inputQueueMax: 100_000,
+  timersMax: 1_000_000,
+  connectTimeoutMs: 5_000,
+  keepaliveSeconds: 5,
+  outstandingPublishesMax: 50_000,
+  outstandingBytesMax: 64 * 2 ** 20,
+  linkCloseMs: 1_000,
+  stopTimeoutMs: 10_000,
+  closeTimeoutMs: 5_000,
+  journalBytesMax: 64 * 2 ** 20,
+  corruptJournalsMax: 5,
+  childrenMax: 1_024,
+  stdoutBytesMax: 64 * 2 ** 10,
+  logBytesPerSecondMax: 64 * 2 ** 10,
+  logChunkBytesMax: 4 * 2 ** 10,
+  logFlushMs: 100,
+  pipeDrainMs: 1_000,
+}
