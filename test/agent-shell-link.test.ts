@@ -1,7 +1,3 @@
-import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import type { AuthenticateError } from 'aedes'
 import { afterEach, describe, expect, it } from 'vitest'
 import { type Credentials, parseBrokerUrl } from '../agent/shell/broker-address.ts'
@@ -17,6 +13,7 @@ import {
   recordLog,
   startBareBroker,
   startSilentServer,
+  TEST_TLS,
   until,
 } from './agent-shell-support.ts'
 
@@ -300,15 +297,8 @@ describe('a link to a broker', () => {
   })
 
   it('speaks TLS with an authority of its own and refuses a certificate that none signed', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'covey-tls-'))
-    cleanups.push(() => rmSync(folder, { recursive: true }))
-    const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
-    const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1']
-    const request = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '1', ...subject]
-    execFileSync('openssl', [...request, '-keyout', key, '-out', cert], { stdio: 'ignore' })
-    const ca = readFileSync(cert, 'utf8')
-    const { port } = await broker({ tls: { key: readFileSync(key, 'utf8'), cert: ca } })
-    const trusted = openLink(`mqtts://127.0.0.1:${port}`, { credentials: { ca } })
+    const { port } = await broker({ tls: TEST_TLS })
+    const trusted = openLink(`mqtts://127.0.0.1:${port}`, { credentials: { ca: TEST_TLS.cert } })
     await trusted.recorder.wait('link-up')
     const stranger = openLink(`mqtts://127.0.0.1:${port}`)
     expect((await stranger.recorder.wait('link-down')).reason).toContain('is not trusted')

@@ -3,6 +3,7 @@ import { createServer as createHttpServer } from 'node:http'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { createServer as createTlsServer } from 'node:tls'
 import { Aedes } from 'aedes'
+import { vi } from 'vitest'
 import { createWebSocketStream, WebSocketServer } from 'ws'
 import type { Log } from '../agent/shell/log.ts'
 import type { AgentInput } from '../shared/ports.ts'
@@ -76,14 +77,16 @@ export async function startSilentServer(connack = false): Promise<{ port: number
 }
 
 /** Waits until `read` gives something other than undefined or false. */
-export async function until<T>(read: () => T, what: string, limitMs = 10_000): Promise<NonNullable<T>> {
-  const deadline = performance.now() + limitMs
-  for (;;) {
-    const value = read()
-    if (value !== undefined && value !== null && value !== false) return value
-    if (performance.now() > deadline) throw new Error(`waited ${limitMs} ms in vain for ${what}`)
-    await new Promise((resolve) => setTimeout(resolve, 5))
-  }
+export function until<T>(read: () => T, what: string, limitMs = 10_000): Promise<NonNullable<T>> {
+  return vi.waitFor(
+    () => {
+      const value = read()
+      if (value === undefined || value === null || value === false)
+        throw new Error(`waited in vain for ${what}`)
+      return value
+    },
+    { timeout: limitMs, interval: 5 },
+  )
 }
 
 /** Collects inputs and waits for one. */
@@ -115,4 +118,26 @@ export function recordLog(): RecordedLog {
     lines.push({ level, message, fields })
   }
   return { lines, debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
+}
+
+/** A key and certificate for localhost that sign themselves; they protect nothing but the tests. */
+export const TEST_TLS = {
+  key: `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg7QTXLThQRhZwsflZ
+sSfYomOh2SMJ6z6S/da4NDh8yiOhRANCAARBsrOnsG3dLUkF0QZavDrzJkxV6zx9
+LbolNwwJrgE9Q4npVVvWFPH+1298wxmCLDjqbfIYXJEeuspWplWXp3Yq
+-----END PRIVATE KEY-----
+`,
+  cert: `-----BEGIN CERTIFICATE-----
+MIIBmzCCAUGgAwIBAgIUbqwVbbu/FDfAut450f/uSEj+ZcMwCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyMjE3MzE1MVoYDzIxMjYxMDI5
+MTczMTUxWjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAARBsrOnsG3dLUkF0QZavDrzJkxV6zx9LbolNwwJrgE9Q4npVVvWFPH+
+1298wxmCLDjqbfIYXJEeuspWplWXp3Yqo28wbTAdBgNVHQ4EFgQUOkq971sSGiQB
+JsFum1YVYtO7R/0wHwYDVR0jBBgwFoAUOkq971sSGiQBJsFum1YVYtO7R/0wDwYD
+VR0TAQH/BAUwAwEB/zAaBgNVHREEEzARgglsb2NhbGhvc3SHBH8AAAEwCgYIKoZI
+zj0EAwIDSAAwRQIgYyd/tnYx7DgSu0J3LCPQplch3X+cyLhj0rwVgER9bBUCIQDh
+M6WarP4qxgM95XDsbeZJ/2aOT5amXtm7ABWhM3YRMA==
+-----END CERTIFICATE-----
+`,
 }
