@@ -56,7 +56,7 @@ export class Engine {
 
   /** An event at a time of the engine's clock; one in the past comes now, after what is waiting for now. */
   at(timeUs: number, target: Target, kind: number, arg: unknown = undefined, n = 0): Handle {
-    return this.#queue.push(timeUs > this.nowUs ? timeUs : this.nowUs, target, kind, arg, n)
+    return this.#queue.push(Math.max(timeUs, this.nowUs), target, kind, arg, n)
   }
 
   /** An event after a delay in milliseconds, rounded up to the microsecond. */
