@@ -67,6 +67,11 @@ export const ERRORS = {
     remedy: 'None needed: the task is placed elsewhere',
     retry: true,
   },
+  E_NOT_HELD: {
+    about: 'A device was told to end an attempt that it does not hold',
+    remedy: 'None needed: the attempt is over',
+    retry: false,
+  },
   E_JOURNAL: {
     about: 'A device could not write its journal',
     remedy: 'Free disk space in the agent’s data folder, or make it writable',
@@ -160,6 +165,31 @@ export const ERRORS = {
   E_WAIT_TIMEOUT: {
     about: 'What was waited for did not come in time',
     remedy: 'See whether broker, coordinator and devices are up: covey get devices',
+    retry: true,
+  },
+  E_STORE_WRITE: {
+    about: 'The broker could not write its store; what it was writing was not acknowledged',
+    remedy: 'Free disk space in the broker’s data folder, or make it writable; publishers send again',
+    retry: true,
+  },
+  E_DENIED: {
+    about: 'The access rules do not allow this client to do that',
+    remedy: 'Use a user whose role may, see docs/operations.md',
+    retry: false,
+  },
+  E_TOPIC: {
+    about: 'A topic or filter is not well formed, or is none of the protocol’s',
+    remedy: 'Compare it with the topics in docs/protocol.md',
+    retry: false,
+  },
+  E_PACKET: {
+    about: 'What arrived is not MQTT 3.1.1',
+    remedy: 'Use an MQTT 3.1.1 client and the right port',
+    retry: false,
+  },
+  E_BROKER_LIMIT: {
+    about: 'A limit of the broker was reached; the message names it',
+    remedy: 'Send less, or raise the named limit of the broker',
     retry: true,
   },
 } as const satisfies Record<string, ErrorEntry>
