@@ -149,6 +149,14 @@ describe('each rule over the text of a file', () => {
     expect(over(rule)).toEqual([])
   })
 
+  it('lets what tests share pause between two looks at a condition, but not lend its pause', () => {
+    const pause = 'await new Promise((resolve) => setTimeout(resolve, 5))'
+    expect(rules.fixedSleeps('test/until.ts', pause)).toEqual([])
+    expect(rules.fixedSleeps('test/until.ts', `export const sleep = (ms: number) => ${pause}`)).toHaveLength(
+      1,
+    )
+  })
+
   it('lets no file be named after nothing', () => {
     const bad = [
       'shared/utils.ts',

@@ -1,0 +1,131 @@
+/**
+ * One valid message of every topic, from the life of one task. The documentation shows them, and a test holds each
+ * against the codec.
+ */
+import type { Attempt } from './attempt.ts'
+import { attemptKey } from './attempt.ts'
+import { contentDigest, setDigest } from './digest.ts'
+import type { Messages, TaskSpec, Withdraw } from './schemas/index.ts'
+import type { Route } from './topics.ts'
+
+export const EXAMPLE_MESH = 'home'
+export const EXAMPLE_DEVICE = 'pi-7'
+export const EXAMPLE_TASK = 'backup-2030-01-31'
+
+const attempt: Attempt = { term: 12, agent: 'nuc-1', n: 4711 }
+const nonce = 'k3v9x0q2m8t4'
+const deviceNonce = 'b7d1w5z0c6n3'
+
+const spec: TaskSpec = {
+  run: { exec: ['tar', '-czf', '/backup/photos.tgz', '/photos'], env: { LANG: 'C.UTF-8' } },
+  resources: { cpu: '500m', memory: '64Mi' },
+  where: { arch: ['arm64', 'x64'], disk: 'ssd', 'free-gb': '>= 30' },
+  priority: 60,
+  timeout: '10m',
+  retries: { failed: 1, lost: 5 },
+  ttl: '24h',
+}
+
+export const WITHDRAW_EXAMPLE: Withdraw = { withdraw: true }
+
+export const EXAMPLES: { readonly [R in Route]: Messages[R] } = {
+  beacon: {
+    term: attempt.term,
+    agent: attempt.agent,
+    nonce,
+    intervalMs: 1000,
+    heartbeatMs: 1000,
+    candidates: ['nuc-1', 'pi-7', 'pi-8'],
+  },
+  death: { agent: attempt.agent, nonce },
+  marker: { nonce },
+  state: {
+    incarnation: 8,
+    nonce: deviceNonce,
+    online: true,
+    labels: { arch: 'arm64', disk: 'ssd', 'free-gb': '120' },
+    capacity: { cpu: '4', memory: '3Gi' },
+    executors: ['exec'],
+    candidate: 'auto',
+    version: '0.1.0',
+  },
+  load: {
+    incarnation: 8,
+    nonce: deviceNonce,
+    seq: 3021,
+    highestTerm: { term: attempt.term, agent: attempt.agent },
+    inboxSeq: 57,
+    heldDigest: setDigest([attemptKey(attempt)]),
+    cpu: 1.25,
+    memoryUsed: 812_646_400,
+    memoryTotal: 4_110_417_920,
+    diskFree: 128_849_018_880,
+    uptime: 86_400,
+    temperature: 51.5,
+  },
+  report: {
+    incarnation: 8,
+    nonce: deviceNonce,
+    highestTerm: { term: attempt.term, agent: attempt.agent },
+    inboxSeq: 57,
+    full: { id: 3, part: 0, last: true },
+    held: [{ attempt, task: EXAMPLE_TASK, phase: 'running', started: '2030-01-31T12:00:01.250Z' }],
+    rejected: [],
+    results: [
+      {
+        attempt: { ...attempt, n: 4698 },
+        task: 'photos-index',
+        outcome: 'succeeded',
+        result: { exitCode: 0, stdout: '1802 photos\n' },
+        started: '2030-01-31T11:58:40.100Z',
+        ended: '2030-01-31T11:58:41.300Z',
+        durationMs: 1200,
+      },
+    ],
+  },
+  inbox: {
+    term: attempt.term,
+    agent: attempt.agent,
+    seq: 58,
+    ackSeq: 3021,
+    assign: [{ attempt, task: EXAMPLE_TASK, spec }],
+    revoke: [],
+    ack: [{ ...attempt, n: 4698 }],
+  },
+  desired: {
+    cordon: true,
+    hold: { by: 'ada', reason: 'new disk', until: '2030-02-01T08:00:00Z' },
+  },
+  spec,
+  status: {
+    task: EXAMPLE_TASK,
+    state: 'succeeded',
+    digest: contentDigest(spec),
+    term: attempt.term,
+    agent: attempt.agent,
+    attempt,
+    device: EXAMPLE_DEVICE,
+    attempts: 1,
+    failed: 0,
+    lost: 0,
+    result: { exitCode: 0, stdout: '', stderr: '', durationMs: 93_410 },
+    explanation: 'ended with exit code 0 on pi-7',
+    times: {
+      seen: '2030-01-31T12:00:01.020Z',
+      assigned: '2030-01-31T12:00:01.110Z',
+      started: '2030-01-31T12:00:01.250Z',
+      ended: '2030-01-31T12:01:34.660Z',
+    },
+  },
+  log: { attempt, stream: 'stderr', seq: 0, text: 'tar: Removing leading `/` from member names\n' },
+  config: { pendingTasksMax: 50_000, lostGrace: '2s', defaultTimeout: '30m' },
+  events: {
+    at: '2030-01-31T12:00:01.110Z',
+    term: attempt.term,
+    agent: attempt.agent,
+    kind: 'placed',
+    task: EXAMPLE_TASK,
+    device: EXAMPLE_DEVICE,
+    message: '3 of 5 devices could take it; pi-7 has the most room',
+  },
+}
