@@ -18,6 +18,10 @@ export interface ShellLimits {
   /** How long journal, children and connections may take to close after `exit`. */
   readonly closeTimeoutMs: number
   readonly journalBytesMax: number
+  /** Changes that wait for a write of the journal to end; with more the disk counts as dead. */
+  readonly journalChangesMax: number
+  /** How long one write of the journal may take before the disk counts as dead. */
+  readonly journalWriteMs: number
   /** Corrupt journals that are kept for inspection. */
   readonly corruptJournalsMax: number
   /** Children that run at the same time, whatever the capacity. */
@@ -45,6 +49,8 @@ export const DEFAULT_LIMITS: ShellLimits = {
   stopTimeoutMs: 10_000,
   closeTimeoutMs: 5_000,
   journalBytesMax: 64 * 2 ** 20,
+  journalChangesMax: 100_000,
+  journalWriteMs: 60_000,
   corruptJournalsMax: 5,
   childrenMax: 1_024,
   stdoutBytesMax: 64 * 2 ** 10,

@@ -3,7 +3,7 @@
  * out in the order in which the core returned them. One input is stepped at a time: what comes while the core
  * is at work, also from its own effects, waits in a queue.
  */
-import { InvariantError, invariant } from '../../shared/errors/errors.ts'
+import { CoveyError, InvariantError, invariant } from '../../shared/errors/errors.ts'
 import type { AgentEffect, AgentInput, Core, Journal, JournalChange, Measured } from '../../shared/ports.ts'
 import { Topics } from '../../shared/protocol/topics.ts'
 import type { BrokerAddress } from './broker-address.ts'
@@ -14,10 +14,13 @@ import { Links } from './links.ts'
 import type { Log } from './log.ts'
 import { Timers } from './timers.ts'
 
-/** Exit code of an agent whose core broke an invariant (EX_SOFTWARE of sysexits). */
+/** Exit code of an agent that cannot go on: a bug in its core, or a dead disk (EX_SOFTWARE of sysexits). */
 export const EXIT_BUG = 70
 /** Exit code of an agent that did not stop in time when asked to. */
 export const EXIT_STOP_TIMEOUT = 75
+
+/** Ends the agent: something without which it cannot go on is broken. */
+export type Fail = (error: Error) => void
 
 /** What the runtime needs of a journal; `journaled` inputs answer `persist`. */
 export interface JournalWriter {
@@ -32,7 +35,7 @@ export interface ShellDeps {
   readonly log: Log
   /** What the journal held when it was opened. */
   readonly journal: Journal | undefined
-  readonly writer: (emit: Emit) => JournalWriter
+  readonly writer: (emit: Emit, fail: Fail) => JournalWriter
   readonly executor: (emit: Emit) => Executor
   readonly measure: () => Measured
   readonly limits?: Partial<ShellLimits>
@@ -91,7 +94,7 @@ class Runtime implements RunningAgent {
       log: deps.log,
       limits: this.#limits,
     })
-    this.#writer = deps.writer(this.emit)
+    this.#writer = deps.writer(this.emit, (error) => this.#fatal(error, undefined))
     this.#executor = deps.executor(this.emit)
     this.ready = new Promise((resolve, reject) => {
       this.#markReady = resolve
@@ -197,9 +200,11 @@ class Runtime implements RunningAgent {
     }
   }
 
-  /** A bug. Going on would act on a state that nobody understands; the will tells the mesh at once. */
+  /** Going on would act on a state that nobody understands; the will tells the mesh at once. */
   #fatal(error: Error, input: AgentInput | undefined): void {
-    const kind = error instanceof InvariantError ? 'invariant' : 'exception'
+    if (this.#ending) return
+    const kind =
+      error instanceof InvariantError ? 'invariant' : error instanceof CoveyError ? error.code : 'exception'
     this.#log.error({ kind, input: summary(input), stack: error.stack }, `the agent ends: ${error.message}`)
     void this.#end(EXIT_BUG)
   }
