@@ -57,11 +57,17 @@ export async function createAedes(wiring: Wiring): Promise<InsideAedes> {
     },
     authenticate(client, user, password, done) {
       const inside = client as unknown as InsideClient
-      guard.authenticate(inside, aedes.clients[client.id], user, password, (refusal) => {
-        if (refusal === undefined) done(null, true)
-        else
-          done(Object.assign(refusal.error, { returnCode: refusal.returnCode }) as AuthenticateError, false)
-      })
+      guard.authenticate(
+        inside,
+        () => aedes.clients[client.id],
+        user,
+        password,
+        (refusal) => {
+          if (refusal === undefined) done(null, true)
+          else
+            done(Object.assign(refusal.error, { returnCode: refusal.returnCode }) as AuthenticateError, false)
+        },
+      )
     },
     authorizePublish: (client, packet, done) =>
       publishing.authorize(client as unknown as InsideClient | null, packet, done),

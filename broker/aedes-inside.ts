@@ -34,6 +34,8 @@ export type InsideClient = Omit<Client, 'conn' | 'id'> & {
   conn: Duplex & { remoteAddress?: string }
   /** The will while it may still be sent. */
   will: Publish | null
+  /** The will of a CONNECT that is still being judged. */
+  _will: Publish | null | undefined
   /** aedes reads the next chunk of a client when this was called once for each packet of the last. */
   _nextBatch: (error?: Error) => void
   _parser: ClientParser
