@@ -1,0 +1,63 @@
+/**
+ * I7: only the current attempt's result becomes the status. A status that ends a task with an attempt must name
+ * the last attempt that its own reign has sent for the task, and say of it what the device's executor saw.
+ */
+import type { AgentInput } from '../../shared/ports.ts'
+import { type Attempt, attemptKey, sameAttempt } from '../../shared/protocol/attempt.ts'
+import type { Inbox, TaskStatus } from '../../shared/protocol/schemas/index.ts'
+import type { Packet } from '../broker/packet.ts'
+import type { SimNode } from '../node/node.ts'
+import type { Checker, Violations } from './checker.ts'
+
+export class CurrentChecker implements Checker {
+  readonly name = 'I7'
+  readonly #violations: Violations
+  /** By task: the last attempt that any coordinator has sent. */
+  readonly #sent = new Map<string, Attempt>()
+  /** By attempt: how it ended, as its agent was told. */
+  readonly #ended = new Map<string, { device: string; outcome: string }>()
+
+  constructor(violations: Violations) {
+    this.#violations = violations
+  }
+
+  step(node: SimNode, input: AgentInput): void {
+    if (input.in !== 'ended') return
+    const key = attemptKey(input.attempt)
+    // Of an attempt that is not running `ended` comes too; the first one tells how it really was.
+    if (!this.#ended.has(key)) this.#ended.set(key, { device: node.device, outcome: input.end.outcome })
+  }
+
+  accepted(packet: Packet): void {
+    if (packet.route === 'inbox') {
+      const inbox = packet.body as Inbox | undefined
+      for (const { task, attempt } of inbox?.assign ?? []) this.#sent.set(task, attempt)
+    } else if (packet.route === 'status' && packet.body !== undefined) {
+      this.#onStatus(packet.body as TaskStatus)
+    }
+  }
+
+  #onStatus(status: TaskStatus): void {
+    const { task, attempt, state } = status
+    if (state !== 'succeeded' || attempt === undefined) return
+    const current = this.#sent.get(task)
+    // An adopted status may name an attempt of an earlier reign; what its own reign sent later is current.
+    const ours = current !== undefined && current.term === status.term && current.agent === status.agent
+    if (ours && !sameAttempt(current, attempt)) {
+      this.#violations.add(
+        'I7',
+        `task ${task}`,
+        `the current attempt ${attemptKey(current)}`,
+        attemptKey(attempt),
+      )
+    }
+    const truth = this.#ended.get(attemptKey(attempt))
+    if (truth === undefined) {
+      this.#violations.add('I7', `task ${task}`, `an end of ${attemptKey(attempt)} on a device`, 'none yet')
+    } else if (truth.outcome !== 'succeeded') {
+      this.#violations.add('I7', `task ${task}`, `${attemptKey(attempt)} to have succeeded`, truth.outcome)
+    } else if (status.device !== undefined && status.device !== truth.device) {
+      this.#violations.add('I7', `task ${task}`, `device ${truth.device}`, status.device)
+    }
+  }
+}

@@ -1,0 +1,36 @@
+/**
+ * How a simulated task behaves. It is written into its spec as `run.exec = ['sim', <JSON>]`, so that whichever
+ * device runs it, and however often, behaves the same.
+ */
+import type { TaskSpec } from '../../shared/protocol/schemas/index.ts'
+
+export interface Behaviour {
+  /** How long it runs when nobody ends it, in milliseconds. */
+  readonly ms: number
+  /** How it ends then; `hangs` never ends by itself. */
+  readonly ends: 'succeeds' | 'fails' | 'hangs'
+  /** Whether it goes on after TERM, until KILL. */
+  readonly ignoresTerm?: boolean
+  /** The command does not exist on any device. */
+  readonly missing?: boolean
+}
+
+export const PROGRAM = 'sim'
+const SHORT: Behaviour = { ms: 100, ends: 'succeeds' }
+const known = new WeakMap<TaskSpec, Behaviour>()
+
+/** The `run` of a spec that behaves so. */
+export function runOf(behaviour: Behaviour): TaskSpec['run'] {
+  return { exec: [PROGRAM, JSON.stringify(behaviour)] }
+}
+
+/** The behaviour of a spec; commands that are not the simulator's are short and succeed. */
+export function behaviourOf(spec: TaskSpec): Behaviour {
+  let behaviour = known.get(spec)
+  if (behaviour === undefined) {
+    const [program, text] = spec.run.exec
+    behaviour = program === PROGRAM && text !== undefined ? (JSON.parse(text) as Behaviour) : SHORT
+    known.set(spec, behaviour)
+  }
+  return behaviour
+}

@@ -1,0 +1,154 @@
+/**
+ * A virtual executor: processes that start, run for their time, and end, are ended, or ignore it. They are no
+ * part of the agent: when it dies they go on, until a next start reaps them or they end by themselves.
+ */
+import type { AgentInput, JournalEntry, RunEnd } from '../../shared/ports.ts'
+import { type Attempt, attemptKey } from '../../shared/protocol/attempt.ts'
+import type { TaskSpec } from '../../shared/protocol/schemas/index.ts'
+import type { Random } from '../../shared/random/random.ts'
+import type { Engine } from '../engine/engine.ts'
+import { type Handle, NO_EVENT, type Target } from '../engine/queue.ts'
+import { type Behaviour, behaviourOf } from './behaviour.ts'
+
+export interface Process {
+  readonly key: string
+  readonly attempt: Attempt
+  readonly spec: TaskSpec
+  readonly behaviour: Behaviour
+  readonly pid: number
+  readonly startedUs: number
+  /** False once the agent that started it has died. */
+  watched: boolean
+  end: Handle
+}
+
+/** Tells of processes; `gone` is every end of one, whether or not an agent still watches it. */
+export interface ExecutorEvents {
+  input(input: AgentInput): void
+  gone(process: Process): void
+}
+
+const Event = { started: 1, ended: 2, termed: 3, killed: 4, missing: 5, absent: 6 } as const
+const START_MS_MIN = 1
+const START_MS_MAX = 15
+/** How long a process takes to die of a signal. */
+const DEATH_MS_MAX = 5
+
+export class VirtualExecutor implements Target {
+  readonly serial: number
+  /** How many times slower the device computes than it should. */
+  slowness = 1
+  readonly processes = new Map<string, Process>()
+  readonly #engine: Engine
+  readonly #random: Random
+  readonly #events: ExecutorEvents
+  #pids = 100
+
+  constructor(engine: Engine, random: Random, events: ExecutorEvents) {
+    this.serial = engine.serial()
+    this.#engine = engine
+    this.#random = random
+    this.#events = events
+  }
+
+  run(attempt: Attempt, spec: TaskSpec): Process {
+    const key = attemptKey(attempt)
+    if (this.processes.has(key)) throw new Error(`attempt ${key} runs already`)
+    const process: Process = {
+      key,
+      attempt,
+      spec,
+      behaviour: behaviourOf(spec),
+      pid: ++this.#pids,
+      startedUs: this.#engine.nowUs,
+      watched: true,
+      end: NO_EVENT,
+    }
+    this.processes.set(key, process)
+    const startMs = this.#random.between(START_MS_MIN, START_MS_MAX) * this.slowness
+    const first = process.behaviour.missing === true ? Event.missing : Event.started
+    process.end = this.#engine.after(startMs, this, first, process)
+    return process
+  }
+
+  /** TERM now and KILL after the grace; `ended` follows in any case. */
+  kill(attempt: Attempt, graceMs: number): void {
+    const process = this.processes.get(attemptKey(attempt))
+    if (process === undefined) {
+      this.#engine.after(0, this, Event.absent, attempt)
+      return
+    }
+    const diesMs = this.#random.between(0, DEATH_MS_MAX)
+    if (process.behaviour.ignoresTerm === true) {
+      this.#engine.after(graceMs + diesMs, this, Event.killed, process)
+    } else {
+      this.#engine.after(diesMs, this, Event.termed, process)
+    }
+  }
+
+  /** KILLs what a former start of the agent left behind. */
+  reap(entries: readonly JournalEntry[]): void {
+    for (const entry of entries) {
+      const process = this.processes.get(attemptKey(entry.attempt))
+      if (process !== undefined && !process.watched) this.#remove(process)
+    }
+  }
+
+  /** The agent has died: its processes go on and nobody is told. */
+  orphan(): void {
+    for (const process of this.processes.values()) process.watched = false
+  }
+
+  /** The power failed, or the agent closes: every process is gone at once and nobody is told. */
+  clear(): void {
+    for (const process of [...this.processes.values()]) this.#remove(process)
+  }
+
+  on(kind: number, arg: unknown): void {
+    if (kind === Event.absent) {
+      const attempt = arg as Attempt
+      this.#events.input({ in: 'ended', attempt, end: failed('E_SIGNAL', 'it was not running') })
+      return
+    }
+    const process = arg as Process
+    if (this.processes.get(process.key) !== process) return
+    if (kind === Event.started) this.#onStarted(process)
+    else this.#end(process, endOf(process.behaviour, kind))
+  }
+
+  #onStarted(process: Process): void {
+    const { ms, ends } = process.behaviour
+    process.end = NO_EVENT
+    if (ends !== 'hangs') process.end = this.#engine.after(ms * this.slowness, this, Event.ended, process)
+    if (process.watched) this.#events.input({ in: 'started', attempt: process.attempt, pid: process.pid })
+  }
+
+  #end(process: Process, end: RunEnd): void {
+    this.#remove(process)
+    if (process.watched) this.#events.input({ in: 'ended', attempt: process.attempt, end })
+  }
+
+  #remove(process: Process): void {
+    if (process.end !== NO_EVENT) this.#engine.cancel(process.end)
+    this.processes.delete(process.key)
+    this.#events.gone(process)
+  }
+}
+
+function endOf(behaviour: Behaviour, kind: number): RunEnd {
+  if (kind === Event.missing) return { outcome: 'failed', error: errorOf('E_NOT_FOUND', 'no such command') }
+  if (kind !== Event.ended) {
+    const signal = kind === Event.termed ? 'SIGTERM' : 'SIGKILL'
+    return { ...failed('E_SIGNAL', `ended by ${signal}`), result: { signal } }
+  }
+  if (behaviour.ends === 'succeeds') {
+    return { outcome: 'succeeded', result: { exitCode: 0, stdout: `${behaviour.ms}` } }
+  }
+  return { ...failed('E_EXIT', 'exit code 1'), result: { exitCode: 1 } }
+}
+
+const errorOf = (code: string, message: string): { code: string; message: string } => ({ code, message })
+const failed = (code: string, message: string): RunEnd => ({
+  outcome: 'failed',
+  error: errorOf(code, message),
+})

@@ -1,0 +1,390 @@
+/**
+ * A virtual device: one agent's core, and everything that its effects ask for. It is a shell like the real one
+ * and gives the core no more than that does; but its clock, disk, processes and network are virtual, and fail
+ * when they are told to.
+ */
+
+import type { AgentOptions } from '../../agent/core/options.ts'
+import { parseResources, type Resources } from '../../shared/model/resources.ts'
+import type { AgentEffect, AgentInput, Core, LinkName, Measured } from '../../shared/ports.ts'
+import type { Random } from '../../shared/random/random.ts'
+import type { Broker } from '../broker/broker.ts'
+import type { Connection, Endpoint } from '../broker/connection.ts'
+import { type Latency, Link } from '../broker/link.ts'
+import { type Packet, packetOf } from '../broker/packet.ts'
+import { type ClockOptions, NodeClock } from '../engine/clock.ts'
+import type { Engine } from '../engine/engine.ts'
+import type { Target } from '../engine/queue.ts'
+import type { Observer } from '../observer.ts'
+import { Disk } from './disk.ts'
+import { VirtualExecutor } from './executor.ts'
+import { NodeTimers, type Timer } from './timers.ts'
+
+export type AgentCore = Core<AgentInput, AgentEffect>
+/** Makes the core of one start of an agent. */
+export type CoreFactory = (options: AgentOptions) => AgentCore
+
+export interface NodeOptions {
+  readonly agent: Omit<AgentOptions, 'seed'>
+  readonly latency: Latency
+  readonly clock?: ClockOptions
+  readonly keepAliveMs: number
+  readonly connectTimeoutMs: number
+}
+
+/** What a node needs of the world it is in. */
+export interface Surroundings {
+  readonly engine: Engine
+  readonly broker: Broker
+  readonly observers: Required<Observer>
+  readonly core: CoreFactory
+}
+
+export const BACKLOG_INPUTS_MAX = 200_000
+/** How long a service manager waits before it starts an agent again that ended by a bug. */
+const RESTART_AFTER_BUG_MS = 1_000
+
+const Event = { timer: 1, measured: 2, drain: 3, start: 4 } as const
+
+/** An input that waits because the agent is frozen or slow, and what it must be checked against then. */
+interface Waiting {
+  readonly input: AgentInput
+  readonly connection: Connection | undefined
+  readonly qos: 0 | 1
+  readonly timer: Timer | undefined
+  readonly generation: number
+}
+
+export class SimNode implements Target, Endpoint {
+  readonly serial: number
+  readonly device: string
+  readonly capacity: Resources
+  readonly link: Link
+  readonly clock: NodeClock
+  readonly disk: Disk
+  readonly executor: VirtualExecutor
+  readonly timers: NodeTimers
+  readonly options: NodeOptions
+  running = false
+  /** How many times its agent was started. */
+  boots = 0
+  /** Added to every step while the device is slow. */
+  stepMs = 0
+
+  readonly #around: Surroundings
+  readonly #random: Random
+  readonly #connections: Record<LinkName, Connection | undefined> = { device: undefined, seat: undefined }
+  #core: AgentCore | undefined
+  #freezes = 0
+  #suspends = 0
+  #suspendedUs = 0
+  #backlog: Waiting[] = []
+  #busyUntilUs = 0
+  #draining = false
+
+  constructor(around: Surroundings, options: NodeOptions) {
+    const { engine } = around
+    this.serial = engine.serial()
+    this.#around = around
+    this.options = options
+    this.device = options.agent.device
+    this.capacity = parseResources(options.agent.capacity)
+    this.#random = engine.random(`node/${this.device}`)
+    this.link = new Link(options.latency, this.#random.fork('link'))
+    this.clock = new NodeClock(engine, this.#random.between(0, 1e7), options.clock)
+    this.timers = new NodeTimers(engine, this.clock, this, Event.timer)
+    this.disk = new Disk(engine, this.#random.fork('disk'), (seq, error) =>
+      this.#take(error === undefined ? { in: 'journaled', seq } : { in: 'journaled', seq, error }),
+    )
+    this.executor = new VirtualExecutor(engine, this.#random.fork('executor'), {
+      input: (input) => this.#take(input),
+      gone: (process) => around.observers.process(this, process, false),
+    })
+  }
+
+  // ---- what happens to the device ----
+
+  /** Starts the agent, with the journal that its disk holds. */
+  start(): void {
+    if (this.running) return
+    this.running = true
+    this.boots++
+    const seed = `${this.#around.engine.seed}/${this.device}/${this.boots}`
+    this.#core = this.#around.core({ ...this.options.agent, seed })
+    this.link.setSilent(this.frozen)
+    this.#around.observers.node(this, 'boot')
+    this.#take({ in: 'boot', journal: this.disk.read() })
+  }
+
+  /** The agent's process is killed: its sockets close, what it ran goes on without it. */
+  crash(): void {
+    if (!this.running) return
+    this.#end((connection) => connection.drop())
+    this.executor.orphan()
+    this.#around.observers.node(this, 'crash')
+  }
+
+  /** The device loses its power: nothing is said, nothing goes on, and its monotonic clock starts anew. */
+  losePower(): void {
+    if (this.running) this.#end((connection) => connection.vanish())
+    this.executor.clear()
+    this.clock.reboot()
+    this.#around.observers.node(this, 'power loss')
+  }
+
+  /** Empties the disk of a device that is off. */
+  wipe(): void {
+    if (this.running) throw new Error(`${this.device}: a disk is not wiped under a running agent`)
+    this.disk.wipe()
+    this.#around.observers.node(this, 'wiped')
+  }
+
+  /** Asks the agent to stop, as a service manager does. */
+  stop(): void {
+    if (this.running) this.#take({ in: 'stop' })
+  }
+
+  /** Its program stands still (SIGSTOP): its clocks go on, and what comes in waits. */
+  freeze(): void {
+    this.#freezes++
+    this.link.setSilent(true)
+  }
+
+  thaw(): void {
+    this.#freezes--
+    if (this.frozen) return
+    this.link.setSilent(false)
+    this.#drain()
+  }
+
+  /** The device sleeps: its monotonic clock and its processes stand still, its wall clock goes on. */
+  suspend(): void {
+    if (this.#suspends++ > 0) return
+    this.freeze()
+    this.clock.suspend()
+    this.timers.suspend()
+    this.#suspendedUs = this.#around.engine.nowUs
+  }
+
+  wake(): void {
+    if (--this.#suspends > 0) return
+    this.clock.resume()
+    this.timers.resume(this.#around.engine.nowUs - this.#suspendedUs)
+    this.thaw()
+  }
+
+  get frozen(): boolean {
+    return this.#freezes > 0
+  }
+
+  get backlog(): number {
+    return this.#backlog.length
+  }
+
+  /** The connection of a link, if the agent has one now. */
+  connection(link: LinkName): Connection | undefined {
+    return this.#connections[link]
+  }
+
+  // ---- the connections' events ----
+
+  connected(connection: Connection): void {
+    this.#take({ in: 'link-up', link: connection.tag as LinkName }, connection)
+  }
+
+  closed(connection: Connection, reason: string): void {
+    this.#take({ in: 'link-down', link: connection.tag as LinkName, reason }, connection)
+  }
+
+  received(connection: Connection, packet: Packet, retained: boolean, qos: 0 | 1): void {
+    const input = packet.input(connection.tag as LinkName, retained)
+    if (input === undefined) connection.took(qos)
+    else this.#take(input, connection, qos)
+  }
+
+  subscribed(connection: Connection, token: number): void {
+    this.#take({ in: 'subscribed', link: connection.tag as LinkName, token }, connection)
+  }
+
+  acked(connection: Connection, token: number): void {
+    if (token >= 0) this.#take({ in: 'acked', link: connection.tag as LinkName, token }, connection)
+  }
+
+  on(kind: number, arg: unknown, n: number): void {
+    if (kind === Event.drain) {
+      this.#draining = false
+      this.#drain()
+    } else if (kind === Event.start) {
+      this.start()
+    } else if (kind === Event.timer) {
+      const timer = arg as Timer
+      this.#take({ in: 'timer', name: timer.name }, undefined, 0, timer, n)
+    } else if (n === this.boots) {
+      this.#take({ in: 'measured', load: this.#measure() })
+    }
+  }
+
+  // ---- steps ----
+
+  #take(input: AgentInput, connection?: Connection, qos: 0 | 1 = 0, timer?: Timer, generation = 0): void {
+    if (!this.running) return
+    if (this.frozen || this.#backlog.length > 0 || this.#busyUntilUs > this.#around.engine.nowUs) {
+      if (this.#backlog.length >= BACKLOG_INPUTS_MAX) {
+        throw new RangeError(`${this.device}: more than ${BACKLOG_INPUTS_MAX} inputs wait`)
+      }
+      this.#backlog.push({ input, connection, qos, timer, generation })
+      this.#drainLater()
+    } else {
+      this.#check(input, connection, qos, timer, generation)
+    }
+  }
+
+  #drainLater(): void {
+    if (this.frozen || this.#draining) return
+    this.#draining = true
+    this.#around.engine.at(this.#busyUntilUs, this, Event.drain)
+  }
+
+  #drain(): void {
+    const { engine } = this.#around
+    let next = 0
+    while (next < this.#backlog.length && !this.frozen && this.#busyUntilUs <= engine.nowUs) {
+      const { input, connection, qos, timer, generation } = this.#backlog[next++] as Waiting
+      this.#check(input, connection, qos, timer, generation)
+      if (!this.running) return
+    }
+    this.#backlog.splice(0, next)
+    if (this.#backlog.length > 0) this.#drainLater()
+  }
+
+  /** An input of a connection that was replaced, or of a timer that was stopped, is none any more. */
+  #check(
+    input: AgentInput,
+    connection: Connection | undefined,
+    qos: 0 | 1,
+    timer: Timer | undefined,
+    generation: number,
+  ): void {
+    if (connection !== undefined) {
+      const link = connection.tag as LinkName
+      if (this.#connections[link] !== connection) return
+      if (input.in === 'link-down') this.#connections[link] = undefined
+      connection.took(qos)
+    }
+    if (timer !== undefined && !this.timers.take(timer, generation)) return
+    this.#step(input)
+  }
+
+  #step(input: AgentInput): void {
+    const { engine, observers } = this.#around
+    const now = this.clock.now()
+    let effects: readonly AgentEffect[]
+    try {
+      effects = (this.#core as AgentCore).step(input, now)
+    } catch (error) {
+      observers.threw(this, input, error as Error)
+      this.#exit(false)
+      engine.after(RESTART_AFTER_BUG_MS, this, Event.start)
+      return
+    }
+    observers.step(this, input, effects, now)
+    for (const effect of effects) {
+      this.#carryOut(effect)
+      if (!this.running) return
+    }
+    if (this.stepMs > 0) this.#busyUntilUs = engine.nowUs + Math.ceil(this.stepMs * 1000)
+  }
+
+  #carryOut(effect: AgentEffect): void {
+    switch (effect.do) {
+      case 'publish':
+        this.#connections[effect.link]?.publish(packetOf(effect.message), effect.token)
+        break
+      case 'timer':
+        this.timers.set(effect.name, effect.delayMs)
+        break
+      case 'cancel-timer':
+        this.timers.cancel(effect.name)
+        break
+      case 'measure':
+        this.#around.engine.after(0, this, Event.measured, undefined, this.boots)
+        break
+      case 'persist':
+        this.disk.write(effect.seq, effect.change)
+        break
+      case 'run':
+        this.#around.observers.process(this, this.executor.run(effect.attempt, effect.spec), true)
+        break
+      case 'kill':
+        this.executor.kill(effect.attempt, effect.graceMs)
+        break
+      case 'reap':
+        this.executor.reap(effect.entries)
+        break
+      case 'connect':
+        this.#connect(effect)
+        break
+      case 'disconnect':
+        this.#disconnect(effect.link, effect.will)
+        break
+      case 'subscribe':
+        this.#connections[effect.link]?.subscribe(effect.to, effect.token)
+        break
+      case 'unsubscribe':
+        this.#connections[effect.link]?.unsubscribe(effect.topics)
+        break
+      case 'exit':
+        this.#exit(effect.code === 0)
+        break
+      case 'log':
+        break
+    }
+  }
+
+  #connect(effect: Extract<AgentEffect, { do: 'connect' }>): void {
+    this.#disconnect(effect.link, false)
+    this.#connections[effect.link] = this.#around.broker.connect(this.link, this, effect.link, {
+      clientId: effect.clientId,
+      will: packetOf(effect.will),
+      keepAliveMs: this.options.keepAliveMs,
+      connectTimeoutMs: this.options.connectTimeoutMs,
+    })
+  }
+
+  #disconnect(link: LinkName, will: boolean): void {
+    const connection = this.#connections[link]
+    if (connection === undefined) return
+    this.#connections[link] = undefined
+    if (will) connection.drop()
+    else connection.disconnect()
+  }
+
+  #exit(clean: boolean): void {
+    this.disk.close()
+    this.#end((connection) => (clean ? connection.disconnect() : connection.drop()))
+    this.executor.clear()
+    this.#around.observers.node(this, 'exit')
+  }
+
+  #end(close: (connection: Connection) => void): void {
+    this.running = false
+    this.#core = undefined
+    this.timers.clear()
+    this.disk.crash()
+    this.#backlog = []
+    this.#busyUntilUs = 0
+    for (const link of ['device', 'seat'] as const) {
+      const connection = this.#connections[link]
+      this.#connections[link] = undefined
+      if (connection !== undefined) close(connection)
+    }
+  }
+
+  #measure(): Measured {
+    return {
+      cpu: this.executor.processes.size * 0.1,
+      memoryUsed: 2 ** 28 + this.executor.processes.size * 2 ** 25,
+      memoryTotal: 2 ** 31,
+    }
+  }
+}

@@ -1,0 +1,83 @@
+/** An agent's named timers on its own monotonic clock. They stand still while that clock does. */
+import type { NodeClock } from '../engine/clock.ts'
+import { type Engine, US_PER_MS } from '../engine/engine.ts'
+import { type Handle, NO_EVENT, type Target } from '../engine/queue.ts'
+
+export interface Timer {
+  readonly name: string
+  /** Grows with every start, so that an event that waits to be acted on is known to be of an older one. */
+  generation: number
+  handle: Handle
+  /** When it is due: on the engine's clock, while it runs. */
+  dueUs: number
+}
+
+export class NodeTimers {
+  readonly #engine: Engine
+  readonly #clock: NodeClock
+  readonly #target: Target
+  readonly #kind: number
+  readonly #timers = new Map<string, Timer>()
+
+  /** The target's event has the timer as its argument and its generation as its number. */
+  constructor(engine: Engine, clock: NodeClock, target: Target, kind: number) {
+    this.#engine = engine
+    this.#clock = clock
+    this.#target = target
+    this.#kind = kind
+  }
+
+  get size(): number {
+    return this.#timers.size
+  }
+
+  names(): string[] {
+    return [...this.#timers.keys()]
+  }
+
+  /** Starts or restarts a timer; the delay is on the node's clock. */
+  set(name: string, delayMs: number): void {
+    let timer = this.#timers.get(name)
+    if (timer === undefined) {
+      timer = { name, generation: 0, handle: NO_EVENT, dueUs: 0 }
+      this.#timers.set(name, timer)
+    } else this.#engine.cancel(timer.handle)
+    timer.generation++
+    timer.dueUs = this.#engine.nowUs + Math.ceil(this.#clock.engineMs(delayMs) * US_PER_MS)
+    timer.handle = this.#engine.at(timer.dueUs, this.#target, this.#kind, timer, timer.generation)
+  }
+
+  cancel(name: string): void {
+    const timer = this.#timers.get(name)
+    if (timer === undefined) return
+    this.#engine.cancel(timer.handle)
+    this.#timers.delete(name)
+  }
+
+  /** Takes a timer whose event has come; false when it was cancelled or restarted before this was asked. */
+  take(timer: Timer, generation: number): boolean {
+    if (this.#timers.get(timer.name) !== timer || timer.generation !== generation) return false
+    this.#timers.delete(timer.name)
+    return true
+  }
+
+  clear(): void {
+    for (const timer of this.#timers.values()) this.#engine.cancel(timer.handle)
+    this.#timers.clear()
+  }
+
+  /** The clock stands still from now on. */
+  suspend(): void {
+    for (const timer of this.#timers.values()) this.#engine.cancel(timer.handle)
+  }
+
+  /** The clock goes on after it has stood still for so long. */
+  resume(stoodStillUs: number): void {
+    for (const timer of this.#timers.values()) {
+      // One that had come before and waits to be acted on needs no second event.
+      if (timer.dueUs <= this.#engine.nowUs - stoodStillUs) continue
+      timer.dueUs += stoodStillUs
+      timer.handle = this.#engine.at(timer.dueUs, this.#target, this.#kind, timer, timer.generation)
+    }
+  }
+}

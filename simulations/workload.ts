@@ -1,0 +1,84 @@
+/** Devices and tasks as a fleet might have them, drawn from a seed. Every task fits at least two devices. */
+
+import type { AgentOptions } from '../agent/core/options.ts'
+import type { TaskSpec } from '../shared/protocol/schemas/index.ts'
+import type { Random } from '../shared/random/random.ts'
+import { type Behaviour, runOf } from './node/behaviour.ts'
+import type { Action } from './submitter.ts'
+
+export interface FleetOptions {
+  readonly mesh: string
+  readonly devices: number
+}
+
+export type DeviceSpec = Omit<AgentOptions, 'seed' | 'timing'>
+
+const ARCHITECTURES = ['arm64', 'x64'] as const
+/** The least a device offers; no task asks for more. */
+const CPU_MIN = 1
+const MEMORY_MI_MIN = 512
+
+/** Device n is `d<n>`; architectures alternate, so that each stands on half of them. */
+export function drawFleet(random: Random, options: FleetOptions): DeviceSpec[] {
+  return Array.from({ length: options.devices }, (_, n) => ({
+    mesh: options.mesh,
+    device: `d${n}`,
+    labels: { arch: ARCHITECTURES[n % 2] as string, zone: `z${n % 3}` },
+    capacity: { cpu: CPU_MIN + random.below(4), memory: `${MEMORY_MI_MIN * (1 + random.below(4))}Mi` },
+    executors: ['exec'],
+    candidate: random.chance(0.1) && n >= 3 ? 'never' : 'auto',
+    version: '0.1.0',
+  }))
+}
+
+export interface WorkloadOptions {
+  readonly tasks: number
+  /** All are submitted within this time, in milliseconds. */
+  readonly overMs: number
+  readonly submitters: number
+}
+
+/** What each submitter does and when. Task ids are `t<n>`. */
+export function drawWorkload(random: Random, options: WorkloadOptions): Action[][] {
+  const actions: Action[][] = Array.from({ length: options.submitters }, () => [])
+  for (let n = 0; n < options.tasks; n++) {
+    const mine = actions[n % options.submitters] as Action[]
+    const atMs = random.between(0, options.overMs)
+    const task = `t${n}`
+    const spec = drawSpec(random)
+    mine.push({ atMs, do: 'submit', task, spec })
+    const laterMs = atMs + random.exponential(5_000)
+    const draw = random.float()
+    if (draw < 0.06) mine.push({ atMs: laterMs, do: 'withdraw', task })
+    else if (draw < 0.1) mine.push({ atMs: laterMs, do: 'submit', task, spec })
+    else if (draw < 0.13) mine.push({ atMs: laterMs, do: 'submit', task, spec: drawSpec(random) })
+    else if (draw < 0.15) mine.push({ atMs: laterMs, do: 'clear', task })
+    else if (draw < 0.17) mine.push({ atMs: laterMs, do: 'garbage', task, text: '{"run":42}' })
+  }
+  for (const mine of actions) mine.sort((a, b) => a.atMs - b.atMs)
+  return actions
+}
+
+function drawSpec(random: Random): TaskSpec {
+  const behaviour = drawBehaviour(random)
+  return {
+    run: runOf(behaviour),
+    resources: { cpu: `${100 * (1 + random.below(8))}m`, memory: `${32 * (1 + random.below(8))}Mi` },
+    ...(random.chance(0.3) ? { where: { arch: random.pick(ARCHITECTURES) } } : {}),
+    ...(random.chance(0.3) ? { priority: random.below(101) } : {}),
+    timeout: `${5 + random.below(30)}s`,
+    grace: `${200 + random.below(2000)}ms`,
+    retries: { failed: random.below(3), lost: 100 },
+  }
+}
+
+function drawBehaviour(random: Random): Behaviour {
+  const ms = Math.round(Math.min(random.exponential(2_500), 20_000))
+  const ends = random.chance(0.85) ? 'succeeds' : random.chance(0.7) ? 'fails' : 'hangs'
+  return {
+    ms,
+    ends,
+    ...(random.chance(0.05) ? { ignoresTerm: true } : {}),
+    ...(random.chance(0.02) ? { missing: true } : {}),
+  }
+}

@@ -1,0 +1,129 @@
+/**
+ * A world: one broker, the devices of one mesh, and who submits tasks. It runs in virtual time until a moment or a
+ * condition, and the same seed gives the same run.
+ */
+import type { Timing } from '../agent/core/options.ts'
+import { Topics } from '../shared/protocol/topics.ts'
+import { Broker } from './broker/broker.ts'
+import type { Connection } from './broker/connection.ts'
+import { LAN, type Latency } from './broker/link.ts'
+import type { Packet } from './broker/packet.ts'
+import type { Variant } from './broker/variants.ts'
+import { Engine } from './engine/engine.ts'
+import type { Trace } from './engine/trace.ts'
+import { type CoreFactory, SimNode } from './node/node.ts'
+import { type Observer, Observers } from './observer.ts'
+import { type Action, Submitter } from './submitter.ts'
+import type { DeviceSpec } from './workload.ts'
+
+export interface WorldOptions {
+  readonly seed: string
+  readonly mesh: string
+  readonly variant: Variant
+  readonly core: CoreFactory
+  readonly devices: readonly DeviceSpec[]
+  /** What each submitter does. */
+  readonly actions: readonly (readonly Action[])[]
+  readonly timing?: Partial<Timing>
+  readonly latency?: Latency
+  readonly keepAliveMs?: number
+  readonly connectTimeoutMs?: number
+  /** Agents start within this time, in milliseconds. */
+  readonly startWithinMs?: number
+  readonly driftPpmMax?: number
+  readonly observers?: readonly Observer[]
+  readonly trace?: Trace
+}
+
+const DEFAULT_KEEP_ALIVE_MS = 5_000
+const DEFAULT_CONNECT_TIMEOUT_MS = 5_000
+const DEFAULT_DRIFT_PPM_MAX = 200
+const WALL_OFFSET_MS_MAX = 2_000
+
+export class World {
+  readonly engine: Engine
+  readonly broker: Broker
+  readonly topics: Topics
+  readonly observers: Observers
+  readonly nodes: readonly SimNode[]
+  readonly submitters: readonly Submitter[]
+  readonly #byDevice: ReadonlyMap<string, SimNode>
+
+  constructor(options: WorldOptions) {
+    const { seed, mesh, trace, latency = LAN } = options
+    this.engine = new Engine(trace === undefined ? { seed } : { seed, trace })
+    this.topics = new Topics(mesh)
+    this.observers = new Observers([
+      ...(options.observers ?? []),
+      { accepted: (packet) => this.#mix(packet) },
+    ])
+    this.broker = new Broker(this.engine, options.variant, this.observers)
+    const random = this.engine.random('world')
+    const driftPpm = options.driftPpmMax ?? DEFAULT_DRIFT_PPM_MAX
+    const around = {
+      engine: this.engine,
+      broker: this.broker,
+      observers: this.observers,
+      core: options.core,
+    }
+    this.nodes = options.devices.map(
+      (device) =>
+        new SimNode(around, {
+          agent: options.timing === undefined ? device : { ...device, timing: options.timing },
+          latency,
+          clock: {
+            driftPpm: random.between(-driftPpm, driftPpm),
+            wallOffsetMs: random.between(-WALL_OFFSET_MS_MAX, WALL_OFFSET_MS_MAX),
+          },
+          keepAliveMs: options.keepAliveMs ?? DEFAULT_KEEP_ALIVE_MS,
+          connectTimeoutMs: options.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS,
+        }),
+    )
+    this.#byDevice = new Map(this.nodes.map((node) => [node.device, node]))
+    this.submitters = options.actions.map(
+      (actions, n) =>
+        new Submitter(this.engine, this.broker, this.topics, this.observers, `s${n}`, latency, actions),
+    )
+    for (const node of this.nodes) {
+      const starter = { serial: node.serial, on: () => node.start() }
+      this.engine.after(random.between(0, options.startWithinMs ?? 1_000), starter, 0)
+    }
+  }
+
+  node(device: string): SimNode {
+    const node = this.#byDevice.get(device)
+    if (node === undefined) throw new RangeError(`there is no device ${device}`)
+    return node
+  }
+
+  /** The connection that holds the seat now. */
+  get seat(): Connection | undefined {
+    return this.broker.holder(this.topics.seatClientId())
+  }
+
+  /** The device whose agent holds the seat now. */
+  get holder(): SimNode | undefined {
+    const endpoint = this.seat?.endpoint
+    return endpoint instanceof SimNode ? endpoint : undefined
+  }
+
+  runFor(ms: number): void {
+    this.engine.runUntil(this.engine.nowMs + ms)
+  }
+
+  /** Runs until the condition holds, asking it every `everyMs`; false when it did not within the limit. */
+  runUntil(condition: () => boolean, limitMs: number, everyMs = 50): boolean {
+    const endMs = this.engine.nowMs + limitMs
+    while (!condition()) {
+      if (this.engine.nowMs >= endMs || this.engine.stopped) return false
+      this.engine.runUntil(Math.min(endMs, this.engine.nowMs + everyMs))
+    }
+    return true
+  }
+
+  #mix(packet: Packet): void {
+    const { hash } = this.engine
+    hash.string(packet.topic)
+    hash.value(packet.content)
+  }
+}
