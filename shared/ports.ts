@@ -6,10 +6,18 @@
  * Persist, then send, then run: a core that needs something durable first returns `persist`, and only the
  * input `journaled` lets it go on. A shell therefore never has to hold effects back.
  */
+
+import type { Failure } from './errors/errors.ts'
 import type { Attempt, Reign } from './protocol/attempt.ts'
 import type { Incoming } from './protocol/codec.ts'
-import type { AttemptResult, DeviceLoad, Messages, Outcome, ResultBody, TaskSpec } from './protocol/schemas/index.ts'
-import type { Failure } from './errors/errors.ts'
+import type {
+  AttemptResult,
+  DeviceLoad,
+  Messages,
+  Outcome,
+  ResultBody,
+  TaskSpec,
+} from './protocol/schemas/index.ts'
 import type { Route } from './protocol/topics.ts'
 
 /** The time of one step. `monoMs` never goes back; `wallMs` is Unix time and may jump. */
@@ -119,7 +127,12 @@ export type AgentEffect =
    * once. No `link-down` follows.
    */
   | { readonly do: 'disconnect'; readonly link: LinkName; readonly will: boolean }
-  | { readonly do: 'subscribe'; readonly link: LinkName; readonly to: readonly Subscription[]; readonly token: number }
+  | {
+      readonly do: 'subscribe'
+      readonly link: LinkName
+      readonly to: readonly Subscription[]
+      readonly token: number
+    }
   | { readonly do: 'unsubscribe'; readonly link: LinkName; readonly topics: readonly string[] }
   /** With a token, `acked` follows on the PUBACK (QoS 1), unless the link goes down first. */
   | { readonly do: 'publish'; readonly link: LinkName; readonly message: Outgoing; readonly token?: number }

@@ -192,6 +192,11 @@ export const ERRORS = {
     remedy: 'Send less, or raise the named limit of the broker',
     retry: true,
   },
+  E_NO_TASK: {
+    about: 'The mesh knows no task of that id',
+    remedy: 'See covey get tasks; a status is kept for the task’s ttl, an hour by default',
+    retry: false,
+  },
 } as const satisfies Record<string, ErrorEntry>
 
 export type ErrorCode = keyof typeof ERRORS

@@ -1,7 +1,8 @@
 /** A validated spec in the units that cores compute with. */
+
+import type { TaskSpec } from '../protocol/schemas/task.ts'
 import { parseDuration } from './duration.ts'
 import { parseResources, type Resources } from './resources.ts'
-import type { TaskSpec } from '../protocol/schemas/task.ts'
 
 export const DEFAULT_RESOURCES: Resources = Object.freeze({ cpu: 100, memory: 32 * 2 ** 20 * 1000 })
 export const DEFAULT_PRIORITY = 50

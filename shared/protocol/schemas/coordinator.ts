@@ -13,7 +13,11 @@ export const Beacon = Type.Object({
     maximum: 600_000,
     description: 'Beacons come this often; the lease is three of them',
   }),
-  heartbeatMs: Type.Integer({ minimum: 10, maximum: 600_000, description: 'How often devices send their load' }),
+  heartbeatMs: Type.Integer({
+    minimum: 10,
+    maximum: 600_000,
+    description: 'How often devices send their load',
+  }),
   candidates: Type.Array(Id, {
     maxItems: CANDIDATES_LISTED_MAX,
     description: 'The agents that keep a warm copy and may take over',
@@ -26,4 +30,3 @@ export type Death = Static<typeof Death>
 
 export const Marker = Type.Object({ nonce: Nonce })
 export type Marker = Static<typeof Marker>
-

@@ -24,6 +24,7 @@ export type DeviceState = Static<typeof DeviceState>
 
 export const DeviceLoad = Type.Object({
   incarnation: Type.Integer({ minimum: 1 }),
+  nonce: Nonce,
   seq: Type.Integer({ minimum: 0, description: 'Number of this heartbeat' }),
   highestTerm: Type.Object(Reign.properties, { description: 'The highest reign the device has seen' }),
   inboxSeq: Type.Integer({ minimum: 0, description: 'Last inbox message of that reign the device acted on' }),
@@ -85,6 +86,7 @@ export type RejectedAttempt = Static<typeof RejectedAttempt>
 
 export const DeviceReport = Type.Object({
   incarnation: Type.Integer({ minimum: 1 }),
+  nonce: Nonce,
   highestTerm: Reign,
   inboxSeq: Counter,
   full: Type.Optional(

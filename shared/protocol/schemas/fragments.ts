@@ -24,7 +24,11 @@ export const named = <T extends TSchema>(value: T, itemsMax: number, description
     description,
   })
 
-export const Labels = named(Type.String({ maxLength: LABEL_CHARS_MAX }), LABELS_MAX, 'What tells devices apart')
+export const Labels = named(
+  Type.String({ maxLength: LABEL_CHARS_MAX }),
+  LABELS_MAX,
+  'What tells devices apart',
+)
 export const Quantities = named(Quantity, RESOURCES_MAX, 'Amount by name of the resource')
 
 export const Reign = Type.Object({ term: Term, agent: Type.String({ maxLength: 64 }) })

@@ -6,9 +6,9 @@ import { Desired, DeviceLoad, DeviceReport, DeviceState, Inbox } from './device.
 import { MeshConfig, MeshEvent } from './mesh.ts'
 import { TaskLog, TaskSpec, TaskStatus, type Withdraw } from './task.ts'
 
-export * from './fragments.ts'
 export * from './coordinator.ts'
 export * from './device.ts'
+export * from './fragments.ts'
 export * from './mesh.ts'
 export * from './task.ts'
 

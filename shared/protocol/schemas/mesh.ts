@@ -5,10 +5,16 @@ import { Duration, Id, Instant, Term } from './fragments.ts'
 export const MeshConfig = Type.Object(
   {
     pendingTasksMax: Type.Optional(
-      Type.Integer({ minimum: 1, maximum: 10_000_000, description: 'Waiting tasks; more are rejected. 200000' }),
+      Type.Integer({
+        minimum: 1,
+        maximum: 10_000_000,
+        description: 'Waiting tasks; more are rejected. 200000',
+      }),
     ),
     lostGrace: Type.Optional(Type.String({ ...Duration, description: 'How long a device may blink. "1s"' })),
-    defaultTimeout: Type.Optional(Type.String({ ...Duration, description: 'For tasks that name none. "1h"' })),
+    defaultTimeout: Type.Optional(
+      Type.String({ ...Duration, description: 'For tasks that name none. "1h"' }),
+    ),
   },
   { additionalProperties: false },
 )

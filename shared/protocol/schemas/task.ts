@@ -14,11 +14,15 @@ export const Run = Type.Object(
       description: 'Program and arguments; no shell is involved',
     }),
     env: Type.Optional(
-      Type.Record(Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]{0,127}$' }), Type.String({ maxLength: 32_768 }), {
-        maxProperties: 128,
-        additionalProperties: false,
-        description: 'Added to a minimal environment',
-      }),
+      Type.Record(
+        Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]{0,127}$' }),
+        Type.String({ maxLength: 32_768 }),
+        {
+          maxProperties: 128,
+          additionalProperties: false,
+          description: 'Added to a minimal environment',
+        },
+      ),
     ),
     cwd: Type.Optional(
       Type.String({ minLength: 1, maxLength: 4096, description: 'Working directory; default: a fresh one' }),
@@ -40,10 +44,18 @@ export const TaskSpec = Type.Object(
     run: Run,
     input: Type.Optional(Type.Unknown({ description: 'Any JSON; a command reads it on standard input' })),
     resources: Type.Optional(
-      named(Quantity, RESOURCES_MAX, 'What it needs; default cpu "100m", memory "32Mi"; memory is also a limit'),
+      named(
+        Quantity,
+        RESOURCES_MAX,
+        'What it needs; default cpu "100m", memory "32Mi"; memory is also a limit',
+      ),
     ),
-    where: Type.Optional(named(LabelValue, WHERE_MAX, 'Labels a device must have: a value, a list, or like ">= 30"')),
-    priority: Type.Optional(Type.Integer({ minimum: 0, maximum: 100, description: 'Default 50; higher first' })),
+    where: Type.Optional(
+      named(LabelValue, WHERE_MAX, 'Labels a device must have: a value, a list, or like ">= 30"'),
+    ),
+    priority: Type.Optional(
+      Type.Integer({ minimum: 0, maximum: 100, description: 'Default 50; higher first' }),
+    ),
     timeout: Type.Optional(Duration),
     retries: Type.Optional(
       Type.Object(
@@ -84,8 +96,11 @@ const Times = Type.Object({
 
 export const TaskStatus = Type.Object({
   task: Id,
-  state: Type.Union(TASK_STATES.map((state) => Type.Literal(state))),
-  digest: Type.String({ maxLength: 64, description: 'Of the spec’s content; empty when it could not be read' }),
+  state: Type.Enum([...TASK_STATES]),
+  digest: Type.String({
+    maxLength: 64,
+    description: 'Of the spec’s content; empty when it could not be read',
+  }),
   term: Term,
   agent: Type.String({ maxLength: 64 }),
   attempt: Type.Optional(Attempt),
@@ -93,7 +108,9 @@ export const TaskStatus = Type.Object({
   attempts: Type.Integer({ minimum: 0, description: 'How many there were' }),
   failed: Type.Integer({ minimum: 0, description: 'How many of them failed or timed out' }),
   lost: Type.Integer({ minimum: 0, description: 'How many of them were lost with their device' }),
-  duplicates: Type.Optional(Type.Integer({ minimum: 1, description: 'Results of other than the current attempt' })),
+  duplicates: Type.Optional(
+    Type.Integer({ minimum: 1, description: 'Results of other than the current attempt' }),
+  ),
   result: Type.Optional(
     Type.Object({
       exitCode: Type.Optional(Type.Integer()),
@@ -113,7 +130,9 @@ export const TaskStatus = Type.Object({
   ),
   explanation: Type.String({ description: 'Why here, or why not yet, in one sentence' }),
   reasons: Type.Optional(
-    Type.Record(Type.String(), Type.Integer(), { description: 'Devices that could not take it, counted by reason' }),
+    Type.Record(Type.String(), Type.Integer(), {
+      description: 'Devices that could not take it, counted by reason',
+    }),
   ),
   times: Times,
 })

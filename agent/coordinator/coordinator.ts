@@ -1,0 +1,313 @@
+/**
+ * The coordinator: what the agent that holds the seat does. It restores what its predecessors knew, then takes
+ * tasks in, places them, follows them to their one end, and watches the fleet.
+ *
+ * This file is the front door: it takes messages, timers and acknowledgements and hands each to the part that
+ * it concerns. A task's way: intake → scheduler → lifecycle → inboxes ⇢ device ⇢ fleet → lifecycle → statuses.
+ */
+
+import type { Subscription } from '../../shared/ports.ts'
+import type { Reign } from '../../shared/protocol/attempt.ts'
+import type { Incoming } from '../../shared/protocol/codec.ts'
+import { isTerminal } from '../../shared/protocol/schemas/index.ts'
+import type { Context } from '../core/context.ts'
+import { INVENTORY_INTERVALS } from '../core/options.ts'
+import { DUE_TIMER, type Due } from './due.ts'
+import { Fleet } from './fleet.ts'
+import { INBOX_TIMER } from './inboxes.ts'
+import { Intake } from './intake.ts'
+import { Lifecycle } from './lifecycle.ts'
+import type { Mirror } from './mirror.ts'
+import { Office, RUN_TIMER, settingsOf } from './office.ts'
+import { Restore } from './restore.ts'
+import type { Explanation } from './scheduler/explain.ts'
+import { STATUS_TIMER } from './statuses.ts'
+import type { TaskRecord } from './task-record.ts'
+
+const SETTLE_TIMER = 'coordinator/settle'
+const WINDOW_TIMER = 'coordinator/window'
+const TICK_TIMER = 'coordinator/tick'
+/** A warm copy that is not complete by then belongs to an agent that should not be in office. */
+const READING_MS_MAX = 30_000
+const READING_TIMER = 'coordinator/reading'
+/** Decisions in one go, before messages get their turn again. */
+const DECISIONS_MAX = 1_000
+/** Explanations of waiting tasks are renewed every so many ticks, for so many tasks of a shape. */
+const EXPLAIN_TICKS = 5
+const EXPLAINED_MAX = 100
+/** Windows after which a result of an unknown task is of one that was forgotten. */
+const UNKNOWN_WINDOWS = 3
+
+type Phase = 'reading' | 'inventory' | 'serving'
+
+export interface CoordinatorEvents {
+  /** A device has seen this reign. */
+  learn(reign: Reign): void
+  /** The coordinator cannot go on. */
+  leave(reason: string): void
+}
+
+export class Coordinator {
+  readonly #context: Context
+  readonly #mirror: Mirror
+  readonly #events: CoordinatorEvents
+  readonly #nonce: string
+  readonly #office: Office
+  readonly #lifecycle: Lifecycle
+  readonly #fleet: Fleet
+  readonly #intake: Intake
+  readonly #restore: Restore
+  readonly #sinceMs: number
+  #phase: Phase = 'reading'
+  #markerSeen = false
+  #tickMs = 0
+  #ticks = 0
+
+  constructor(context: Context, mirror: Mirror, reign: Reign, nonce: string, events: CoordinatorEvents) {
+    this.#context = context
+    this.#mirror = mirror
+    this.#events = events
+    this.#nonce = nonce
+    this.#sinceMs = context.now.monoMs
+    const config = mirror.config !== undefined && 'body' in mirror.config ? mirror.config.body : undefined
+    this.#office = new Office(context, reign, config)
+    this.#lifecycle = new Lifecycle(this.#office)
+    this.#fleet = new Fleet(this.#office, this.#lifecycle, (seen) => events.learn(seen))
+    this.#intake = new Intake(this.#office, this.#lifecycle, this.#windowMs())
+    this.#restore = new Restore(this.#office, mirror)
+    context.publish('seat', 'marker', undefined, { nonce })
+    context.timer(READING_TIMER, READING_MS_MAX)
+    this.#office.event('elected', `${reign.agent} holds the seat in term ${reign.term}`)
+  }
+
+  /** What is heard on the seat's own connection. */
+  static subscriptions(context: Context): readonly Subscription[] {
+    const { topics } = context
+    return [
+      { topic: topics.of('beacon'), qos: 1 },
+      { topic: topics.all('load'), qos: 0 },
+      { topic: topics.all('report'), qos: 1 },
+    ]
+  }
+
+  static readonly timers = [
+    SETTLE_TIMER,
+    WINDOW_TIMER,
+    TICK_TIMER,
+    READING_TIMER,
+    RUN_TIMER,
+    INBOX_TIMER,
+    STATUS_TIMER,
+    DUE_TIMER,
+  ]
+
+  /** How often devices are to send heartbeats. */
+  get heartbeatMs(): number {
+    return this.#office.heartbeatMs
+  }
+
+  get serving(): boolean {
+    return this.#phase === 'serving'
+  }
+
+  #windowMs(): number {
+    const { intervalMs, heartbeatMs } = this.#context.timing
+    return INVENTORY_INTERVALS * Math.max(intervalMs, heartbeatMs)
+  }
+
+  /** A message of either link; the mirror has it already. */
+  message(message: Incoming): void {
+    if (message.route === 'marker') return this.#marker(message)
+    if (message.route === 'load' && 'body' in message) {
+      if (this.serving) this.#fleet.load(message.id, message.body)
+      else this.#events.learn(message.body.highestTerm)
+    } else if (message.route === 'report' && 'body' in message) this.#report(message.id, message.body)
+    else if (message.route === 'state') this.#state(message)
+    else if (this.serving) this.#serve(message)
+  }
+
+  #report(id: string, report: Parameters<Fleet['report']>[1]): void {
+    if (this.serving) return this.#fleet.report(id, report)
+    this.#events.learn(report.highestTerm)
+    this.#restore.report(id, report)
+    this.#closeIfComplete()
+  }
+
+  #state(message: Extract<Incoming, { route: 'state' }>): void {
+    if ('body' in message) {
+      if (this.serving) this.#fleet.state(message.id, message.body)
+      else {
+        this.#restore.state(message.id, message.body)
+        this.#closeIfComplete()
+      }
+    } else if ('empty' in message && this.serving) this.#fleet.forget(message.id)
+  }
+
+  /** Messages that only a serving coordinator acts on; before that the mirror keeps them. */
+  #serve(message: Incoming): void {
+    if (message.route === 'spec') {
+      if (!this.#intake.found(message)) this.#intake.spec(message)
+    } else if (message.route === 'status') {
+      const { term, agent } = this.#office.reign
+      if ('empty' in message) this.#intake.statusCleared(message.id)
+      else if ('body' in message && (message.body.term !== term || message.body.agent !== agent)) {
+        this.#intake.foreignStatus(message.id, message.body)
+      }
+    } else if (message.route === 'desired') {
+      if ('rejection' in message) this.#complain('desired', message.id, message.rejection.message)
+      else this.#fleet.desired(message.id, 'body' in message ? message.body : undefined)
+    } else if (message.route === 'config') {
+      if ('rejection' in message) this.#complain('config', '', message.rejection.message)
+      else this.#office.settings = settingsOf(this.#context, 'body' in message ? message.body : undefined)
+    }
+  }
+
+  /** Operators have no status to read: what they wrote wrong is told as an event. */
+  #complain(topic: string, id: string, message: string): void {
+    this.#office.event('rejected', `${topic} was not taken: ${message}`, { device: id })
+    this.#context.log('warn', `${topic} was not taken`, { id, message })
+  }
+
+  /** The marker came back on the warm copy's connection: what was retained is there, or about to be. */
+  #marker(message: Extract<Incoming, { route: 'marker' }>): void {
+    if (this.#phase !== 'reading' || !('body' in message) || message.body.nonce !== this.#nonce) return
+    this.#markerSeen = true
+    this.#settle()
+  }
+
+  /** Some brokers let the marker overtake what is retained: wait until that has been quiet. */
+  #settle(): void {
+    if (this.#phase !== 'reading' || !this.#markerSeen) return
+    const quietMs = this.#context.now.monoMs - this.#mirror.lastRetainedMs
+    const leftMs = this.#context.timing.settleMs - quietMs
+    if (leftMs > 0) return this.#context.timer(SETTLE_TIMER, leftMs)
+    this.#context.cancelTimer(READING_TIMER)
+    this.#phase = 'inventory'
+    this.#restore.open()
+    this.#context.timer(WINDOW_TIMER, this.#windowMs())
+    this.#closeIfComplete()
+  }
+
+  #closeIfComplete(): void {
+    if (this.#phase === 'inventory' && this.#restore.complete) this.#close()
+  }
+
+  #close(): void {
+    const { missing } = this.#restore
+    this.#phase = 'serving'
+    this.#context.cancelTimer(WINDOW_TIMER)
+    this.#restore.close(this.#fleet, this.#intake, this.#lifecycle)
+    this.#tickMs = this.#context.now.monoMs
+    this.#context.timer(TICK_TIMER, this.#context.timing.intervalMs)
+    const tookMs = Math.round(this.#tickMs - this.#sinceMs)
+    this.#office.event(
+      'serving',
+      `restored ${this.#office.ledger.size} tasks in ${tookMs} ms; ${missing} devices silent`,
+    )
+    this.#context.log('info', 'serving', { tasks: this.#office.ledger.size, tookMs, silent: missing })
+    this.#office.wake()
+  }
+
+  acked(token: number): void {
+    this.#lifecycle.statuses.acked(token)
+  }
+
+  /** @returns true when the timer was the coordinator's */
+  timer(name: string): boolean {
+    if (name === RUN_TIMER) this.#run()
+    else if (name === INBOX_TIMER) this.#office.inboxes.flush()
+    else if (name === STATUS_TIMER) this.#lifecycle.statuses.flush()
+    else if (name === DUE_TIMER) for (const due of this.#office.due.take()) this.#dueNow(due)
+    else if (name === TICK_TIMER) this.#tick()
+    else if (name === SETTLE_TIMER) this.#settle()
+    else if (name === WINDOW_TIMER) {
+      if (this.#phase === 'inventory') this.#close()
+    } else if (name === READING_TIMER) {
+      if (this.#phase === 'reading') this.#events.leave('the warm copy did not complete in time')
+    } else return false
+    return true
+  }
+
+  #run(): void {
+    this.#office.woken()
+    if (!this.serving) return
+    let decided = 0
+    const { scheduler } = this.#office
+    const reserve = (decision: Parameters<Lifecycle['place']>[0]) => {
+      decided++
+      this.#lifecycle.place(decision)
+    }
+    scheduler.run(this.#context.now, DECISIONS_MAX, reserve, (tasks, explanation) =>
+      this.#explain(tasks, explanation),
+    )
+    if (decided >= DECISIONS_MAX) this.#office.wake()
+  }
+
+  #explain(tasks: Iterable<TaskRecord>, explanation: Explanation): void {
+    for (const task of tasks) {
+      if (task.explanation === explanation.text) continue
+      task.explanation = explanation.text
+      task.reasons = explanation.reasons
+      this.#lifecycle.statuses.touch(task)
+    }
+  }
+
+  #dueNow(due: Due): void {
+    if (due.kind === 'lost') return this.#fleet.graceOver(due.id, due.mark)
+    if (due.kind === 'open') {
+      const device = this.#office.devices.get(due.id)
+      if (device !== undefined) this.#office.freed(device)
+      return
+    }
+    const task = this.#office.ledger.get(due.id)
+    if (task === undefined) return
+    if (due.kind === 'orphan') return this.#intake.orphanDue(task, due.mark)
+    if (due.kind === 'expire') {
+      if (isTerminal(task.state) && String(task.expiresMs) === due.mark) this.#lifecycle.expire(task)
+    } else if (due.kind === 'stopped') this.#lifecycle.stopOverdue(task, due.mark)
+    else if (due.kind === 'deadline') this.#deadline(task)
+    else if (due.kind === 'retry') {
+      const waits =
+        task.state === 'pending' && task.stopping === undefined && String(task.notBeforeMs) === due.mark
+      if (waits) this.#lifecycle.enqueue(task)
+    }
+  }
+
+  #deadline(task: TaskRecord): void {
+    const deadlineMs = task.demand?.deadlineMs
+    if (isTerminal(task.state) || deadlineMs === undefined) return
+    const leftMs = deadlineMs - this.#context.now.wallMs
+    // The wall clock may have been set back meanwhile.
+    if (leftMs > 0) return this.#office.due.add(leftMs, 'deadline', task.id)
+    const error = { code: 'E_DEADLINE', message: `it had to end by ${new Date(deadlineMs).toISOString()}` }
+    this.#lifecycle.stop(task, { state: 'timed_out', explanation: error.message, error })
+  }
+
+  #tick(): void {
+    const { intervalMs } = this.#context.timing
+    const { monoMs } = this.#context.now
+    const lateMs = monoMs - this.#tickMs - intervalMs
+    this.#tickMs = monoMs
+    this.#context.timer(TICK_TIMER, intervalMs)
+    if (monoMs - this.#sinceMs > UNKNOWN_WINDOWS * this.#windowMs()) this.#fleet.unknownMayCome = false
+    this.#fleet.watch(lateMs > intervalMs ? lateMs : 0)
+    if (++this.#ticks % EXPLAIN_TICKS === 0) this.#explainAgain()
+  }
+
+  /** Why a task waits changes with the fleet; its status follows, for the first of each kind. */
+  #explainAgain(): void {
+    for (const { tasks, explanation } of this.#office.scheduler.blocked(this.#context.now)) {
+      const first: TaskRecord[] = []
+      for (const task of tasks) {
+        if (first.length >= EXPLAINED_MAX) break
+        first.push(task)
+      }
+      this.#explain(first, explanation)
+    }
+  }
+
+  /** Out of office: nothing of it may fire any more. */
+  close(): void {
+    for (const name of Coordinator.timers) this.#context.cancelTimer(name)
+  }
+}

@@ -1,0 +1,120 @@
+/** What the coordinator knows of one device, and what it has placed there. */
+import { accumulate, parseResources, type Resources } from '../../shared/model/resources.ts'
+import type { Labels } from '../../shared/model/selector.ts'
+import { type Attempt, attemptKey } from '../../shared/protocol/attempt.ts'
+import { setDigest } from '../../shared/protocol/digest.ts'
+import type { Desired, DeviceLoad, DeviceState } from '../../shared/protocol/schemas/index.ts'
+
+/** One attempt at one device, from its assignment until the device has forgotten it. */
+export interface Placement {
+  readonly key: string
+  readonly attempt: Attempt
+  readonly task: string
+  readonly resources: Resources
+  /** Inbox message that carries the assignment; 0 for one taken over from an earlier reign. */
+  seq: number
+  /** `done`: its result was taken, and its process is gone; the device still waits for the acknowledgement. */
+  phase: 'assigned' | 'held' | 'revoking' | 'done'
+}
+
+/** `suspect` has been silent for a while; `lost` is given up until it is heard again. */
+export type Condition = 'online' | 'suspect' | 'blinking' | 'lost'
+
+export class DeviceRecord {
+  readonly id: string
+  state: DeviceState
+  capacity: Resources
+  labels: Labels
+  condition: Condition = 'online'
+  desired: Desired = {}
+  load: DeviceLoad | undefined
+  lastHeardMs: number
+  /** Connection whose full report was taken in; the device can be judged only when it is the present one. */
+  reportedNonce: string | undefined
+  /** Parts of a full report that is under way. */
+  partial: { id: number; nonce: string; keys: Set<string> } | undefined
+  readonly placements = new Map<string, Placement>()
+  readonly reserved: Record<string, number> = {}
+  /** No placing before, on the monotonic clock: it refused something. */
+  avoidUntilMs = 0
+  /** Last inbox message sent to it in this reign, and when. */
+  sentSeq = 0
+  sentMs = 0
+  /** Grows with everything that may change the digest; equal at two heartbeats means nothing was under way. */
+  changes = 0
+  mismatch = { count: 0, changes: -1 }
+
+  constructor(id: string, state: DeviceState, nowMs: number) {
+    this.id = id
+    this.state = state
+    this.capacity = parseResources(state.capacity)
+    this.labels = labelsOf(id, state)
+    this.lastHeardMs = nowMs
+  }
+
+  /** Takes a newer state. @returns true when what can be placed here changed */
+  update(state: DeviceState): boolean {
+    const before = this.state
+    this.state = state
+    if (
+      JSON.stringify([before.capacity, before.labels, before.executors]) ===
+      JSON.stringify([state.capacity, state.labels, state.executors])
+    ) {
+      return false
+    }
+    this.capacity = parseResources(state.capacity)
+    this.labels = labelsOf(this.id, state)
+    return true
+  }
+
+  /** True when its full report of the present connection is known. */
+  get reported(): boolean {
+    return this.reportedNonce === this.state.nonce
+  }
+
+  add(placement: Placement): void {
+    this.placements.set(placement.key, placement)
+    accumulate(this.reserved, placement.resources, 1)
+    this.changes++
+  }
+
+  /** The process of the attempt is gone; only the acknowledgement of its result is left. */
+  finish(placement: Placement): void {
+    if (placement.phase === 'done') return
+    placement.phase = 'done'
+    accumulate(this.reserved, placement.resources, -1)
+    this.changes++
+  }
+
+  remove(placement: Placement): void {
+    if (!this.placements.delete(placement.key)) return
+    if (placement.phase !== 'done') accumulate(this.reserved, placement.resources, -1)
+    this.changes++
+  }
+
+  placement(attempt: Attempt): Placement | undefined {
+    return this.placements.get(attemptKey(attempt))
+  }
+
+  /** Digest of what the device should hold. */
+  digest(): string {
+    return setDigest(this.placements.keys())
+  }
+
+  /** Why nothing new may be placed here whatever it is, or `undefined`. */
+  closedReason(nowMs: number, wallMs: number): string | undefined {
+    if (this.condition !== 'online') return this.condition === 'lost' ? 'offline' : this.condition
+    if (!this.reported) return 'has not reported yet'
+    if (this.desired.drain === true) return 'draining'
+    if (this.desired.cordon === true) return 'cordoned'
+    const { hold } = this.desired
+    if (hold !== undefined && Date.parse(hold.until) > wallMs) return `held by ${hold.by}`
+    if (this.avoidUntilMs > nowMs) return 'refused work a moment ago'
+    return undefined
+  }
+}
+
+/** The labels a device has, with its id as the label `device`. */
+function labelsOf(id: string, state: DeviceState): Labels {
+  return { device: id, ...state.labels }
+}

@@ -1,0 +1,237 @@
+/**
+ * The fleet: which devices there are, whether they live, and whether what they hold is what was placed there.
+ *
+ * A death notice gives a device a grace to blink; silence makes it suspect and then lost. Whatever a device
+ * says that does not fit is mended by a full report, which is the truth about all it had read when it spoke.
+ */
+import { attemptKey, compareReigns, type Reign } from '../../shared/protocol/attempt.ts'
+import type {
+  Desired,
+  DeviceLoad,
+  DeviceReport,
+  DeviceState,
+  HeldAttempt,
+} from '../../shared/protocol/schemas/index.ts'
+import { DeviceRecord } from './device-record.ts'
+import type { Lifecycle } from './lifecycle.ts'
+import type { Office } from './office.ts'
+
+/** Heartbeats of silence after which a device is suspect, and after which it is lost. */
+const SUSPECT_HEARTBEATS = 2.5
+const LOST_HEARTBEATS = 5
+/** Disagreements in a row that ask for a full report: while nothing was under way, and in any case. */
+const MISMATCHES_QUIET = 2
+const MISMATCHES_ANY = 6
+
+export class Fleet {
+  readonly #office: Office
+  readonly #lifecycle: Lifecycle
+  readonly #learn: (reign: Reign) => void
+  /** Results of tasks that are not known yet are left to be sent again while this is true. */
+  unknownMayCome = true
+
+  /** @param learn hears of every reign that a device has seen */
+  constructor(office: Office, lifecycle: Lifecycle, learn: (reign: Reign) => void) {
+    this.#office = office
+    this.#lifecycle = lifecycle
+    this.#learn = learn
+  }
+
+  get #nowMs(): number {
+    return this.#office.context.now.monoMs
+  }
+
+  /** A device's state: its birth, a change, its death notice. */
+  state(id: string, state: DeviceState): void {
+    const known = this.#office.devices.get(id)
+    if (known === undefined) return this.#meet(id, state)
+    if (state.incarnation < known.state.incarnation) return
+    // A death notice of an earlier connection of the same start says nothing about the present one.
+    const sameStart = state.incarnation === known.state.incarnation
+    if (!state.online && sameStart && known.state.online && state.nonce !== known.state.nonce) return
+    const changed = known.update(state)
+    if (!state.online) return this.#blink(known)
+    if (known.condition !== 'online') this.#return(known)
+    known.lastHeardMs = this.#nowMs
+    if (changed) this.#office.scheduler.deviceChanged(known)
+    this.#office.freed(known)
+  }
+
+  #meet(id: string, state: DeviceState): void {
+    const device = new DeviceRecord(id, state, this.#nowMs)
+    this.#office.devices.set(id, device)
+    this.#office.scheduler.deviceChanged(device)
+    if (state.online) this.#office.event('joined', `${id} joined`, { device: id })
+    else this.#blink(device)
+  }
+
+  #blink(device: DeviceRecord): void {
+    if (device.condition === 'lost') return
+    device.condition = 'blinking'
+    this.#office.due.add(this.#office.settings.lostGraceMs, 'lost', device.id, device.state.nonce)
+  }
+
+  #return(device: DeviceRecord): void {
+    if (device.condition === 'lost')
+      this.#office.event('returned', `${device.id} is back`, { device: device.id })
+    device.condition = 'online'
+    device.lastHeardMs = this.#nowMs
+  }
+
+  /** The grace of a death notice is over. */
+  graceOver(id: string, nonce: string): void {
+    const device = this.#office.devices.get(id)
+    if (device?.condition === 'blinking' && device.state.nonce === nonce)
+      this.lose(device, `${id} went offline`)
+  }
+
+  /** Gives a device up: what it had is placed elsewhere. */
+  lose(device: DeviceRecord, why: string): void {
+    device.condition = 'lost'
+    device.reportedNonce = undefined
+    device.partial = undefined
+    this.#office.event('lost', why, { device: device.id })
+    for (const placement of [...device.placements.values()]) {
+      if (placement.phase !== 'done') this.#lifecycle.vanished(device, placement, why)
+    }
+  }
+
+  /** The operator took the device's state away, or wants something of it. */
+  forget(id: string): void {
+    const device = this.#office.devices.get(id)
+    if (device === undefined) return
+    this.lose(device, `${id} was removed`)
+    this.#office.scheduler.deviceGone(device)
+    this.#office.devices.delete(id)
+  }
+
+  desired(id: string, desired: Desired | undefined): void {
+    const device = this.#office.devices.get(id)
+    if (device === undefined) return
+    device.desired = desired ?? {}
+    if (device.desired.hold !== undefined) {
+      const leftMs = Date.parse(device.desired.hold.until) - this.#office.context.now.wallMs
+      if (leftMs > 0) this.#office.due.add(leftMs + 1, 'open', id)
+    }
+    if (device.desired.drain === true) {
+      for (const placement of [...device.placements.values()]) {
+        if (placement.phase === 'assigned' || placement.phase === 'held')
+          this.#lifecycle.revoke(device, placement)
+      }
+    }
+    this.#office.freed(device)
+  }
+
+  /** A heartbeat. */
+  load(id: string, load: DeviceLoad): void {
+    this.#learn(load.highestTerm)
+    const device = this.#office.devices.get(id)
+    if (device === undefined || load.nonce !== device.state.nonce) return
+    this.#heard(device)
+    device.load = load
+    if (compareReigns(load.highestTerm, this.#office.reign) !== 0) return
+    const agrees = device.reported && load.heldDigest === device.digest()
+    if (agrees) {
+      device.mismatch = { count: 0, changes: device.changes }
+      return
+    }
+    const quiet = device.mismatch.changes === device.changes
+    const count = device.mismatch.count + 1
+    device.mismatch = { count, changes: device.changes }
+    if ((quiet && count >= MISMATCHES_QUIET) || count >= MISMATCHES_ANY) {
+      device.mismatch = { count: 0, changes: -1 }
+      this.#office.inboxes.askFull(device)
+    }
+  }
+
+  #heard(device: DeviceRecord): void {
+    device.lastHeardMs = this.#nowMs
+    if (!device.state.online || device.condition === 'online') return
+    const wasLost = device.condition === 'lost'
+    this.#return(device)
+    if (wasLost) this.#office.inboxes.askFull(device)
+    else this.#office.freed(device)
+  }
+
+  /** What a device holds, refused and finished. */
+  report(id: string, report: DeviceReport): void {
+    this.#learn(report.highestTerm)
+    const device = this.#office.devices.get(id)
+    if (device === undefined || compareReigns(report.highestTerm, this.#office.reign) !== 0) return
+    if (report.incarnation < device.state.incarnation) return
+    if (report.nonce === device.state.nonce) this.#heard(device)
+    for (const result of report.results) this.#lifecycle.result(device, result, this.unknownMayCome)
+    for (const rejected of report.rejected) this.#lifecycle.rejected(device, rejected)
+    for (const held of report.held) this.#held(device, held, report.full !== undefined)
+    if (report.full !== undefined) this.#full(device, report, report.full)
+  }
+
+  #held(device: DeviceRecord, held: HeldAttempt, full: boolean): void {
+    const placement = device.placement(held.attempt)
+    const task = this.#office.ledger.get(held.task)
+    if (placement === undefined) {
+      if (this.#lifecycle.adoptable(task, held.attempt) && task.stopping === undefined) {
+        this.#lifecycle.adopt(task, device, held.attempt)
+        if (held.phase === 'running') this.#lifecycle.running(task, held.started)
+        return
+      }
+      const resources = task?.demand?.resources ?? {}
+      const stray = {
+        key: attemptKey(held.attempt),
+        attempt: held.attempt,
+        task: held.task,
+        resources,
+        seq: 0,
+      }
+      device.add({ ...stray, phase: 'revoking' })
+      this.#office.inboxes.revoke(device, held.attempt)
+      return
+    }
+    // A revocation that was lost on its way is said again when the device lists everything.
+    if (placement.phase === 'revoking' && full && held.phase !== 'ending') {
+      this.#office.inboxes.revoke(device, held.attempt)
+    }
+    if (placement.phase === 'assigned') placement.phase = 'held'
+    if (
+      task !== undefined &&
+      task.current !== undefined &&
+      attemptKey(task.current.attempt) === placement.key
+    ) {
+      if (held.phase === 'running' && placement.phase === 'held') this.#lifecycle.running(task, held.started)
+    }
+  }
+
+  /** One part of a full report; what is absent counts after the last. */
+  #full(device: DeviceRecord, report: DeviceReport, full: NonNullable<DeviceReport['full']>): void {
+    let { partial } = device
+    if (full.part === 0) partial = { id: full.id, nonce: report.nonce, keys: new Set() }
+    if (partial === undefined || partial.id !== full.id || partial.nonce !== report.nonce) return
+    device.partial = partial
+    for (const { attempt } of [...report.held, ...report.results, ...report.rejected]) {
+      partial.keys.add(attemptKey(attempt))
+    }
+    if (!full.last) return
+    device.partial = undefined
+    for (const placement of [...device.placements.values()]) {
+      if (partial.keys.has(placement.key) || placement.seq > report.inboxSeq) continue
+      this.#lifecycle.vanished(device, placement, `${device.id} no longer holds it`)
+    }
+    device.reportedNonce = report.nonce
+    this.#office.freed(device)
+  }
+
+  /** Judges silence. `gapMs` is how long the coordinator itself did not run: no device is to blame for that. */
+  watch(gapMs: number): void {
+    const { heartbeatMs } = this.#office
+    for (const device of this.#office.devices.values()) {
+      device.lastHeardMs += gapMs
+      if (!device.state.online || device.condition === 'lost' || device.condition === 'blinking') continue
+      const silentMs = this.#nowMs - device.lastHeardMs
+      if (silentMs > LOST_HEARTBEATS * heartbeatMs) {
+        this.lose(device, `${device.id} has been silent for ${Math.round(silentMs)} ms`)
+      } else if (silentMs > SUSPECT_HEARTBEATS * heartbeatMs && device.condition === 'online') {
+        device.condition = 'suspect'
+      }
+    }
+  }
+}

@@ -1,0 +1,252 @@
+/** Intake: what arrives on the topics of specs and statuses, and what becomes of it. */
+import { type Rejection, rejection } from '../../shared/errors/errors.ts'
+import { demandOf } from '../../shared/model/task.ts'
+import { type Incoming, isWithdraw } from '../../shared/protocol/codec.ts'
+import { isId } from '../../shared/protocol/ids.ts'
+import { isTerminal, type TaskSpec, type TaskStatus } from '../../shared/protocol/schemas/index.ts'
+import { failure, type Lifecycle } from './lifecycle.ts'
+import type { Office } from './office.ts'
+import { continueFrom, newTask, specDigest, type TaskRecord } from './task-record.ts'
+
+/** Inventory windows after which a status without a spec is believed to have lost it. */
+const ORPHAN_WINDOWS = 3
+
+const WITHDRAWN = { state: 'cancelled', explanation: 'withdrawn by its submitter' } as const
+
+export class Intake {
+  readonly #office: Office
+  readonly #lifecycle: Lifecycle
+  readonly #windowMs: number
+
+  /** @param windowMs length of an inventory window */
+  constructor(office: Office, lifecycle: Lifecycle, windowMs: number) {
+    this.#office = office
+    this.#lifecycle = lifecycle
+    this.#windowMs = windowMs
+  }
+
+  /** A message on a spec's topic, live or restored. */
+  spec(message: Extract<Incoming, { route: 'spec' }>): void {
+    const { id } = message
+    const task = this.#office.ledger.get(id)
+    if ('empty' in message) return this.#cleared(task)
+    if (!isId(id)) {
+      if ('rejection' in message) this.#unusable(id, message.rejection)
+      return
+    }
+    if (task !== undefined) task.specRetained = true
+    if ('rejection' in message) {
+      if (task === undefined) this.#reject(id, message.rejection)
+      else this.#refuse(task, '', message.rejection)
+    } else if (isWithdraw(message.body)) this.#withdraw(id, task)
+    else if (task === undefined) this.accept(id, message.body)
+    else this.#again(task, message.body)
+  }
+
+  /** The spec's topic was cleared: by this coordinator after the end, or by someone who wants the task gone. */
+  #cleared(task: TaskRecord | undefined): void {
+    if (task === undefined) return
+    task.specRetained = false
+    this.#lifecycle.stop(task, { state: 'cancelled', explanation: 'its spec was cleared' })
+  }
+
+  /** An id that cannot name a task: there is no status to say so in. */
+  #unusable(id: string, why: Rejection): void {
+    this.#office.event('rejected', `${why.message}; ${why.remedy}`, { task: id, code: why.code })
+    this.#office.context.log('warn', 'a spec on an unusable topic was rejected', { task: id, code: why.code })
+    this.#office.context.publish('seat', 'spec', id, null)
+  }
+
+  /** A task that is seen for the first time. */
+  accept(id: string, spec: TaskSpec): TaskRecord {
+    const { ledger, context, settings, due } = this.#office
+    const demand = demandOf(spec, settings.defaultTimeoutMs)
+    const task = newTask(id, ledger.nextSeq(), specDigest(spec), context.instant(), spec, demand)
+    if (ledger.unfinished >= settings.pendingTasksMax) {
+      ledger.add(task)
+      const message = `${ledger.unfinished} tasks are unfinished and ${settings.pendingTasksMax} are allowed`
+      this.#endRejected(task, rejection('E_PENDING_MAX', '', message))
+      return task
+    }
+    ledger.add(task)
+    this.track(task)
+    if (demand.deadlineMs !== undefined) {
+      due.add(Math.max(0, demand.deadlineMs - context.now.wallMs), 'deadline', id)
+    }
+    return task
+  }
+
+  /** Lets a task wait for a device, and tells so. */
+  track(task: TaskRecord): void {
+    this.#lifecycle.enqueue(task)
+    this.#lifecycle.statuses.touch(task)
+  }
+
+  /** The same id again: the same content changes nothing, other content is refused. */
+  #again(task: TaskRecord, spec: TaskSpec): void {
+    const digest = specDigest(spec)
+    if (digest !== task.digest) {
+      return this.#refuse(
+        task,
+        digest,
+        rejection('E_ID_TAKEN', '', 'a task of this id with other content exists'),
+      )
+    }
+    if (isTerminal(task.state) && task.publication.acked > 0) this.#lifecycle.settle(task)
+  }
+
+  /** Other content under a known id: said in the status; the first content stands. */
+  #refuse(task: TaskRecord, digest: string, why: Rejection): void {
+    if (isTerminal(task.state)) {
+      if (task.publication.acked > 0) this.#lifecycle.clearSpec(task)
+    } else if (task.spec !== undefined && task.stopping === undefined) {
+      this.#office.context.publish('seat', 'spec', task.id, task.spec)
+    }
+    this.#office.event('refused', why.message, { task: task.id, code: why.code })
+    if (task.refused?.digest === digest && task.refused.error.code === why.code) return
+    task.refused = { digest, error: { ...why } }
+    this.#lifecycle.statuses.touch(task)
+  }
+
+  #withdraw(id: string, task: TaskRecord | undefined): void {
+    if (task === undefined) {
+      const unknown = newTask(id, this.#office.ledger.nextSeq(), '', this.#office.context.instant())
+      this.#office.ledger.add(unknown)
+      this.#lifecycle.end(unknown, 'cancelled', 'withdrawn before it was known')
+    } else if (isTerminal(task.state)) {
+      if (task.publication.acked > 0) this.#lifecycle.clearSpec(task)
+    } else this.#lifecycle.stop(task, WITHDRAWN)
+  }
+
+  /** What cannot be read as a spec ends at once, with the reason. */
+  #reject(id: string, why: Rejection): void {
+    const task = newTask(id, this.#office.ledger.nextSeq(), '', this.#office.context.instant())
+    this.#office.ledger.add(task)
+    this.#endRejected(task, why)
+  }
+
+  #endRejected(task: TaskRecord, why: Rejection): void {
+    task.error = { ...why }
+    const at = why.path === '' ? '' : ` at ${why.path}`
+    this.#office.context.log('warn', 'a task was rejected', { task: task.id, code: why.code, path: why.path })
+    this.#lifecycle.end(task, 'rejected', `${why.message}${at}`)
+  }
+
+  /** Takes over a task from what is retained of it, before the inventory is looked at. */
+  restore(id: string, status: TaskStatus, spec: Extract<Incoming, { route: 'spec' }> | undefined): void {
+    const { ledger, context, settings } = this.#office
+    const body = spec !== undefined && 'body' in spec && !isWithdraw(spec.body) ? spec.body : undefined
+    const matches = body !== undefined && specDigest(body) === status.digest
+    const kept = matches ? body : undefined
+    const demand = kept === undefined ? undefined : demandOf(kept, settings.defaultTimeoutMs)
+    const task = newTask(id, ledger.nextSeq(), status.digest, context.instant(), kept, demand)
+    continueFrom(task, status)
+    task.specRetained = spec !== undefined
+    ledger.add(task)
+    if (isTerminal(task.state)) {
+      task.publication.version = task.publication.acked = 1
+      this.#lifecycle.settle(task)
+    } else if (spec === undefined) this.#orphan(id)
+    else if (kept === undefined) this.#afterWindow.push(() => this.#spoiled(task, spec))
+    else if (demand?.deadlineMs !== undefined) {
+      this.#office.due.add(Math.max(0, demand.deadlineMs - context.now.wallMs), 'deadline', id)
+    }
+  }
+
+  readonly #afterWindow: (() => void)[] = []
+
+  /** What had to wait until it is known which attempts there are. */
+  windowClosed(): void {
+    for (const act of this.#afterWindow.splice(0)) act()
+  }
+
+  /** The spec of an unfinished task was replaced while nobody was in office. */
+  #spoiled(task: TaskRecord, spec: Extract<Incoming, { route: 'spec' }>): void {
+    if ('body' in spec && isWithdraw(spec.body)) return this.#lifecycle.stop(task, WITHDRAWN)
+    const error = failure('E_OVERWRITTEN', 'the spec was replaced by other content and the first is lost')
+    this.#office.event('rejected', error.message, { task: task.id, code: error.code })
+    const { current } = task
+    const device = current === undefined ? undefined : this.#office.devices.get(current.device)
+    const placement = current === undefined ? undefined : device?.placement(current.attempt)
+    if (device !== undefined && placement !== undefined) this.#lifecycle.revoke(device, placement)
+    if (isTerminal(task.state)) return
+    task.over = current?.attempt ?? task.over
+    task.current = undefined
+    task.error = error
+    this.#lifecycle.end(task, 'rejected', error.message)
+  }
+
+  /** An unfinished status whose spec is not there: absence proves nothing yet. */
+  #orphan(id: string): void {
+    this.#office.due.add(this.#windowMs, 'orphan', id, 'read again')
+    this.#office.due.add(ORPHAN_WINDOWS * this.#windowMs, 'orphan', id, 'judge')
+  }
+
+  /** @param mark `read again` asks the broker for the spec once more, `judge` ends the task if it still has none */
+  orphanDue(task: TaskRecord, mark: string): void {
+    const { context } = this.#office
+    const topic = context.topics.of('spec', task.id)
+    if (mark === 'judge') context.emit({ do: 'unsubscribe', link: 'seat', topics: [topic] })
+    if (isTerminal(task.state) || task.spec !== undefined || task.specRetained) return
+    if (mark === 'judge') {
+      return this.#lifecycle.stop(task, {
+        state: 'cancelled',
+        explanation: 'its spec is gone from the broker',
+      })
+    }
+    context.emit({ do: 'subscribe', link: 'seat', to: [{ topic, qos: 0 }], token: context.token() })
+  }
+
+  /** The spec of an orphan has turned up after all. @returns true when it was one */
+  found(message: Extract<Incoming, { route: 'spec' }>): boolean {
+    const task = this.#office.ledger.get(message.id)
+    if (task === undefined || isTerminal(task.state) || task.spec !== undefined || !('body' in message))
+      return false
+    if (isWithdraw(message.body) || specDigest(message.body) !== task.digest) return false
+    task.spec = message.body
+    task.demand = demandOf(message.body, this.#office.settings.defaultTimeoutMs)
+    task.specRetained = true
+    if (task.current === undefined && task.stopping === undefined) this.track(task)
+    return true
+  }
+
+  /** A status that this coordinator did not write: of an earlier one, late; or of someone who must not. */
+  foreignStatus(id: string, status: TaskStatus): void {
+    const task = this.#office.ledger.get(id)
+    if (task === undefined) {
+      this.restore(id, status, undefined)
+      return
+    }
+    if (isTerminal(status.state) && !isTerminal(task.state) && status.digest === task.digest) {
+      return this.#adoptEnd(task, status)
+    }
+    this.#lifecycle.statuses.touch(task)
+  }
+
+  /** An earlier coordinator ended the task before this one did: its word stands. */
+  #adoptEnd(task: TaskRecord, status: TaskStatus): void {
+    const { current } = task
+    const device = current === undefined ? undefined : this.#office.devices.get(current.device)
+    const placement = current === undefined ? undefined : device?.placement(current.attempt)
+    this.#office.scheduler.remove(task)
+    task.stopping = undefined
+    task.over = current?.attempt ?? task.over
+    task.current = undefined
+    continueFrom(task, status)
+    this.#office.ledger.finished(task)
+    if (task.publication.inFlight === 0) {
+      task.publication.version++
+      task.publication.acked = task.publication.version
+      this.#lifecycle.statuses.forget(task)
+      this.#lifecycle.settle(task)
+      // A status of our own is on its way and would bury the end: the end goes after it.
+    } else this.#lifecycle.statuses.touch(task)
+    if (device !== undefined && placement !== undefined) this.#lifecycle.revoke(device, placement)
+  }
+
+  /** Someone cleared the status of a task that still has one. */
+  statusCleared(id: string): void {
+    const task = this.#office.ledger.get(id)
+    if (task !== undefined) this.#lifecycle.statuses.touch(task)
+  }
+}

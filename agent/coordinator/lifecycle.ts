@@ -1,0 +1,361 @@
+/**
+ * The life of a task: pending, assigned, running, and one end. Every change of a task's state is made here.
+ *
+ * At most one attempt is current. An attempt is over when its result was taken, when it was given up with its
+ * device, or when it never began; nothing that comes of it later counts.
+ */
+import { type Failure, invariant, rejection } from '../../shared/errors/errors.ts'
+import type { ErrorCode } from '../../shared/errors/table.ts'
+import { DEFAULT_GRACE_MS, DEFAULT_TTL_MS } from '../../shared/model/task.ts'
+import { type Attempt, attemptKey, compareAttempts, sameAttempt } from '../../shared/protocol/attempt.ts'
+import {
+  type AttemptResult,
+  isTerminal,
+  type RejectedAttempt,
+  type TerminalState,
+} from '../../shared/protocol/schemas/index.ts'
+import { backoffMs } from '../../shared/random/random.ts'
+import type { DeviceRecord, Placement } from './device-record.ts'
+import type { Office } from './office.ts'
+import type { Decision } from './scheduler/scheduler.ts'
+import { Statuses } from './statuses.ts'
+import type { TaskRecord } from './task-record.ts'
+
+const RETRY_BASE_MS = 1_000
+const RETRY_CAP_MS = 60_000
+const REROUTE_BASE_MS = 250
+/** How long past the grace a device may take to confirm that an attempt is gone. */
+const STOP_MARGIN_MS = 10_000
+/** A device that refused something is left alone for this many heartbeats. */
+const AVOID_HEARTBEATS = 2
+/** Not sent yet: no report can have read it. */
+const UNSENT = Number.MAX_SAFE_INTEGER
+
+export class Lifecycle {
+  readonly statuses: Statuses
+  readonly #office: Office
+  #attempts = 0
+
+  constructor(office: Office) {
+    this.#office = office
+    this.statuses = new Statuses(office.context, office.reign, {
+      terminal: (task) => this.settle(task),
+      accounted: (device, attempt) => this.acknowledge(device, attempt),
+    })
+  }
+
+  /** Waits for a device, from now on or after a back-off. */
+  enqueue(task: TaskRecord, delayMs = 0): void {
+    task.state = 'pending'
+    if (delayMs > 0) {
+      task.notBeforeMs = this.#office.context.now.monoMs + delayMs
+      this.#office.due.add(delayMs, 'retry', task.id, String(task.notBeforeMs))
+      return
+    }
+    const explanation = this.#office.scheduler.enqueue(task)
+    if (explanation !== undefined) {
+      task.explanation = explanation.text
+      task.reasons = explanation.reasons
+    }
+    this.#office.wake()
+  }
+
+  /** Carries out a decision of the scheduler. */
+  place(decision: Decision): void {
+    const { task, device } = decision
+    const { reign, context, inboxes, settings } = this.#office
+    invariant(
+      task.current === undefined && task.state === 'pending',
+      () => `${task.id} is placed while ${task.state}`,
+    )
+    invariant(
+      task.spec !== undefined && task.demand !== undefined,
+      () => `${task.id} is placed without a spec`,
+    )
+    const attempt: Attempt = { ...reign, n: ++this.#attempts }
+    task.current = { attempt, device: device.id }
+    task.attempts++
+    task.state = 'assigned'
+    task.explanation = decision.explanation
+    task.reasons = undefined
+    task.times.assigned = context.instant()
+    const { resources } = task.demand
+    device.add({
+      key: attemptKey(attempt),
+      attempt,
+      task: task.id,
+      resources,
+      seq: UNSENT,
+      phase: 'assigned',
+    })
+    const spec =
+      task.spec.timeout === undefined
+        ? { ...task.spec, timeout: `${settings.defaultTimeoutMs}ms` }
+        : task.spec
+    inboxes.assign(device, { attempt, task: task.id, spec })
+    this.statuses.touch(task)
+    this.#office.event('placed', decision.explanation, { task: task.id, device: device.id })
+  }
+
+  /** Takes an attempt of an earlier reign as the current one: the device holds it already. */
+  adopt(task: TaskRecord, device: DeviceRecord, attempt: Attempt): void {
+    this.#office.scheduler.remove(task)
+    task.current = { attempt, device: device.id }
+    if (task.state === 'pending') task.state = 'assigned'
+    task.explanation = `kept on ${device.id}: the attempt outlived the coordinator that began it`
+    if (device.placement(attempt) === undefined) {
+      const resources = task.demand?.resources ?? {}
+      device.add({ key: attemptKey(attempt), attempt, task: task.id, resources, seq: 0, phase: 'held' })
+    }
+    this.statuses.touch(task)
+  }
+
+  /** True when a task would take the attempt as its own. */
+  adoptable(task: TaskRecord | undefined, attempt: Attempt): task is TaskRecord {
+    if (task === undefined || isTerminal(task.state) || task.current !== undefined) return false
+    return task.over === undefined || compareAttempts(attempt, task.over) > 0
+  }
+
+  /** The device says that the attempt runs. */
+  running(task: TaskRecord, started: string | undefined): void {
+    if (task.state !== 'assigned') return
+    task.state = 'running'
+    if (started !== undefined) task.times.started = started
+    this.statuses.touch(task)
+  }
+
+  /** A device reports how an attempt ended. */
+  result(device: DeviceRecord, result: AttemptResult, unknownMayCome: boolean): void {
+    const placement = device.placement(result.attempt)
+    const counted = placement?.phase === 'done'
+    if (placement !== undefined) {
+      device.finish(placement)
+      this.#office.freed(device)
+    }
+    const task = this.#office.ledger.get(result.task)
+    if (task === undefined) {
+      if (!unknownMayCome) this.acknowledge(device.id, result.attempt)
+      return
+    }
+    if (this.adoptable(task, result.attempt)) this.adopt(task, device, result.attempt)
+    if (!isTerminal(task.state) && sameAttempt(task.current?.attempt, result.attempt)) {
+      return this.#take(task, device, result)
+    }
+    if (task.publication.owed.some((owed) => sameAttempt(owed.attempt, result.attempt))) return
+    if (!sameAttempt(task.over, result.attempt) && !counted && ran(result)) {
+      task.duplicates++
+      this.statuses.touch(task)
+    }
+    this.acknowledge(device.id, result.attempt)
+  }
+
+  /** The current attempt has ended: what follows from it. */
+  #take(task: TaskRecord, device: DeviceRecord, result: AttemptResult): void {
+    this.#over(task)
+    const placement = device.placement(result.attempt)
+    if (placement !== undefined) device.finish(placement)
+    this.statuses.owe(task, device.id, result.attempt)
+    const { outcome } = result
+    if (result.started !== undefined) task.times.started = result.started
+    if (outcome === 'failed' || outcome === 'timed_out') task.failed++
+    if (task.stopping !== undefined) return this.#stop(task)
+    if (outcome === 'revoked') return this.#again(task, 0, `moved away from ${device.id}`)
+    if (outcome === 'interrupted') return this.#lost(task, `the agent on ${device.id} restarted`)
+    const body = {
+      ...result.result,
+      ...(result.durationMs === undefined ? {} : { durationMs: result.durationMs }),
+    }
+    task.result = body
+    task.error = result.error
+    if (outcome === 'succeeded') {
+      task.error = undefined
+      return this.end(task, 'succeeded', `ran on ${device.id}`)
+    }
+    const message = result.error?.message ?? outcome
+    if (task.failed > (task.demand?.retriesFailed ?? 0))
+      return this.end(task, outcome, `${message} on ${device.id}`)
+    const delayMs =
+      RETRY_BASE_MS / 2 + backoffMs(this.#office.context.random, task.failed - 1, RETRY_BASE_MS, RETRY_CAP_MS)
+    this.#again(task, delayMs, `failed on ${device.id}: ${message}; again in ${Math.round(delayMs)} ms`)
+  }
+
+  /** A device would not take the attempt, or has not got it. */
+  rejected(device: DeviceRecord, rejected: RejectedAttempt): void {
+    const placement = device.placement(rejected.attempt)
+    if (placement === undefined || placement.phase === 'done') return
+    const asked = placement.phase === 'revoking'
+    device.remove(placement)
+    this.#office.freed(device)
+    const task = this.#office.ledger.get(placement.task)
+    if (task === undefined || !sameAttempt(task.current?.attempt, rejected.attempt)) return
+    if (!asked) {
+      const { context, heartbeatMs, due } = this.#office
+      const delayMs = AVOID_HEARTBEATS * heartbeatMs
+      device.avoidUntilMs = context.now.monoMs + delayMs
+      due.add(delayMs, 'open', device.id)
+      this.#office.inboxes.askFull(device)
+    }
+    this.#over(task)
+    if (task.stopping !== undefined) return this.#stop(task)
+    this.#again(task, 0, `${device.id} refused it: ${rejected.error.message}`)
+    this.#office.event('refused', task.explanation, {
+      task: task.id,
+      device: device.id,
+      code: rejected.error.code,
+    })
+  }
+
+  /** The attempt is gone from its device without a word: the device was lost, or has forgotten it. */
+  vanished(device: DeviceRecord, placement: Placement, why: string): void {
+    device.remove(placement)
+    const task = this.#office.ledger.get(placement.task)
+    if (task === undefined || !sameAttempt(task.current?.attempt, placement.attempt)) return
+    this.#over(task)
+    if (task.stopping !== undefined) return this.#stop(task)
+    this.#lost(task, why)
+  }
+
+  /** The current attempt was on a device that nobody knows any more. */
+  strand(task: TaskRecord, why: string): void {
+    this.#over(task)
+    this.#lost(task, why)
+  }
+
+  #over(task: TaskRecord): void {
+    task.over = task.current?.attempt
+    task.current = undefined
+  }
+
+  #lost(task: TaskRecord, why: string): void {
+    task.lost++
+    const most = task.demand?.retriesLost ?? 0
+    if (task.lost > most) {
+      task.error = failure('E_LOST', `lost ${task.lost} times, last because ${why}`)
+      return this.end(task, 'failed', task.error.message)
+    }
+    const delayMs =
+      task.lost === 1
+        ? 0
+        : backoffMs(this.#office.context.random, task.lost - 2, REROUTE_BASE_MS, RETRY_CAP_MS)
+    this.#again(task, delayMs, `rerouted: ${why}`)
+    this.#office.event('rerouted', task.explanation, { task: task.id })
+  }
+
+  #again(task: TaskRecord, delayMs: number, explanation: string): void {
+    task.explanation = explanation
+    delete task.times.started
+    this.enqueue(task, delayMs)
+    this.statuses.touch(task)
+  }
+
+  /** Lets a task end early: withdrawn, or past its deadline. What runs is ended first. */
+  stop(task: TaskRecord, how: NonNullable<TaskRecord['stopping']>): void {
+    if (isTerminal(task.state) || task.stopping !== undefined) return
+    task.stopping = how
+    this.#office.scheduler.remove(task)
+    const { current } = task
+    if (current === undefined) return this.#stop(task)
+    const device = this.#office.devices.get(current.device)
+    const placement = device?.placement(current.attempt)
+    if (device === undefined || placement === undefined) {
+      this.#over(task)
+      return this.#stop(task)
+    }
+    this.revoke(device, placement)
+    task.explanation = `${how.explanation}; being ended on ${device.id}`
+    this.statuses.touch(task)
+    const graceMs = task.demand?.graceMs ?? DEFAULT_GRACE_MS
+    this.#office.due.add(graceMs + STOP_MARGIN_MS, 'stopped', task.id, placement.key)
+  }
+
+  /** A device did not confirm in time that a stopped attempt is gone; the task need not wait for it. */
+  stopOverdue(task: TaskRecord, key: string): void {
+    if (task.current === undefined || task.stopping === undefined || attemptKey(task.current.attempt) !== key)
+      return
+    this.#over(task)
+    this.#stop(task)
+  }
+
+  #stop(task: TaskRecord): void {
+    const { stopping } = task
+    if (stopping === undefined) return
+    task.error = stopping.error
+    this.end(task, stopping.state, stopping.explanation)
+  }
+
+  /** Tells a device to end an attempt; its room stays reserved until it is confirmed gone. */
+  revoke(device: DeviceRecord, placement: Placement): void {
+    if (placement.phase === 'done') return
+    if (placement.seq === UNSENT) {
+      // Never went out: nothing to end, and the inbox drops it.
+      const task = this.#office.ledger.get(placement.task)
+      device.remove(placement)
+      this.#office.freed(device)
+      if (task !== undefined && sameAttempt(task.current?.attempt, placement.attempt)) {
+        this.#over(task)
+        if (task.stopping === undefined) this.#again(task, 0, `moved away from ${device.id}`)
+        else this.#stop(task)
+      }
+      return
+    }
+    placement.phase = 'revoking'
+    this.#office.inboxes.revoke(device, placement.attempt)
+  }
+
+  /** The one end of a task. */
+  end(task: TaskRecord, state: TerminalState, explanation: string): void {
+    invariant(!isTerminal(task.state), () => `${task.id} ends ${state} but has ended ${task.state}`)
+    this.#office.scheduler.remove(task)
+    task.state = state
+    task.explanation = explanation
+    task.reasons = undefined
+    task.times.ended = this.#office.context.instant()
+    this.statuses.touch(task)
+    const code = task.error?.code
+    this.#office.event(state, explanation, { task: task.id, ...(code === undefined ? {} : { code }) })
+    const surplus = this.#office.ledger.finished(task)
+    if (surplus !== undefined && surplus !== task) this.expire(surplus)
+  }
+
+  /** The broker has the terminal status: now it takes effect. */
+  settle(task: TaskRecord): void {
+    this.clearSpec(task)
+    const ttlMs = task.demand?.ttlMs ?? DEFAULT_TTL_MS
+    task.spec = undefined
+    task.expiresMs = this.#office.context.now.monoMs + ttlMs
+    this.#office.due.add(ttlMs, 'expire', task.id, String(task.expiresMs))
+  }
+
+  /** Takes the spec of an ended task from the broker. */
+  clearSpec(task: TaskRecord): void {
+    if (!task.specRetained) return
+    task.specRetained = false
+    this.#office.context.publish('seat', 'spec', task.id, null)
+  }
+
+  /** Takes the status of an ended task from the broker and forgets the task. */
+  expire(task: TaskRecord): void {
+    this.statuses.forget(task)
+    this.#office.ledger.remove(task)
+    this.#office.context.publish('seat', 'status', task.id, null)
+  }
+
+  /** The device need not send the attempt's result again. */
+  acknowledge(deviceId: string, attempt: Attempt): void {
+    const device = this.#office.devices.get(deviceId)
+    if (device === undefined) return
+    const placement = device.placement(attempt)
+    if (placement !== undefined) device.remove(placement)
+    this.#office.inboxes.ack(device, attempt)
+  }
+}
+
+/** True when the attempt ran to an end of its own, so that its work was done twice if another did too. */
+function ran(result: AttemptResult): boolean {
+  return result.outcome === 'succeeded' || result.outcome === 'failed' || result.outcome === 'timed_out'
+}
+
+/** A failure with the table's remedy. */
+export function failure(code: ErrorCode, message: string): Failure {
+  return { code, message, remedy: rejection(code, '', message).remedy }
+}

@@ -1,0 +1,85 @@
+/**
+ * The warm copy: what candidates follow all the time, so that the one that is elected need not read the mesh
+ * first. It keeps the last message of every retained topic that matters to a coordinator, and judges nothing.
+ */
+
+import type { Subscription } from '../../shared/ports.ts'
+import type { Incoming } from '../../shared/protocol/codec.ts'
+import type { DeviceState } from '../../shared/protocol/schemas/index.ts'
+import type { Route } from '../../shared/protocol/topics.ts'
+import type { Context } from '../core/context.ts'
+
+type Of<R extends Route> = Extract<Incoming, { route: R }>
+
+export class Mirror {
+  readonly specs = new Map<string, Of<'spec'>>()
+  readonly statuses = new Map<string, Of<'status'>>()
+  readonly states = new Map<string, Of<'state'>>()
+  readonly desired = new Map<string, Of<'desired'>>()
+  config: Of<'config'> | undefined
+  /** When the last retained message of the copy came, on the monotonic clock. */
+  lastRetainedMs = Number.NEGATIVE_INFINITY
+  /** Grows with every change of a device's state. */
+  fleetVersion = 0
+
+  /** What a candidate subscribes to beyond what every agent does. */
+  static subscriptions(context: Context): readonly Subscription[] {
+    const { topics } = context
+    // QoS 0 on purpose: a restore at QoS 1 exceeds the queues of stock brokers, which then drop the rest.
+    return [
+      { topic: topics.of('death'), qos: 1 },
+      { topic: topics.of('marker'), qos: 0 },
+      { topic: topics.of('config'), qos: 0 },
+      { topic: topics.all('state'), qos: 0 },
+      { topic: topics.all('desired'), qos: 0 },
+      { topic: topics.all('spec'), qos: 0 },
+      { topic: topics.all('status'), qos: 0 },
+    ]
+  }
+
+  /** Takes a message in. @returns true when it belongs to the copy */
+  apply(message: Incoming, nowMs: number): boolean {
+    switch (message.route) {
+      case 'spec':
+        keep(this.specs, message)
+        break
+      case 'status':
+        keep(this.statuses, message)
+        break
+      case 'state':
+        keep(this.states, message)
+        this.fleetVersion++
+        break
+      case 'desired':
+        keep(this.desired, message)
+        break
+      case 'config':
+        this.config = 'empty' in message ? undefined : message
+        break
+      default:
+        return false
+    }
+    if (message.retained) this.lastRetainedMs = nowMs
+    return true
+  }
+
+  /** The last readable state of every device. */
+  *readableStates(): IterableIterator<readonly [string, DeviceState]> {
+    for (const [id, message] of this.states) if ('body' in message) yield [id, message.body]
+  }
+
+  /** A new connection reads everything anew; what was cleared meanwhile must not linger. */
+  clear(): void {
+    this.specs.clear()
+    this.statuses.clear()
+    this.states.clear()
+    this.fleetVersion++
+    this.desired.clear()
+    this.config = undefined
+  }
+}
+
+function keep<M extends Incoming>(map: Map<string, M>, message: M): void {
+  if ('empty' in message) map.delete(message.id)
+  else map.set(message.id, message)
+}

@@ -1,0 +1,92 @@
+/** What the parts of a coordinator share while it is in office. */
+
+import { parseDuration } from '../../shared/model/duration.ts'
+import { DEFAULT_TIMEOUT_MS } from '../../shared/model/task.ts'
+import type { Reign } from '../../shared/protocol/attempt.ts'
+import type { MeshConfig } from '../../shared/protocol/schemas/index.ts'
+import type { Context } from '../core/context.ts'
+import type { DeviceRecord } from './device-record.ts'
+import { DueList } from './due.ts'
+import { Inboxes } from './inboxes.ts'
+import { Ledger } from './ledger.ts'
+import { Scheduler } from './scheduler/scheduler.ts'
+
+export const RUN_TIMER = 'coordinator/run'
+export const PENDING_TASKS_MAX = 200_000
+
+export interface Settings {
+  readonly pendingTasksMax: number
+  readonly lostGraceMs: number
+  readonly defaultTimeoutMs: number
+}
+
+export class Office {
+  readonly context: Context
+  readonly reign: Reign
+  readonly ledger = new Ledger()
+  readonly devices = new Map<string, DeviceRecord>()
+  readonly scheduler = new Scheduler()
+  readonly due: DueList
+  readonly inboxes: Inboxes
+  settings: Settings
+  #runArmed = false
+
+  constructor(context: Context, reign: Reign, config: MeshConfig | undefined) {
+    this.context = context
+    this.reign = reign
+    this.due = new DueList(context)
+    this.inboxes = new Inboxes(context, reign)
+    this.settings = settingsOf(context, config)
+  }
+
+  /** How often devices send heartbeats: grows with the fleet, so that the coordinator hears some 1,000 a second. */
+  get heartbeatMs(): number {
+    return Math.max(this.context.timing.heartbeatMs, Math.min(HEARTBEAT_MS_MAX, this.devices.size))
+  }
+
+  /** Something may be placed now. */
+  wake(): void {
+    if (this.#runArmed) return
+    this.#runArmed = true
+    this.context.timer(RUN_TIMER, 0)
+  }
+
+  /** The run timer came; a further wake arms it again. */
+  woken(): void {
+    this.#runArmed = false
+  }
+
+  /** A device has room that it had not. */
+  freed(device: DeviceRecord): void {
+    this.scheduler.deviceFreed(device)
+    if (this.scheduler.waiting > 0) this.wake()
+  }
+
+  /** Tells the stream of decisions. */
+  event(kind: string, message: string, about: { task?: string; device?: string; code?: string } = {}): void {
+    const { term, agent } = this.reign
+    this.context.publish('seat', 'events', undefined, {
+      at: this.context.instant(),
+      term,
+      agent,
+      kind,
+      ...about,
+      message,
+    })
+  }
+}
+
+const HEARTBEAT_MS_MAX = 30_000
+
+/** The mesh's settings with defaults filled in. */
+export function settingsOf(context: Context, config: MeshConfig | undefined): Settings {
+  return {
+    pendingTasksMax: config?.pendingTasksMax ?? PENDING_TASKS_MAX,
+    lostGraceMs: durationOr(config?.lostGrace, context.timing.lostGraceMs),
+    defaultTimeoutMs: durationOr(config?.defaultTimeout, DEFAULT_TIMEOUT_MS),
+  }
+}
+
+function durationOr(text: string | undefined, fallbackMs: number): number {
+  return text === undefined ? fallbackMs : (parseDuration(text) ?? fallbackMs)
+}

@@ -1,0 +1,126 @@
+/**
+ * Restore: how a new coordinator learns what there is before it decides anything.
+ *
+ *   reading ──marker seen on the warm copy, and quiet──▶ inventory ──all online devices reported, or time──▶ done
+ *
+ * Until the window closes nothing is placed, cancelled or written: reports are kept in order, and then the
+ * greatest attempt of each task that anyone knows of becomes its current one.
+ */
+import { type Attempt, attemptKey, compareAttempts, compareReigns } from '../../shared/protocol/attempt.ts'
+import type { DeviceReport, DeviceState } from '../../shared/protocol/schemas/index.ts'
+import { isTerminal } from '../../shared/protocol/schemas/index.ts'
+import type { Fleet } from './fleet.ts'
+import type { Intake } from './intake.ts'
+import type { Lifecycle } from './lifecycle.ts'
+import type { Mirror } from './mirror.ts'
+import type { Office } from './office.ts'
+import type { TaskRecord } from './task-record.ts'
+
+/** Reports kept while the window is open; a device whose report finds no place is asked again afterwards. */
+const REPORTS_MAX = 50_000
+
+export class Restore {
+  readonly #office: Office
+  readonly #mirror: Mirror
+  readonly #reports: { id: string; report: DeviceReport }[] = []
+  readonly #reported = new Set<string>()
+  #awaited: Set<string> | undefined
+
+  constructor(office: Office, mirror: Mirror) {
+    this.#office = office
+    this.#mirror = mirror
+  }
+
+  /** The warm copy is complete: from now on it is known who has to report. */
+  open(): void {
+    this.#awaited = new Set()
+    for (const [id, state] of this.#mirror.readableStates()) this.state(id, state)
+  }
+
+  /** A device came or went while the window is open. */
+  state(id: string, state: DeviceState): void {
+    if (this.#awaited === undefined) return
+    if (state.online && !this.#reported.has(id)) this.#awaited.add(id)
+    else this.#awaited.delete(id)
+  }
+
+  report(id: string, report: DeviceReport): void {
+    if (compareReigns(report.highestTerm, this.#office.reign) !== 0 || this.#reports.length >= REPORTS_MAX)
+      return
+    this.#reports.push({ id, report })
+    if (report.full?.last !== true) return
+    this.#reported.add(id)
+    this.#awaited?.delete(id)
+  }
+
+  /** True when every device believed online has reported. */
+  get complete(): boolean {
+    return this.#awaited !== undefined && this.#awaited.size === 0
+  }
+
+  /** Who has not reported. */
+  get missing(): number {
+    return this.#awaited?.size ?? 0
+  }
+
+  /** The window closes: everything that was kept takes effect. */
+  close(fleet: Fleet, intake: Intake, lifecycle: Lifecycle): void {
+    for (const [id, state] of this.#mirror.readableStates()) fleet.state(id, state)
+    for (const [id, message] of this.#mirror.desired) if ('body' in message) fleet.desired(id, message.body)
+    for (const [id, message] of this.#mirror.statuses) {
+      if ('body' in message) intake.restore(id, message.body, this.#mirror.specs.get(id))
+    }
+    for (const [id, message] of this.#mirror.specs) {
+      if (this.#office.ledger.get(id) === undefined) intake.spec(message)
+    }
+    this.#settleCurrent(lifecycle)
+    for (const { id, report } of this.#reports) fleet.report(id, report)
+    intake.windowClosed()
+    for (const task of this.#office.ledger.values()) {
+      if (task.state === 'pending' && task.spec !== undefined && task.stopping === undefined)
+        intake.track(task)
+    }
+    this.#reports.length = 0
+  }
+
+  /** Finds each task's current attempt, and places it on the device that has it. */
+  #settleCurrent(lifecycle: Lifecycle): void {
+    for (const [taskId, sighting] of this.#greatestSightings()) {
+      const task = this.#office.ledger.get(taskId)
+      if (task === undefined || isTerminal(task.state)) continue
+      const known = task.current?.attempt ?? task.over
+      if (known !== undefined && compareAttempts(sighting.attempt, known) <= 0) continue
+      // Begun after the last status was published: the sighting is the younger truth.
+      task.over = task.current?.attempt ?? task.over
+      task.current = { attempt: sighting.attempt, device: sighting.device }
+      task.attempts = Math.max(task.attempts + 1, 1)
+      if (task.state === 'pending') task.state = 'assigned'
+      this.#office.scheduler.remove(task)
+    }
+    for (const task of [...this.#office.ledger.values()]) this.#placeCurrent(task, lifecycle)
+  }
+
+  #placeCurrent(task: TaskRecord, lifecycle: Lifecycle): void {
+    const { current } = task
+    if (current === undefined || isTerminal(task.state)) return
+    const device = this.#office.devices.get(current.device)
+    if (device === undefined) return lifecycle.strand(task, `${current.device} is not known any more`)
+    const resources = task.demand?.resources ?? {}
+    const key = attemptKey(current.attempt)
+    device.add({ key, attempt: current.attempt, task: task.id, resources, seq: 0, phase: 'held' })
+    lifecycle.statuses.touch(task)
+  }
+
+  #greatestSightings(): Map<string, { attempt: Attempt; device: string }> {
+    const sightings = new Map<string, { attempt: Attempt; device: string }>()
+    for (const { id, report } of this.#reports) {
+      for (const { attempt, task } of [...report.held, ...report.results]) {
+        const before = sightings.get(task)
+        if (before === undefined || compareAttempts(attempt, before.attempt) > 0) {
+          sightings.set(task, { attempt, device: id })
+        }
+      }
+    }
+    return sightings
+  }
+}

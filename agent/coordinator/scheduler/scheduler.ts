@@ -1,0 +1,197 @@
+/**
+ * The scheduler: which waiting task goes to which device next. It decides and explains; it changes nothing but
+ * its own queues.
+ *
+ *   waiting tasks by shape → the first by priority and age → devices that could take the shape
+ *     → open and with room now → score → choose → reserve (the coordinator does) → explain
+ *
+ * A shape that finds no room is blocked, and only devices that changed since are looked at again for it, so a
+ * full fleet costs nothing while it stays full.
+ */
+import type { Now } from '../../../shared/ports.ts'
+import type { DeviceRecord } from '../device-record.ts'
+import type { TaskRecord } from '../task-record.ts'
+import { type Explanation, explainPlacement, explainWait } from './explain.ts'
+import { hasRoom, mostFree } from './score.ts'
+import { comesFirst, Shape, shapeKey } from './shape.ts'
+
+/** Devices with room that are compared before one is chosen. */
+const SAMPLE_MAX = 24
+/** Tasks of one shape that a burst sends to one device at a time, so that they travel in one message. */
+const RUN_MAX = 16
+/** Shapes without waiting tasks are kept for their filters up to this number. */
+const SHAPES_MAX = 1_000
+
+export interface Decision {
+  readonly task: TaskRecord
+  readonly device: DeviceRecord
+  readonly explanation: string
+}
+
+export class Scheduler {
+  readonly #shapes = new Map<string, Shape>()
+  readonly #shapeOf = new Map<TaskRecord, Shape>()
+  readonly #devices = new Set<DeviceRecord>()
+
+  /** Tasks that wait for a device. */
+  get waiting(): number {
+    return this.#shapeOf.size
+  }
+
+  /** @returns why the task will wait, when others of its shape already do */
+  enqueue(task: TaskRecord): Explanation | undefined {
+    if (this.#shapeOf.has(task)) return undefined
+    const shape = this.#shape(task)
+    this.#shapeOf.set(task, shape)
+    shape.enqueue(task)
+    return shape.blocked ? shape.explanation : undefined
+  }
+
+  /** Takes a task out of the queue; where it does not wait, nothing happens. */
+  remove(task: TaskRecord): void {
+    const shape = this.#shapeOf.get(task)
+    if (shape === undefined) return
+    this.#shapeOf.delete(task)
+    shape.tasks.delete(task)
+    if (shape.tasks.size === 0) shape.blocked = false
+  }
+
+  #shape(task: TaskRecord): Shape {
+    const key = shapeKey(task)
+    let shape = this.#shapes.get(key)
+    if (shape !== undefined) return shape
+    if (this.#shapes.size >= SHAPES_MAX) this.#dropIdleShape()
+    shape = new Shape(task)
+    for (const device of this.#devices) shape.admit(device)
+    this.#shapes.set(key, shape)
+    return shape
+  }
+
+  #dropIdleShape(): void {
+    for (const [key, shape] of this.#shapes) {
+      if (shape.tasks.size > 0) continue
+      this.#shapes.delete(key)
+      return
+    }
+  }
+
+  /** A device is new, or its capacity, labels or executors changed. */
+  deviceChanged(device: DeviceRecord): void {
+    this.#devices.add(device)
+    for (const shape of this.#shapes.values()) shape.admit(device)
+    this.deviceFreed(device)
+  }
+
+  /** A device has room that it had not, or is open again. */
+  deviceFreed(device: DeviceRecord): void {
+    for (const shape of this.#shapes.values()) {
+      if (shape.blocked && shape.has(device)) shape.hints.add(device)
+    }
+  }
+
+  deviceGone(device: DeviceRecord): void {
+    this.#devices.delete(device)
+    for (const shape of this.#shapes.values()) shape.dismiss(device)
+  }
+
+  /**
+   * Decides for as many waiting tasks as there is room for, at most `max`. `reserve` is called for each decision
+   * before the next is made. `waits` is called once for each shape that newly finds no room.
+   */
+  run(
+    now: Now,
+    max: number,
+    reserve: (decision: Decision) => void,
+    waits: (tasks: readonly TaskRecord[], explanation: Explanation) => void,
+  ): void {
+    for (let decided = 0; decided < max; ) {
+      const shape = this.#next()
+      if (shape === undefined) return
+      const found = this.#choose(shape, now)
+      if (found === undefined) {
+        const news = !shape.blocked
+        shape.blocked = true
+        shape.hints.clear()
+        shape.explanation = explainWait(shape, this.#devices, now)
+        if (news) waits([...shape.tasks], shape.explanation)
+        continue
+      }
+      decided += this.#place(shape, found, max - decided, reserve)
+    }
+  }
+
+  /** The shape whose first task comes before all others' and which may find room. */
+  #next(): Shape | undefined {
+    let best: Shape | undefined
+    let bestTask: TaskRecord | undefined
+    for (const shape of this.#shapes.values()) {
+      if (shape.tasks.size === 0 || (shape.blocked && shape.hints.size === 0)) continue
+      const task = shape.head()
+      if (task === undefined) continue
+      if (bestTask === undefined || comesFirst(task, bestTask)) {
+        best = shape
+        bestTask = task
+      }
+    }
+    return best
+  }
+
+  #choose(shape: Shape, now: Now): { device: DeviceRecord; score: number; looked: number } | undefined {
+    const candidates = shape.blocked ? [...shape.hints] : shape.eligible
+    const begin = shape.blocked ? 0 : shape.cursor
+    let best: DeviceRecord | undefined
+    let bestScore = -1
+    let looked = 0
+    for (let i = 0; i < candidates.length && looked < SAMPLE_MAX; i++) {
+      const device = candidates[(begin + i) % candidates.length] as DeviceRecord
+      shape.cursor = begin + i + 1
+      if (device.closedReason(now.monoMs, now.wallMs) !== undefined || !hasRoom(device, shape.resources))
+        continue
+      looked++
+      const score = mostFree(device, shape.resources)
+      if (score > bestScore || (score === bestScore && best !== undefined && device.id < best.id)) {
+        best = device
+        bestScore = score
+      }
+    }
+    if (candidates.length > 0) shape.cursor %= candidates.length
+    return best === undefined ? undefined : { device: best, score: bestScore, looked }
+  }
+
+  /** Sends the shape's first task to the device, and in a burst some more of its kind. */
+  #place(
+    shape: Shape,
+    found: { device: DeviceRecord; score: number; looked: number },
+    max: number,
+    reserve: (decision: Decision) => void,
+  ): number {
+    const { device, looked } = found
+    const burst = Math.ceil(shape.tasks.size / Math.max(1, 2 * shape.eligible.length))
+    const length = Math.min(RUN_MAX, burst, max)
+    let placed = 0
+    while (placed < length && hasRoom(device, shape.resources)) {
+      const task = shape.head()
+      if (task === undefined) break
+      shape.waiting.pop()
+      this.remove(task)
+      const explanation = explainPlacement(
+        device,
+        looked,
+        shape.eligible.length,
+        mostFree(device, shape.resources),
+      )
+      reserve({ task, device, explanation })
+      placed++
+    }
+    return placed
+  }
+
+  /** Shapes that wait for room, explained as of now. */
+  *blocked(now: Now): IterableIterator<{ tasks: Iterable<TaskRecord>; explanation: Explanation }> {
+    for (const shape of this.#shapes.values()) {
+      if (!shape.blocked || shape.tasks.size === 0) continue
+      shape.explanation = explainWait(shape, this.#devices, now)
+      yield { tasks: shape.tasks, explanation: shape.explanation }
+    }
+  }
+}

@@ -1,0 +1,26 @@
+/** Scores: how well a device suits a shape now, from 0 to 1. */
+import type { Resources } from '../../../shared/model/resources.ts'
+import type { DeviceRecord } from '../device-record.ts'
+
+/** True when the device has room for `need` beside what is reserved. */
+export function hasRoom(device: DeviceRecord, need: Resources): boolean {
+  for (const name in need) {
+    if ((need[name] as number) > (device.capacity[name] ?? 0) - (device.reserved[name] ?? 0)) return false
+  }
+  return true
+}
+
+/**
+ * Most free: the share of its scarcest needed resource that a device would have left. The textbook greedy
+ * (worst fit): it spreads work, so that a lost device takes little with it and bursts find room everywhere.
+ */
+export function mostFree(device: DeviceRecord, need: Resources): number {
+  let least = 1
+  for (const name in need) {
+    const capacity = device.capacity[name] ?? 0
+    if (capacity === 0) continue
+    const left = (capacity - (device.reserved[name] ?? 0) - (need[name] as number)) / capacity
+    if (left < least) least = left
+  }
+  return least
+}

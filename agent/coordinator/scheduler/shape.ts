@@ -1,0 +1,117 @@
+/**
+ * A shape is what all tasks with the same needs have in common: resources, `where`, executor. Fleets see few
+ * shapes and many tasks, so filters are computed once a shape, and a "no" for one task answers all of its kind.
+ */
+
+import { Heap } from '../../../shared/model/heap.ts'
+import { fits, type Resources } from '../../../shared/model/resources.ts'
+import { compileSelector, type Requirement, unmet } from '../../../shared/model/selector.ts'
+import { canonicalJson } from '../../../shared/protocol/digest.ts'
+import type { DeviceRecord } from '../device-record.ts'
+import type { TaskRecord } from '../task-record.ts'
+import type { Explanation } from './explain.ts'
+
+/** The queue is rebuilt when entries of tasks that left outnumber the others. */
+const STALE_FACTOR = 2
+const STALE_MIN = 64
+
+/** Why a device can never take a task of the shape, as it is now. */
+export type StaticReason = string
+
+export class Shape {
+  readonly key: string
+  readonly resources: Resources
+  readonly executor: string
+  readonly requirements: readonly Requirement[]
+  /** Waiting tasks, the one to be placed next first. Tasks that left are skipped when they surface. */
+  waiting: Heap<TaskRecord>
+  /** Those that still wait. */
+  readonly tasks = new Set<TaskRecord>()
+  /** Devices that could take the shape if they were empty, in no order; with the place of each. */
+  readonly eligible: DeviceRecord[] = []
+  readonly #places = new Map<DeviceRecord, number>()
+  /** Where the next look begins, so that looks spread over the fleet. */
+  cursor = 0
+  /** No device had room; only devices in `hints` have changed since. */
+  blocked = false
+  /** Why, when it was blocked last. */
+  explanation: Explanation | undefined
+  readonly hints = new Set<DeviceRecord>()
+
+  constructor(task: TaskRecord) {
+    const { demand, spec } = task
+    this.key = shapeKey(task)
+    this.resources = demand?.resources ?? {}
+    this.executor = demand?.executor ?? ''
+    this.requirements = compileSelector(spec?.where)
+    this.waiting = new Heap(comesFirst)
+  }
+
+  enqueue(task: TaskRecord): void {
+    this.tasks.add(task)
+    this.waiting.push(task)
+    if (this.waiting.size > STALE_FACTOR * this.tasks.size + STALE_MIN) this.#compact()
+  }
+
+  /** Drops entries of tasks that left. */
+  #compact(): void {
+    this.waiting = new Heap(comesFirst)
+    for (const task of this.tasks) this.waiting.push(task)
+  }
+
+  /** The task to be placed next. */
+  head(): TaskRecord | undefined {
+    for (;;) {
+      const task = this.waiting.peek()
+      if (task === undefined || this.tasks.has(task)) return task
+      this.waiting.pop()
+    }
+  }
+
+  /** The first reason for which the device cannot take the shape even when it is empty. */
+  staticReason(device: DeviceRecord): StaticReason | undefined {
+    if (!device.state.executors.includes(this.executor)) return `have no executor ${this.executor}`
+    const requirement = unmet(this.requirements, device.labels)
+    if (requirement !== undefined) return `lack ${requirement.text}`
+    if (!fits(this.resources, device.capacity)) return 'are too small'
+    return undefined
+  }
+
+  /** Looks at a device that is new or changed. */
+  admit(device: DeviceRecord): void {
+    const place = this.#places.get(device)
+    const eligible = this.staticReason(device) === undefined
+    if (eligible && place === undefined) {
+      this.#places.set(device, this.eligible.length)
+      this.eligible.push(device)
+    } else if (!eligible && place !== undefined) this.dismiss(device)
+  }
+
+  /** Takes a device out. */
+  dismiss(device: DeviceRecord): void {
+    this.hints.delete(device)
+    const place = this.#places.get(device)
+    if (place === undefined) return
+    this.#places.delete(device)
+    const last = this.eligible.pop()
+    if (last === undefined || last === device) return
+    this.eligible[place] = last
+    this.#places.set(last, place)
+  }
+
+  has(device: DeviceRecord): boolean {
+    return this.#places.has(device)
+  }
+}
+
+/** Higher priority first, then whoever came first. */
+export function comesFirst(a: TaskRecord, b: TaskRecord): boolean {
+  const priorityA = a.demand?.priority ?? 0
+  const priorityB = b.demand?.priority ?? 0
+  return priorityA === priorityB ? a.seq < b.seq : priorityA > priorityB
+}
+
+/** The same for all tasks of one shape. */
+export function shapeKey(task: TaskRecord): string {
+  return canonicalJson([task.demand?.resources, task.demand?.executor, task.spec?.where])
+}

@@ -1,0 +1,145 @@
+/** What the coordinator knows of one task, and how that stands in its status. */
+
+import type { Failure } from '../../shared/errors/errors.ts'
+import type { Demand } from '../../shared/model/task.ts'
+import type { Attempt, Reign } from '../../shared/protocol/attempt.ts'
+import { contentDigest } from '../../shared/protocol/digest.ts'
+import {
+  isTerminal,
+  type TaskSpec,
+  type TaskState,
+  type TaskStatus,
+} from '../../shared/protocol/schemas/index.ts'
+
+export interface TaskRecord {
+  readonly id: string
+  /** Digest of the spec's content; empty for what could not be read. */
+  readonly digest: string
+  /** Order of arrival here. */
+  readonly seq: number
+  /** Kept while the task is unfinished. */
+  spec: TaskSpec | undefined
+  demand: Demand | undefined
+  state: TaskState
+  /** It is to end like this as soon as its current attempt is gone: withdrawn, or past its deadline. */
+  stopping: { state: 'cancelled' | 'timed_out'; explanation: string; error?: Failure } | undefined
+  /** The one attempt whose result counts. */
+  current: { attempt: Attempt; device: string } | undefined
+  /** The highest attempt that is over: its result was taken, or it was given up. */
+  over: Attempt | undefined
+  attempts: number
+  failed: number
+  lost: number
+  duplicates: number
+  result: TaskStatus['result']
+  error: Failure | undefined
+  refused: TaskStatus['refused']
+  explanation: string
+  reasons: Record<string, number> | undefined
+  times: TaskStatus['times']
+  /** Not to be placed before, on the monotonic clock: back-off after a failure. */
+  notBeforeMs: number
+  /** When the status of the ended task goes, on the monotonic clock. */
+  expiresMs: number
+  /** A retained spec may still be on the broker and has to be cleared when the task ends. */
+  specRetained: boolean
+  publication: Publication
+}
+
+/** Where a task's status stands between here and the broker. */
+export interface Publication {
+  /** Grows with every change worth telling. */
+  version: number
+  /** The version on its way to the broker; 0 for none. */
+  inFlight: number
+  /** The last version that the broker acknowledged. */
+  acked: number
+  /** Results that may be acknowledged to their device once the broker has the version. */
+  owed: { device: string; attempt: Attempt; version: number }[]
+}
+
+/** A fresh record. `seen` is when the task was first seen, as an instant. */
+export function newTask(
+  id: string,
+  seq: number,
+  digest: string,
+  seen: string,
+  spec?: TaskSpec,
+  demand?: Demand,
+): TaskRecord {
+  return {
+    id,
+    digest,
+    seq,
+    spec,
+    demand,
+    state: 'pending',
+    stopping: undefined,
+    current: undefined,
+    over: undefined,
+    attempts: 0,
+    failed: 0,
+    lost: 0,
+    duplicates: 0,
+    result: undefined,
+    error: undefined,
+    refused: undefined,
+    explanation: 'received',
+    reasons: undefined,
+    times: { seen },
+    notBeforeMs: 0,
+    expiresMs: Number.POSITIVE_INFINITY,
+    specRetained: true,
+    publication: { version: 0, inFlight: 0, acked: 0, owed: [] },
+  }
+}
+
+/** Takes over what an earlier coordinator had published of the task. */
+export function continueFrom(task: TaskRecord, status: TaskStatus): void {
+  task.state = status.state
+  task.attempts = status.attempts
+  task.failed = status.failed
+  task.lost = status.lost
+  task.duplicates = status.duplicates ?? 0
+  task.result = status.result
+  task.error = status.error
+  task.refused = status.refused
+  task.explanation = status.explanation
+  task.reasons = status.reasons
+  task.times = { ...status.times }
+  const { attempt, device } = status
+  if (attempt === undefined) return
+  if (device !== undefined && (status.state === 'assigned' || status.state === 'running')) {
+    task.current = { attempt, device }
+  } else task.over = attempt
+}
+
+/** The status as it is published by the coordinator of `reign`. */
+export function statusOf(task: TaskRecord, reign: Reign): TaskStatus {
+  const attempt = task.current?.attempt ?? task.over
+  const device = task.current?.device
+  return {
+    task: task.id,
+    state: task.state,
+    digest: task.digest,
+    term: reign.term,
+    agent: reign.agent,
+    ...(attempt === undefined ? {} : { attempt }),
+    ...(device === undefined ? {} : { device }),
+    attempts: task.attempts,
+    failed: task.failed,
+    lost: task.lost,
+    ...(task.duplicates === 0 ? {} : { duplicates: task.duplicates }),
+    ...(task.result === undefined ? {} : { result: task.result }),
+    ...(task.error === undefined ? {} : { error: task.error }),
+    ...(task.refused === undefined ? {} : { refused: task.refused }),
+    explanation: task.explanation,
+    ...(task.reasons === undefined || isTerminal(task.state) ? {} : { reasons: task.reasons }),
+    times: task.times,
+  }
+}
+
+/** The digest that a status carries of its spec. */
+export function specDigest(spec: TaskSpec): string {
+  return contentDigest(spec)
+}

@@ -1,0 +1,201 @@
+/**
+ * The agent: worker always, coordinator when elected. It owns nothing but the wiring; every input goes to the
+ * part that it concerns, and what the parts emit is returned in order.
+ */
+import type { AgentEffect, AgentInput, Core, Now } from '../../shared/ports.ts'
+import type { Incoming } from '../../shared/protocol/codec.ts'
+import type { Beacon } from '../../shared/protocol/schemas/index.ts'
+import { Coordinator } from '../coordinator/coordinator.ts'
+import { Mirror } from '../coordinator/mirror.ts'
+import { Election } from '../election/election.ts'
+import { order } from '../election/rank.ts'
+import { Worker } from '../worker/worker.ts'
+import { Context } from './context.ts'
+import { type AgentOptions, CANDIDATES_MAX } from './options.ts'
+
+export class Agent implements Core<AgentInput, AgentEffect> {
+  readonly #context: Context
+  readonly #worker: Worker
+  readonly #election: Election
+  readonly #mirror = new Mirror()
+  #coordinator: Coordinator | undefined
+  #deviceToken = 0
+  #seatToken = 0
+  #candidates: { version: number; ids: readonly string[] } = { version: -1, ids: [] }
+
+  constructor(options: AgentOptions) {
+    this.#context = new Context(options)
+    this.#worker = new Worker(this.#context)
+    this.#election = new Election(this.#context, {
+      seatUp: () => this.#subscribeSeat(),
+      elected: (reign, nonce) => {
+        this.#coordinator = new Coordinator(this.#context, this.#mirror, reign, nonce, {
+          learn: (seen) => this.#election.learn(seen),
+          leave: (reason) => this.#election.leave(reason),
+        })
+      },
+      deposed: () => this.#closeOffice(),
+      candidacy: (candidate) => this.#follow(candidate),
+      roundTrip: () => (this.#worker.membership.online ? this.#worker.membership.roundTrip() : -1),
+      beaconFields: () => this.#beaconFields(),
+      states: () => this.#mirror.readableStates(),
+    })
+  }
+
+  step(input: AgentInput, now: Now): readonly AgentEffect[] {
+    this.#context.now = now
+    this.#dispatch(input)
+    return this.#context.take()
+  }
+
+  #dispatch(input: AgentInput): void {
+    if (this.#worker.step(input)) return
+    switch (input.in) {
+      case 'boot':
+        this.#worker.boot(input.journal)
+        this.#election.learn(this.#worker.fence.highest)
+        break
+      case 'link-up':
+        if (input.link === 'seat') this.#election.seatUp()
+        else this.#deviceUp()
+        break
+      case 'link-down':
+        if (input.link === 'seat') this.#election.seatDown(input.reason)
+        else {
+          this.#worker.linkDown(input.reason)
+          this.#election.linkDown()
+        }
+        break
+      case 'subscribed':
+        this.#subscribed(input.link, input.token)
+        break
+      case 'message':
+        this.#message(input.link, input.message)
+        break
+      case 'acked':
+        this.#acked(input.link, input.token)
+        break
+      case 'timer':
+        this.#timer(input.name)
+        break
+      case 'stop':
+        this.#election.stop()
+        this.#closeOffice()
+        this.#worker.stop()
+        break
+      default:
+        break
+    }
+  }
+
+  #deviceUp(): void {
+    this.#worker.membership.linkUp()
+    const to = [...this.#worker.subscriptions()]
+    if (this.#election.candidate) {
+      this.#mirror.clear()
+      to.push(...Mirror.subscriptions(this.#context))
+    }
+    this.#deviceToken = this.#context.token()
+    this.#context.emit({ do: 'subscribe', link: 'device', to, token: this.#deviceToken })
+  }
+
+  #subscribeSeat(): void {
+    this.#seatToken = this.#context.token()
+    const to = Coordinator.subscriptions(this.#context)
+    this.#context.emit({ do: 'subscribe', link: 'seat', to, token: this.#seatToken })
+  }
+
+  #subscribed(link: 'device' | 'seat', token: number): void {
+    if (link === 'device' && token === this.#deviceToken) {
+      this.#worker.subscribed()
+      this.#election.linkReady()
+    } else if (link === 'seat' && token === this.#seatToken) this.#election.seatSubscribed()
+  }
+
+  /** Begins or ends to follow what a coordinator must know. */
+  #follow(candidate: boolean): void {
+    if (!this.#worker.membership.linked) return
+    const subscriptions = Mirror.subscriptions(this.#context)
+    this.#mirror.clear()
+    if (candidate) {
+      this.#context.emit({ do: 'subscribe', link: 'device', to: subscriptions, token: this.#context.token() })
+    } else {
+      const topics = subscriptions.map((subscription) => subscription.topic)
+      this.#context.emit({ do: 'unsubscribe', link: 'device', topics })
+    }
+  }
+
+  #message(link: 'device' | 'seat', message: Incoming): void {
+    if (link === 'device') this.#mirror.apply(message, this.#context.now.monoMs)
+    if ('rejection' in message && message.route !== 'spec') this.#unreadable(message)
+    if (message.route === 'beacon') {
+      if ('body' in message) this.#beacon(link, message.body)
+    } else if (message.route === 'death') {
+      if ('body' in message) this.#election.death(message.body)
+    } else if (message.route === 'inbox') {
+      if ('body' in message) this.#worker.inbox(message.body)
+    } else {
+      const own = message.route === 'state' && message.id === this.#context.options.device
+      if (own && link === 'device' && 'body' in message) this.#worker.ownState(message.body)
+      this.#coordinator?.message(message)
+    }
+  }
+
+  #unreadable(message: Extract<Incoming, { rejection: unknown }>): void {
+    const { code, path, message: what } = message.rejection
+    this.#context.log('warn', 'a message was rejected', {
+      route: message.route,
+      id: message.id,
+      code,
+      path,
+      what,
+    })
+  }
+
+  #beacon(link: 'device' | 'seat', beacon: Beacon): void {
+    if (link === 'seat') return this.#election.seatBeacon(beacon)
+    this.#worker.beacon(beacon)
+    this.#election.beacon(beacon)
+    this.#election.learn(this.#worker.fence.highest)
+  }
+
+  #acked(link: 'device' | 'seat', token: number): void {
+    if (link === 'device') {
+      this.#worker.acked(token)
+      this.#election.acked(token)
+    } else {
+      this.#election.seatAcked(token)
+      this.#coordinator?.acked(token)
+    }
+  }
+
+  #timer(name: string): void {
+    if (this.#worker.timer(name) || this.#election.timer(name)) return
+    this.#coordinator?.timer(name)
+  }
+
+  #beaconFields(): Pick<Beacon, 'heartbeatMs' | 'candidates'> {
+    return {
+      heartbeatMs: Math.round(this.#coordinator?.heartbeatMs ?? this.#context.timing.heartbeatMs),
+      candidates: [...this.#candidateIds()],
+    }
+  }
+
+  /** Those who keep a warm copy: the coordinator, and the next in rank. */
+  #candidateIds(): readonly string[] {
+    if (this.#candidates.version !== this.#mirror.fleetVersion) {
+      const { device } = this.#context.options
+      const others = order(this.#mirror.readableStates()).filter((id) => id !== device)
+      this.#candidates = {
+        version: this.#mirror.fleetVersion,
+        ids: [device, ...others].slice(0, CANDIDATES_MAX),
+      }
+    }
+    return this.#candidates.ids
+  }
+
+  #closeOffice(): void {
+    this.#coordinator?.close()
+    this.#coordinator = undefined
+  }
+}

@@ -1,0 +1,78 @@
+/**
+ * What the parts of an agent's core share: its options, the time of the current step, its random numbers,
+ * and the list of effects that the step returns.
+ */
+import type { AgentEffect, LinkName, LogLevel, Now, Outgoing } from '../../shared/ports.ts'
+import type { Messages } from '../../shared/protocol/schemas/index.ts'
+import { type Route, TOPICS, Topics } from '../../shared/protocol/topics.ts'
+import { Random } from '../../shared/random/random.ts'
+import { type AgentOptions, DEFAULT_TIMING, type Timing } from './options.ts'
+
+export class Context {
+  readonly options: AgentOptions
+  readonly timing: Timing
+  readonly topics: Topics
+  readonly random: Random
+  now: Now = { monoMs: 0, wallMs: 0 }
+  #effects: AgentEffect[] = []
+  #token = 0
+
+  constructor(options: AgentOptions) {
+    this.options = options
+    this.timing = { ...DEFAULT_TIMING, ...options.timing }
+    this.topics = new Topics(options.mesh)
+    this.random = new Random(`${options.seed}/${options.device}`)
+  }
+
+  /** The current wall-clock time as an instant of the protocol. */
+  instant(): string {
+    return new Date(this.now.wallMs).toISOString()
+  }
+
+  emit(effect: AgentEffect): void {
+    this.#effects.push(effect)
+  }
+
+  /** Hands over what was emitted since the last call. */
+  take(): readonly AgentEffect[] {
+    const effects = this.#effects
+    this.#effects = []
+    return effects
+  }
+
+  /** A number that tells one publish or subscribe from every other of this agent. */
+  token(): number {
+    return ++this.#token
+  }
+
+  /** Composes a message with the quality of service and retention that its topic has. */
+  message<R extends Route>(route: R, id: string | undefined, body: Messages[R] | null): Outgoing {
+    const { qos, retained } = TOPICS[route]
+    return { route, topic: this.topics.of(route, id), body, qos, retain: retained } as Outgoing
+  }
+
+  publish<R extends Route>(
+    link: LinkName,
+    route: R,
+    id: string | undefined,
+    body: Messages[R] | null,
+    token?: number,
+  ): void {
+    const message = this.message(route, id, body)
+    this.emit(
+      token === undefined ? { do: 'publish', link, message } : { do: 'publish', link, message, token },
+    )
+  }
+
+  timer(name: string, delayMs: number): void {
+    this.emit({ do: 'timer', name, delayMs })
+  }
+
+  cancelTimer(name: string): void {
+    this.emit({ do: 'cancel-timer', name })
+  }
+
+  log(level: LogLevel, message: string, fields?: Readonly<Record<string, unknown>>): void {
+    this.emit(fields === undefined ? { do: 'log', level, message } : { do: 'log', level, message, fields })
+  }
+}

@@ -1,0 +1,367 @@
+/**
+ * Election without votes: rank, seat, term.
+ *
+ * The broker lets one connection hold the seat's client id, so whoever connects last holds it alone; a deposed
+ * holder cannot publish as the seat. The term that a new holder takes is above every term it has heard of, and
+ * devices refuse lower ones. So safety rests on the broker and the term; rank and waiting only keep candidates
+ * from pushing each other off the seat.
+ *
+ *   following ──death notice, or silence beyond the lease──▶ waiting ──rank × step + jitter──▶ claiming
+ *       ▲                                                                                        │ beacon
+ *       └───────── back-off ◀── leaving: seat closed, higher reign, own beacon unheard ── office ◀┘ acknowledged
+ */
+import { compareReigns, NO_REIGN, type Reign } from '../../shared/protocol/attempt.ts'
+import type { Beacon, Death, DeviceState } from '../../shared/protocol/schemas/index.ts'
+import { backoffMs } from '../../shared/random/random.ts'
+import type { Context } from '../core/context.ts'
+import { CANDIDATES_MAX, LEASE_INTERVALS } from '../core/options.ts'
+import { order } from './rank.ts'
+
+const LEASE_TIMER = 'election/lease'
+const CLAIM_TIMER = 'election/claim'
+const READ_TIMER = 'election/read'
+const BEACON_TIMER = 'election/beacon'
+const BACKOFF_TIMER = 'election/backoff'
+/** A claim that has not come through by then is given up. */
+const CLAIM_TIMEOUT_MS = 10_000
+const CLAIM_TIMEOUT_TIMER = 'election/claim-timeout'
+const BACKOFF_CAP_MS = 30_000
+/** An agent that is no candidate steps in after this many leases of silence. */
+const OUTSIDER_LEASES = 2
+/** In office this long, a candidate's next back-off starts anew. */
+const STABLE_MS = 10_000
+
+type Phase = 'idle' | 'following' | 'probing' | 'waiting' | 'connecting' | 'reading' | 'announcing' | 'office'
+
+/** What the election tells the rest of the agent. */
+export interface ElectionEvents {
+  /** The seat's connection stands; subscribe what the coordinator hears there. */
+  seatUp(): void
+  /** In office: the beacon is acknowledged. */
+  elected(reign: Reign, nonce: string): void
+  /** Out of office. */
+  deposed(reason: string): void
+  /** Whether to keep the warm copy from now on. */
+  candidacy(candidate: boolean): void
+  /** Publishes on the device's link and returns the token whose PUBACK proves that the link answers. */
+  roundTrip(): number
+  /** What the beacon says besides who is in office. */
+  beaconFields(): Pick<Beacon, 'heartbeatMs' | 'candidates'>
+  /** The last state of every device that the warm copy knows. */
+  states(): Iterable<readonly [string, DeviceState]>
+}
+
+export class Election {
+  readonly #context: Context
+  readonly #events: ElectionEvents
+  #phase: Phase = 'idle'
+  #candidate = false
+  #candidateSinceMs = 0
+  #linked = false
+  /** The last beacon of the highest reign heard of, and when it came. */
+  #beacon: Beacon | undefined
+  #heardMs = 0
+  #highest: Reign = NO_REIGN
+  #reign: Reign = NO_REIGN
+  #nonce = ''
+  #probe: number | undefined
+  #beaconToken: number | undefined
+  #echoMs = 0
+  #officeSinceMs = 0
+  #failures = 0
+  /** What the wait was for: a newer beacon than this ends it. */
+  #dead: string | undefined
+  #backingOff = false
+
+  constructor(context: Context, events: ElectionEvents) {
+    this.#context = context
+    this.#events = events
+  }
+
+  get inOffice(): boolean {
+    return this.#phase === 'office'
+  }
+
+  get candidate(): boolean {
+    return this.#candidate
+  }
+
+  /** The reign that this agent holds or claims. */
+  get reign(): Reign {
+    return this.#reign
+  }
+
+  get #eligible(): boolean {
+    return this.#context.options.candidate !== 'never'
+  }
+
+  #leaseMs(): number {
+    return LEASE_INTERVALS * (this.#beacon?.intervalMs ?? this.#context.timing.intervalMs)
+  }
+
+  /** The device's link stands and its subscriptions too. */
+  linkReady(): void {
+    this.#linked = true
+    if (!this.#eligible || this.#phase !== 'idle') return
+    this.#phase = 'following'
+    this.#heardMs = this.#context.now.monoMs
+    // No beacon was ever retained in a fresh mesh: then the lease has nothing to protect.
+    const { settleMs, jitterMs } = this.#context.timing
+    this.#context.timer(
+      LEASE_TIMER,
+      this.#beacon === undefined ? 2 * settleMs + this.#jitter(jitterMs) : this.#silenceMs(),
+    )
+  }
+
+  linkDown(): void {
+    this.#linked = false
+    if (this.#phase === 'idle' || this.inOffice || this.#claiming) return
+    this.#rest()
+    this.#phase = 'idle'
+  }
+
+  get #claiming(): boolean {
+    return this.#phase === 'connecting' || this.#phase === 'reading' || this.#phase === 'announcing'
+  }
+
+  /** Silence that is taken for a vacancy; those who are no candidates leave candidates the first word. */
+  #silenceMs(): number {
+    const leases = this.#candidate ? 1 : OUTSIDER_LEASES
+    return leases * this.#leaseMs() + this.#jitter(this.#context.timing.jitterMs)
+  }
+
+  #jitter(ms: number): number {
+    return this.#context.random.float() * ms
+  }
+
+  /** Someone told of a reign: a heartbeat, a report, a beacon. A coordinator below it leaves. */
+  learn(reign: Reign): void {
+    if (compareReigns(reign, this.#highest) > 0) this.#highest = { term: reign.term, agent: reign.agent }
+    if ((this.inOffice || this.#phase === 'announcing') && compareReigns(this.#highest, this.#reign) > 0) {
+      this.leave(`a higher reign exists: term ${this.#highest.term} of ${this.#highest.agent}`)
+    }
+  }
+
+  /** A beacon on the device's link. */
+  beacon(beacon: Beacon): void {
+    const before = this.#beacon
+    if (before !== undefined && compareReigns(beacon, before) < 0) return
+    this.#beacon = beacon
+    this.#heardMs = this.#context.now.monoMs
+    if (beacon.nonce === this.#nonce && this.inOffice) {
+      this.#echoMs = this.#heardMs
+      return
+    }
+    this.learn(beacon)
+    if (!this.#eligible) return
+    this.#consider(beacon)
+    if (this.#phase === 'waiting' && beacon.nonce !== this.#dead) this.#follow()
+    else if (this.#phase === 'following' || this.#phase === 'probing') this.#follow()
+  }
+
+  /** The coordinator names its candidates; whoever is named keeps a warm copy. */
+  #consider(beacon: Beacon): void {
+    const named = beacon.candidates.includes(this.#context.options.device)
+    if (named !== this.#candidate && !this.#claiming && !this.inOffice) this.#setCandidate(named)
+  }
+
+  #setCandidate(candidate: boolean): void {
+    if (candidate === this.#candidate) return
+    this.#candidate = candidate
+    this.#candidateSinceMs = this.#context.now.monoMs
+    this.#events.candidacy(candidate)
+  }
+
+  #follow(): void {
+    this.#phase = 'following'
+    this.#probe = undefined
+    this.#context.cancelTimer(CLAIM_TIMER)
+    this.#context.timer(LEASE_TIMER, this.#silenceMs())
+  }
+
+  /** A death notice counts only when it names the current beacon. */
+  death(death: Death): void {
+    if (this.#beacon === undefined || death.nonce !== this.#beacon.nonce) return
+    if (this.#phase !== 'following' && this.#phase !== 'probing') return
+    this.#wait(death.nonce)
+  }
+
+  /** Nothing was heard for the lease: silence counts only when the own link answers. */
+  #silence(): void {
+    if (this.#phase !== 'following') return
+    this.#phase = 'probing'
+    this.#setCandidate(true)
+    this.#probe = this.#events.roundTrip()
+    this.#context.timer(LEASE_TIMER, this.#leaseMs())
+  }
+
+  acked(token: number): void {
+    if (token === this.#probe && this.#phase === 'probing') this.#wait(undefined)
+  }
+
+  /** @param dead nonce of the beacon that ended; after mere silence any beacon ends the wait */
+  #wait(dead: string | undefined): void {
+    this.#probe = undefined
+    this.#phase = 'waiting'
+    this.#dead = dead
+    this.#context.cancelTimer(LEASE_TIMER)
+    if (this.#backingOff) return
+    const { stepMs, jitterMs, settleMs, intervalMs } = this.#context.timing
+    // A copy that is only just being read knows no ranks yet.
+    const unsettledMs = Math.max(0, this.#candidateSinceMs + settleMs - this.#context.now.monoMs)
+    this.#context.timer(
+      CLAIM_TIMER,
+      unsettledMs + this.#rank() * stepMs + this.#jitter(Math.min(jitterMs, intervalMs)),
+    )
+  }
+
+  /** This agent's place among those who may claim now; the dead coordinator is not among them. */
+  #rank(): number {
+    const { device } = this.#context.options
+    const live = order(this.#events.states()).filter((id) => id === device || id !== this.#beacon?.agent)
+    const named = this.#beacon?.candidates ?? []
+    const first = live.filter((id) => named.includes(id))
+    const ranked = first.includes(device) ? first : [...first, ...live.filter((id) => !named.includes(id))]
+    const rank = ranked.indexOf(device)
+    return rank < 0 ? Math.min(ranked.length, CANDIDATES_MAX) : rank
+  }
+
+  /** The wait is over; a beacon that came meanwhile would have ended it. */
+  #claim(): void {
+    if (this.#phase !== 'waiting') return
+    this.#phase = 'connecting'
+    this.#nonce = this.#context.random.name(12)
+    const { options, topics } = this.#context
+    this.#context.log('info', 'claiming the seat', { nonce: this.#nonce })
+    this.#context.emit({
+      do: 'connect',
+      link: 'seat',
+      clientId: topics.seatClientId(),
+      will: this.#context.message('death', undefined, { agent: options.device, nonce: this.#nonce }),
+    })
+    this.#context.timer(CLAIM_TIMEOUT_TIMER, CLAIM_TIMEOUT_MS)
+  }
+
+  seatUp(): void {
+    if (this.#phase !== 'connecting') return
+    this.#phase = 'reading'
+    this.#events.seatUp()
+  }
+
+  /**
+   * The seat's subscriptions stand: a retained beacon is on its way, if there is one. The marker follows it on
+   * brokers that keep order; elsewhere it is given the settle time.
+   */
+  seatSubscribed(): void {
+    if (this.#phase !== 'reading') return
+    this.#context.timer(READ_TIMER, this.#context.timing.settleMs)
+  }
+
+  /** A beacon as the seat itself reads it. */
+  seatBeacon(beacon: Beacon): void {
+    if (beacon.nonce === this.#nonce) return
+    this.learn(beacon)
+    if (this.#beacon === undefined || compareReigns(beacon, this.#beacon) > 0) this.#beacon = beacon
+    if (this.#phase === 'reading') this.#announce()
+  }
+
+  #announce(): void {
+    this.#phase = 'announcing'
+    this.#context.cancelTimer(READ_TIMER)
+    this.#reign = { term: this.#highest.term + 1, agent: this.#context.options.device }
+    this.#highest = this.#reign
+    this.#publishBeacon()
+  }
+
+  #publishBeacon(): void {
+    const { intervalMs } = this.#context.timing
+    this.#beaconToken = this.#context.token()
+    const beacon: Beacon = { ...this.#reign, nonce: this.#nonce, intervalMs, ...this.#events.beaconFields() }
+    this.#context.publish('seat', 'beacon', undefined, beacon, this.#beaconToken)
+    this.#context.timer(BEACON_TIMER, intervalMs)
+  }
+
+  seatAcked(token: number): void {
+    if (token !== this.#beaconToken || this.#phase !== 'announcing') return
+    this.#phase = 'office'
+    this.#context.cancelTimer(CLAIM_TIMEOUT_TIMER)
+    this.#officeSinceMs = this.#context.now.monoMs
+    this.#echoMs = this.#context.now.monoMs
+    this.#setCandidate(true)
+    this.#context.log('info', 'in office', { term: this.#reign.term })
+    this.#events.elected(this.#reign, this.#nonce)
+  }
+
+  seatDown(reason: string): void {
+    if (this.#claiming || this.inOffice) this.#stepDown(`the seat closed: ${reason}`)
+  }
+
+  /** Leaves office or gives up a claim. The socket is dropped, so that the will tells the others at once. */
+  leave(reason: string): void {
+    if (!this.#claiming && !this.inOffice) return
+    this.#context.emit({ do: 'disconnect', link: 'seat', will: true })
+    this.#stepDown(reason)
+  }
+
+  #stepDown(reason: string): void {
+    const held = this.inOffice
+    const { monoMs } = this.#context.now
+    if (held && monoMs - this.#officeSinceMs > STABLE_MS) this.#failures = 0
+    this.#rest()
+    this.#phase = this.#linked ? 'following' : 'idle'
+    this.#context.log(held ? 'warn' : 'info', held ? 'out of office' : 'claim given up', { reason })
+    // Never back by reflex: two that push each other off the seat would never settle.
+    this.#backingOff = true
+    const { stepMs } = this.#context.timing
+    const delayMs = stepMs + backoffMs(this.#context.random, this.#failures++, 2 * stepMs, BACKOFF_CAP_MS)
+    this.#context.timer(BACKOFF_TIMER, delayMs)
+    if (this.#linked) this.#context.timer(LEASE_TIMER, this.#silenceMs())
+    if (held) this.#events.deposed(reason)
+  }
+
+  #rest(): void {
+    for (const name of [LEASE_TIMER, CLAIM_TIMER, READ_TIMER, BEACON_TIMER, CLAIM_TIMEOUT_TIMER]) {
+      this.#context.cancelTimer(name)
+    }
+    this.#probe = undefined
+    this.#beaconToken = undefined
+  }
+
+  /** The agent stops: its office ends at once, and the will says so. */
+  stop(): void {
+    if (this.#claiming || this.inOffice) this.#context.emit({ do: 'disconnect', link: 'seat', will: true })
+    this.#rest()
+    this.#context.cancelTimer(BACKOFF_TIMER)
+    this.#phase = 'idle'
+  }
+
+  /** @returns true when the timer was the election's */
+  timer(name: string): boolean {
+    if (name === LEASE_TIMER) {
+      if (this.#phase === 'probing') this.#follow()
+      else this.#silence()
+    } else if (name === CLAIM_TIMER) this.#claim()
+    else if (name === READ_TIMER) {
+      if (this.#phase === 'reading') this.#announce()
+    } else if (name === BEACON_TIMER) this.#beat()
+    else if (name === CLAIM_TIMEOUT_TIMER) this.leave('the claim did not come through in time')
+    else if (name === BACKOFF_TIMER) this.#backedOff()
+    else return false
+    return true
+  }
+
+  #backedOff(): void {
+    this.#backingOff = false
+    if (this.#phase === 'waiting') this.#wait(this.#dead)
+  }
+
+  #beat(): void {
+    if (!this.inOffice) return
+    const silentMs = this.#context.now.monoMs - this.#echoMs
+    const { intervalMs } = this.#context.timing
+    if (silentMs > LEASE_INTERVALS * intervalMs + intervalMs) {
+      return this.leave(`the own beacon has not come back for ${Math.round(silentMs)} ms`)
+    }
+    this.#publishBeacon()
+  }
+}

@@ -1,0 +1,127 @@
+/**
+ * What a device holds: attempts that wait, run, end, or have a result that nobody has acknowledged yet.
+ * Work counts as reserved from its admission until its process is gone.
+ */
+
+import { invariant } from '../../shared/errors/errors.ts'
+import { accumulate, fits, type Resources, shortfall } from '../../shared/model/resources.ts'
+import type { Demand } from '../../shared/model/task.ts'
+import { type Attempt, attemptKey } from '../../shared/protocol/attempt.ts'
+import { setDigest } from '../../shared/protocol/digest.ts'
+import type { AttemptResult, HeldAttempt, TaskSpec } from '../../shared/protocol/schemas/index.ts'
+
+/** Attempts a device holds at most, results that wait for an acknowledgement included. */
+export const HELD_MAX = 10_000
+
+export interface Held {
+  readonly key: string
+  readonly attempt: Attempt
+  readonly task: string
+  readonly spec: TaskSpec
+  readonly demand: Demand
+  /** `done` has a result; its process is gone. */
+  phase: 'queued' | 'running' | 'ending' | 'done'
+  /** Why it is being ended, while it is. */
+  ending?: 'revoked' | 'timed_out' | 'interrupted'
+  pid?: number
+  startedMonoMs?: number
+  started?: string
+  logSeq: number
+  result?: AttemptResult
+  /** True once the result may be reported: it is durable, or could not be made so. */
+  reportable: boolean
+}
+
+export class HeldTable {
+  readonly capacity: Resources
+  readonly #held = new Map<string, Held>()
+  readonly #reserved: Record<string, number> = {}
+
+  constructor(capacity: Resources) {
+    this.capacity = capacity
+  }
+
+  get size(): number {
+    return this.#held.size
+  }
+
+  get(attempt: Attempt): Held | undefined {
+    return this.#held.get(attemptKey(attempt))
+  }
+
+  byKey(key: string): Held | undefined {
+    return this.#held.get(key)
+  }
+
+  values(): IterableIterator<Held> {
+    return this.#held.values()
+  }
+
+  /** Why there is no room for `need` now, or `undefined` when there is. */
+  refusal(need: Resources): string | undefined {
+    if (this.#held.size >= HELD_MAX) return `the device already holds ${HELD_MAX} attempts`
+    const room: Record<string, number> = {}
+    for (const name in need) room[name] = (this.capacity[name] ?? 0) - (this.#reserved[name] ?? 0)
+    if (fits(need, room)) return undefined
+    const missing = shortfall(need, room)
+    return `${missing?.name} is short by ${missing?.milli} thousandths`
+  }
+
+  /** Takes an attempt in; there must be room. */
+  admit(attempt: Attempt, task: string, spec: TaskSpec, demand: Demand): Held {
+    const key = attemptKey(attempt)
+    invariant(!this.#held.has(key), () => `attempt ${key} is admitted twice`)
+    const held: Held = { key, attempt, task, spec, demand, phase: 'queued', logSeq: 0, reportable: false }
+    this.#held.set(key, held)
+    accumulate(this.#reserved, demand.resources, 1)
+    return held
+  }
+
+  /** Takes in an attempt that ended before this start of the agent. */
+  restore(attempt: Attempt, task: string, spec: TaskSpec, demand: Demand, result: AttemptResult): Held {
+    const key = attemptKey(attempt)
+    const held: Held = {
+      key,
+      attempt,
+      task,
+      spec,
+      demand,
+      phase: 'done',
+      logSeq: 0,
+      result,
+      reportable: false,
+    }
+    this.#held.set(key, held)
+    return held
+  }
+
+  /** The attempt's process is gone: its room is free, its result waits to be acknowledged. */
+  finish(held: Held, result: AttemptResult): void {
+    invariant(held.phase !== 'done', () => `attempt ${held.key} finishes twice`)
+    held.phase = 'done'
+    held.result = result
+    accumulate(this.#reserved, held.demand.resources, -1)
+  }
+
+  /** Forgets an attempt: acknowledged, or never begun. */
+  drop(held: Held): void {
+    if (held.phase !== 'done') accumulate(this.#reserved, held.demand.resources, -1)
+    this.#held.delete(held.key)
+  }
+
+  /** Digest of all that is held; the coordinator compares it with what it believes. */
+  digest(): string {
+    return setDigest(this.#held.keys())
+  }
+}
+
+/** How an attempt that has no result yet stands in a report. */
+export function heldMessage(held: Held): HeldAttempt {
+  const phase = held.phase === 'done' ? 'ending' : held.phase
+  return {
+    attempt: held.attempt,
+    task: held.task,
+    phase,
+    ...(held.started === undefined ? {} : { started: held.started }),
+  }
+}

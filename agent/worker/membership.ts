@@ -1,0 +1,198 @@
+/**
+ * Membership: the device's connection, its birth and death notices, its incarnation.
+ *
+ * The incarnation grows with every start and orders births and deaths of different starts; a nonce names one
+ * connection, so that a death notice that comes late cannot end a newer connection.
+ */
+import type { Candidacy, DeviceState } from '../../shared/protocol/schemas/index.ts'
+import { backoffMs } from '../../shared/random/random.ts'
+import type { Context } from '../core/context.ts'
+import type { Journaling } from './journaling.ts'
+
+export const CONNECT_TIMER = 'worker/connect'
+export const BIRTH_TIMER = 'worker/birth'
+/** A connection that lasted this long was a good one: the next back-off starts anew. */
+const STABLE_MS = 10_000
+/** Own death notices are contradicted, but no faster than this, whatever plays with the topic. */
+const CONTRADICT_MS_MIN = 200
+
+type Phase = 'closed' | 'waiting' | 'connecting' | 'subscribing' | 'settling' | 'online' | 'leaving'
+
+export class Membership {
+  readonly #context: Context
+  readonly #journaling: Journaling
+  #incarnation = 0
+  /** Names this start of the agent; the nonces of its connections begin with it. */
+  readonly #start: string
+  #connections = 0
+  #nonce = ''
+  #phase: Phase = 'closed'
+  /** Without a journal the incarnation must be learned from the retained state before the birth. */
+  #remembers = false
+  #failures = 0
+  #upSinceMs = 0
+  #contradictedMs = Number.NEGATIVE_INFINITY
+  #birthToken = 0
+
+  constructor(context: Context, journaling: Journaling) {
+    this.#context = context
+    this.#journaling = journaling
+    this.#start = context.random.name(10)
+  }
+
+  get incarnation(): number {
+    return this.#incarnation
+  }
+
+  get nonce(): string {
+    return this.#nonce
+  }
+
+  /** True once the birth of this connection is on its way: from then on the device may be heard. */
+  get online(): boolean {
+    return this.#phase === 'online'
+  }
+
+  /** True while there is a connection to the broker, announced or not. */
+  get linked(): boolean {
+    return this.#phase === 'subscribing' || this.#phase === 'settling' || this.#phase === 'online'
+  }
+
+  boot(incarnation: number | undefined): void {
+    this.#remembers = incarnation !== undefined
+    this.#rise((incarnation ?? 0) + 1)
+  }
+
+  /** Takes a higher incarnation, remembers it, then connects with it. */
+  #rise(incarnation: number): void {
+    this.#incarnation = incarnation
+    this.#phase = 'waiting'
+    // A journal that cannot be written must not keep the device away: the nonce still tells connections apart.
+    this.#journaling.persist({ incarnation }, () => this.connect())
+  }
+
+  connect(): void {
+    if (this.#phase !== 'waiting') return
+    this.#phase = 'connecting'
+    this.#nonce = `${this.#start}-${++this.#connections}`
+    const { options, topics } = this.#context
+    this.#context.emit({
+      do: 'connect',
+      link: 'device',
+      clientId: topics.agentClientId(options.device),
+      will: this.#context.message('state', options.device, this.#state(false)),
+    })
+  }
+
+  linkUp(): void {
+    if (this.#phase === 'connecting') this.#phase = 'subscribing'
+  }
+
+  linkDown(reason: string): void {
+    if (this.#phase === 'closed') return
+    if (this.online && this.#context.now.monoMs - this.#upSinceMs > STABLE_MS) this.#failures = 0
+    this.#phase = 'waiting'
+    const { reconnectBaseMs, reconnectCapMs } = this.#context.timing
+    const delayMs = backoffMs(this.#context.random, this.#failures++, reconnectBaseMs, reconnectCapMs)
+    this.#context.log('info', 'device link is down', { reason, retryMs: delayMs })
+    this.#context.timer(CONNECT_TIMER, delayMs)
+  }
+
+  /** The subscriptions stand. A device that remembers nothing waits for its own retained state first. */
+  subscribed(): void {
+    if (this.#phase !== 'subscribing') return
+    this.#upSinceMs = this.#context.now.monoMs
+    if (this.#remembers) this.announce()
+    else {
+      this.#phase = 'settling'
+      this.#context.timer(BIRTH_TIMER, this.#context.timing.settleMs)
+    }
+  }
+
+  /** Publishes the birth. */
+  announce(): void {
+    if (this.#phase !== 'subscribing' && this.#phase !== 'settling') return
+    this.#phase = 'online'
+    this.#remembers = true
+    this.#publish(true)
+  }
+
+  /** The device's own state came by: is it ours, an echo from the past, or another agent's? */
+  ownState(state: DeviceState): void {
+    if (!this.linked) return
+    const ours = state.nonce.startsWith(`${this.#start}-`)
+    if (state.incarnation > this.#incarnation || (state.incarnation === this.#incarnation && !ours)) {
+      this.#context.log(
+        'warn',
+        'the broker knows this device by another start with this or a higher incarnation',
+        {
+          known: state.incarnation,
+          own: this.#incarnation,
+        },
+      )
+      this.#context.emit({ do: 'disconnect', link: 'device', will: false })
+      this.#rise(state.incarnation + 1)
+    } else if (this.online && !state.online) this.#contradict()
+  }
+
+  #contradict(): void {
+    const { monoMs } = this.#context.now
+    if (monoMs - this.#contradictedMs < CONTRADICT_MS_MIN) {
+      this.#context.timer(BIRTH_TIMER, CONTRADICT_MS_MIN)
+      return
+    }
+    this.#contradictedMs = monoMs
+    this.#publish(true)
+  }
+
+  /** The birth timer: settled without a retained state, or a contradiction that had to wait. */
+  birthDue(): void {
+    if (this.#phase === 'settling') this.announce()
+    else if (this.online) this.#contradict()
+  }
+
+  /** Publishes the state again; its PUBACK proves that the connection answers. */
+  roundTrip(): number {
+    return this.#publish(true)
+  }
+
+  /** Says goodbye; the token's PUBACK tells that the broker knows. */
+  farewell(): number {
+    const token = this.#publish(false)
+    this.#phase = 'leaving'
+    return token
+  }
+
+  close(): void {
+    this.#phase = 'closed'
+    this.#context.cancelTimer(CONNECT_TIMER)
+    this.#context.cancelTimer(BIRTH_TIMER)
+    this.#context.emit({ do: 'disconnect', link: 'device', will: false })
+  }
+
+  #publish(online: boolean): number {
+    this.#birthToken = this.#context.token()
+    this.#context.publish(
+      'device',
+      'state',
+      this.#context.options.device,
+      this.#state(online),
+      this.#birthToken,
+    )
+    return this.#birthToken
+  }
+
+  #state(online: boolean): DeviceState {
+    const { labels, capacity, executors, candidate, version } = this.#context.options
+    return {
+      incarnation: this.#incarnation,
+      nonce: this.#nonce,
+      online,
+      labels,
+      capacity: { ...capacity },
+      executors: [...executors],
+      candidate: candidate satisfies Candidacy,
+      version,
+    }
+  }
+}
