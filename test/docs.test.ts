@@ -76,15 +76,19 @@ describe('the generated documentation', () => {
           a: { type: 'integer', minimum: 0, maximum: 5, description: 'this | that' },
           b: { type: 'array', maxItems: 2, items: { type: 'object', properties: { c: { const: true } } } },
           d: { ...shared, description: 'other words' },
+          e: { anyOf: [{ const: 'x' }, { const: 'y' }] },
+          f: { anyOf: [{ type: 'string', maxLength: 3 }, { type: 'boolean' }] },
         },
       },
       [{ name: 'Shared', anchor: 'shared', schema: shared }],
     )
     expect(table.split('\n').slice(2)).toEqual([
       '| `a` | integer from 0 to 5 | yes | this \\| that |',
-      '| `b` | list of object, at most 2 |  |  |',
+      '| `b` | list (at most 2) of object |  |  |',
       '| `b[].c` | `true` |  |  |',
       '| `d` | [Shared](#shared) |  | other words |',
+      '| `e` | `"x"`, `"y"` |  |  |',
+      '| `f` | text, at most 3 characters or boolean |  |  |',
     ])
     expect(cell('a|b\nc')).toBe('a\\|b c')
   })

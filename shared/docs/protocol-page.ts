@@ -31,6 +31,7 @@ import {
   LABEL_CHARS_MAX,
   LABELS_MAX,
   PAYLOAD_BYTES_MAX,
+  Quantity,
   RESOURCES_MAX,
   RETRIES_MAX,
   Reign,
@@ -49,6 +50,9 @@ const plain = (schema: TSchema): Schema => schema as unknown as Schema
 
 const routes = Object.keys(TOPICS) as Route[]
 const topics = new Topics(EXAMPLE_MESH)
+
+/** Explained among the units; the other units are known by their format. */
+const UNITS: readonly Shape[] = [{ name: 'quantity', anchor: 'names-and-units', schema: plain(Quantity) }]
 
 /** Shapes that several messages share. */
 const SHARED: readonly Shape[] = [
@@ -186,7 +190,7 @@ function section(route: Route): string {
     `\`${TOPIC_ROOT}/<mesh>/${rule.pattern.replace(':id', '<id>')}\`, written by ${rule.writers.join(', ')}, QoS ${rule.qos}, ${rule.retained ? 'retained' : 'not retained'}.`,
     `${rule.about}.`,
     strict ? 'An unknown field is an error.' : 'Unknown fields are ignored, so that versions can mix.',
-    schemaTable(schema, route === 'spec' ? SHARED : [...SHARED, SPEC]),
+    schemaTable(schema, route === 'spec' ? [...UNITS, ...SHARED] : [...UNITS, ...SHARED, SPEC]),
     `Example, on \`${topics.of(route, id)}\`:`,
     json(EXAMPLES[route]),
   ]
@@ -197,7 +201,7 @@ function section(route: Route): string {
 function shapeSection(shape: Shape): string {
   const others = SHARED.filter((other) => other !== shape)
   const about = shape.schema.description === undefined ? [] : [`${shape.schema.description}.`]
-  return [`### ${shape.name}`, ...about, schemaTable(shape.schema, [...others, SPEC])].join('\n\n')
+  return [`### ${shape.name}`, ...about, schemaTable(shape.schema, [...UNITS, ...others, SPEC])].join('\n\n')
 }
 
 function json(value: unknown): string {

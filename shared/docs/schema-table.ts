@@ -84,7 +84,7 @@ function typeOf(schema: Schema, shapes: readonly Shape[]): string {
   if (shape !== undefined) return `[${shape.name}](#${shape.anchor})`
   if (schema.const !== undefined) return `\`${JSON.stringify(schema.const)}\``
   if (schema.enum !== undefined) return schema.enum.map((item) => `\`${JSON.stringify(item)}\``).join(', ')
-  if (schema.anyOf !== undefined) return schema.anyOf.map((item) => typeOf(item, shapes)).join(', ')
+  if (schema.anyOf !== undefined) return unionType(schema.anyOf, shapes)
   if (schema.type === 'array') return listType(schema, shapes)
   if (schema.type === 'object') return objectType(schema, shapes)
   if (schema.type === 'string') return textType(schema)
@@ -92,36 +92,44 @@ function typeOf(schema: Schema, shapes: readonly Shape[]): string {
   return schema.type ?? 'any JSON'
 }
 
+function unionType(items: readonly Schema[], shapes: readonly Shape[]): string {
+  const literals = items.every((item) => item.const !== undefined)
+  return items.map((item) => typeOf(item, shapes)).join(literals ? ', ' : ' or ')
+}
+
 function listType(schema: Schema, shapes: readonly Shape[]): string {
   const item = schema.items === undefined ? 'any JSON' : typeOf(schema.items, shapes)
-  return `list of ${item}${bounds(schema.minItems, schema.maxItems, '')}`
+  return `list${inBrackets(bounds(schema.minItems, schema.maxItems, ''))} of ${item}`
 }
 
 function objectType(schema: Schema, shapes: readonly Shape[]): string {
   const value = Object.values(schema.patternProperties ?? {})[0]
   if (value === undefined) return 'object'
-  return `object of name to ${typeOf(value, shapes)}${bounds(undefined, schema.maxProperties, 'names')}`
+  return `object${inBrackets(bounds(undefined, schema.maxProperties, 'names'))} of name to ${typeOf(value, shapes)}`
 }
 
 function textType(schema: Schema): string {
   if (schema.format !== undefined) return `[${schema.format}](#names-and-units)`
-  return `text${bounds(schema.minLength, schema.maxLength, 'characters')}`
+  return `text${after(bounds(schema.minLength, schema.maxLength, 'characters'))}`
 }
 
 function numberType(schema: Schema): string {
   const least = schema.minimum
   const most = schema.maximum === Number.MAX_SAFE_INTEGER ? undefined : schema.maximum
   if (least !== undefined && most !== undefined) return `${schema.type} from ${least} to ${most}`
-  return `${schema.type}${bounds(least, most, '')}`
+  return `${schema.type}${after(bounds(least, most, ''))}`
 }
 
+/** "at least 1, at most 5 names"; empty without bounds. */
 function bounds(least: number | undefined, most: number | undefined, unit: string): string {
   const parts: string[] = []
   if (least !== undefined) parts.push(`at least ${least}`)
   if (most !== undefined) parts.push(`at most ${most}`)
-  if (parts.length === 0) return ''
-  return `, ${parts.join(', ')}${unit === '' ? '' : ` ${unit}`}`
+  return parts.length === 0 || unit === '' ? parts.join(', ') : `${parts.join(', ')} ${unit}`
 }
+
+const inBrackets = (text: string): string => (text === '' ? '' : ` (${text})`)
+const after = (text: string): string => (text === '' ? '' : `, ${text}`)
 
 /** Text that may stand in a cell of a table. */
 export function cell(text: string): string {
