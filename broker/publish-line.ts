@@ -7,7 +7,7 @@
 
 interface Place {
   ready: boolean
-  readonly release: () => void
+  readonly release: () => unknown
 }
 
 export class PublishLines {
@@ -19,14 +19,14 @@ export class PublishLines {
   }
 
   /** Runs `release` now when nobody of this client waits, else after those who do. */
-  pass(clientId: string, release: () => void): void {
+  pass(clientId: string, release: () => unknown): void {
     const line = this.#lines.get(clientId)
     if (line === undefined) release()
     else line.push({ ready: true, release })
   }
 
   /** Takes a place in the line; `release` runs after the returned function was called and all before it went. */
-  wait(clientId: string, release: () => void): () => void {
+  wait(clientId: string, release: () => unknown): () => void {
     const place: Place = { ready: false, release }
     const line = this.#lines.get(clientId)
     if (line === undefined) this.#lines.set(clientId, [place])

@@ -4,10 +4,10 @@
  * Every commit is one atomic batch, and carries with it the number of records and a sum (XOR) over all their
  * checksums. When the store is opened both are computed anew: a record that was altered, or one that vanished from
  * the middle of LevelDB's log (which LevelDB itself skips without a word), makes the sums differ. What a crash cuts
- * off at the end was never acknowledged and is no corruption.
+ * off at the end was never acknowledged and is no corruption; after an orderly close nothing may be cut off, so the
+ * sum then also stands in a file beside the folder.
  */
-import { existsSync } from 'node:fs'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { ClassicLevel } from 'classic-level'
@@ -41,6 +41,7 @@ const META_VERSION = 'meta/version'
 const META_SUM = 'meta/sum'
 const RECORD = 'retained/'
 const RECORD_END = 'retained0'
+const OPEN_MARK = 'open'
 
 export class Store {
   readonly #folder: string
@@ -49,6 +50,8 @@ export class Store {
   /** Checksum of each record on disk; needed to keep the sum when one is replaced. */
   #checksums = new Map<string, number>()
   #sum = 0
+  /** A commit failed: what is on disk may differ from the sum. */
+  #inDoubt = false
   #deletes = 0
   #compaction: Promise<void> | undefined
 
@@ -76,8 +79,9 @@ export class Store {
     }
     const store = new Store(folder, options, await openLevel(folder))
     try {
-      await store.#checkVersion()
+      const mark = await store.#checkVersion()
       await store.#load(each)
+      await store.#checkClosed(mark)
     } catch (error) {
       await store.#level.close()
       throw error
@@ -143,6 +147,7 @@ export class Store {
     await this.close()
     this.#level = await openLevel(this.#folder)
     await this.#load(() => {})
+    this.#inDoubt = false
     const gone = new Set(this.#checksums.keys())
     const changes: Change[] = []
     for (const message of truth) {
@@ -157,38 +162,48 @@ export class Store {
   async close(): Promise<void> {
     await this.#compaction
     await this.#level.close()
+    if (!this.#inDoubt)
+      await writeMark(this.#folder, encodeSum(this.#checksums.size, this.#sum)).catch(() => {})
   }
 
   async #write(operations: Operation[]): Promise<void> {
     try {
       await this.#level.batch(operations, { sync: this.#options.durability === 'power' })
     } catch (cause) {
+      this.#inDoubt = true
       throw new CoveyError('E_STORE_WRITE', `a commit of ${operations.length - 1} records failed`, { cause })
     }
   }
 
-  /** The marker file tells a new store from one whose content was lost whole. */
-  async #checkVersion(): Promise<void> {
-    const marker = join(this.#folder, 'retained.version')
+  /** The mark beside the folder tells a new store from one whose content was lost whole. Resolves to the mark. */
+  async #checkVersion(): Promise<string | undefined> {
+    const mark = await readMark(this.#folder)
     const version = await this.#level.get(META_VERSION)
     if (version !== undefined) {
-      if (version.toString() === String(STORE_VERSION)) return
+      if (version.toString() === String(STORE_VERSION)) return mark
       throw new CoveyError('E_STORE_VERSION', `${this.#folder} has version ${version}, not ${STORE_VERSION}`)
     }
-    if (existsSync(marker)) throw corrupt(this.#folder, 'its version is missing')
+    if (mark !== undefined) throw corrupt(this.#folder, 'its version is missing')
     const [key] = await this.#level.keys({ limit: 1 }).all()
     if (key !== undefined)
       throw new CoveyError('E_STORE_VERSION', `${this.#folder} holds a store of something else`)
-    try {
-      const first: Operation[] = [
-        { type: 'put', key: META_VERSION, value: Buffer.from(String(STORE_VERSION)) },
-        { type: 'put', key: META_SUM, value: encodeSum(0, 0) },
-      ]
-      await this.#level.batch(first, { sync: true })
-      await writeFile(marker, `${STORE_VERSION}\n`, { mode: 0o600 })
-    } catch (cause) {
+    const first: Operation[] = [
+      { type: 'put', key: META_VERSION, value: Buffer.from(String(STORE_VERSION)) },
+      { type: 'put', key: META_SUM, value: encodeSum(0, 0) },
+    ]
+    await this.#level.batch(first, { sync: true }).catch((cause: unknown) => {
       throw new CoveyError('E_STORE_WRITE', `the store in ${this.#folder} cannot be begun`, { cause })
+    })
+    return mark
+  }
+
+  /** Compares with the sum noted at an orderly close, and takes it away: from here on a crash may come. */
+  async #checkClosed(mark: string | undefined): Promise<void> {
+    const closed = mark?.trim() ?? OPEN_MARK
+    if (closed !== OPEN_MARK && closed !== encodeSum(this.#checksums.size, this.#sum).toString('hex')) {
+      throw corrupt(this.#folder, 'it is not what it was when it was closed; the newest records are missing')
     }
+    await writeMark(this.#folder, undefined)
   }
 
   async #load(each: (message: Retained) => void): Promise<void> {
@@ -230,6 +245,30 @@ export class Store {
       .then(() => {
         this.#compaction = undefined
       })
+  }
+}
+
+const markOf = (folder: string): string => join(folder, 'retained.mark')
+
+async function readMark(folder: string): Promise<string | undefined> {
+  try {
+    return await readFile(markOf(folder), 'utf8')
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw new CoveyError('E_STORE_WRITE', `${markOf(folder)} cannot be read`, { cause })
+  }
+}
+
+/** Notes the sum of a closed store, or that it is open. A torn mark would look like damage, so it is replaced whole. */
+async function writeMark(folder: string, closed: Buffer | undefined): Promise<void> {
+  try {
+    await writeFile(`${markOf(folder)}.new`, `${closed?.toString('hex') ?? OPEN_MARK}\n`, {
+      mode: 0o600,
+      flush: true,
+    })
+    await rename(`${markOf(folder)}.new`, markOf(folder))
+  } catch (cause) {
+    throw new CoveyError('E_STORE_WRITE', `${markOf(folder)} cannot be written`, { cause })
   }
 }
 
