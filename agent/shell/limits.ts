@@ -34,8 +34,12 @@ export interface ShellLimits {
   readonly logChunkBytesMax: number
   /** How long live output is gathered before it is passed on. */
   readonly logFlushMs: number
-  /** How long output of an ended command may still come, and how long a killed group may take to go. */
+  /** Output of a stream that is read and thrown away; a command that writes more is slowed, not the agent. */
+  readonly drainBytesPerSecondMax: number
+  /** How long output of an ended command may still come. */
   readonly pipeDrainMs: number
+  /** How long a group may take to go after KILL; one in an uninterruptible wait may not go at all. */
+  readonly killWaitMs: number
 }
 
 export const DEFAULT_LIMITS: ShellLimits = {
@@ -57,5 +61,7 @@ export const DEFAULT_LIMITS: ShellLimits = {
   logBytesPerSecondMax: 64 * 2 ** 10,
   logChunkBytesMax: 4 * 2 ** 10,
   logFlushMs: 100,
+  drainBytesPerSecondMax: 32 * 2 ** 20,
   pipeDrainMs: 1_000,
+  killWaitMs: 5_000,
 }

@@ -6,6 +6,7 @@
 import { CoveyError, InvariantError, invariant } from '../../shared/errors/errors.ts'
 import type { AgentEffect, AgentInput, Core, Journal, JournalChange, Measured } from '../../shared/ports.ts'
 import { Topics } from '../../shared/protocol/topics.ts'
+import { within } from './bounded-wait.ts'
 import type { BrokerAddress } from './broker-address.ts'
 import type { Executor } from './executor.ts'
 import { DEFAULT_LIMITS, type ShellLimits } from './limits.ts'
@@ -228,19 +229,6 @@ class Runtime implements RunningAgent {
     }
     this.#markUnready(new Error(`the agent ended with code ${code} before it was connected`))
     this.#markDone(code)
-  }
-}
-
-/** The value, or `undefined` when it takes longer than that. */
-async function within<T>(promise: Promise<T>, limitMs: number): Promise<T | undefined> {
-  let timer: NodeJS.Timeout | undefined
-  const limit = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), limitMs)
-  })
-  try {
-    return await Promise.race([promise, limit])
-  } finally {
-    clearTimeout(timer)
   }
 }
 

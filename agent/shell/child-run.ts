@@ -1,0 +1,307 @@
+/**
+ * One attempt as a process group: started, fed, listened to, and ended as a whole. The attempt is over when its
+ * leader is; what the leader leaves behind in its group is KILLed, after what is left of the grace if it was asked
+ * to end. A process that made itself a session of its own is out of reach here; `reap` finds it when the agent starts.
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdirSync, statSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Readable } from 'node:stream'
+import type { ErrorCode } from '../../shared/errors/table.ts'
+import type { RunEnd } from '../../shared/ports.ts'
+import { type Attempt, attemptKey } from '../../shared/protocol/attempt.ts'
+import type { ResultBody, TaskSpec } from '../../shared/protocol/schemas/index.ts'
+import { within } from './bounded-wait.ts'
+import { Capture } from './capture.ts'
+import { type AgentIdentity, childEnvironment } from './child-environment.ts'
+import { ProcessGroup } from './group.ts'
+import type { ShellLimits } from './limits.ts'
+import type { Emit } from './link.ts'
+import { ByteBudget, LiveOutput } from './live-output.ts'
+import type { Log } from './log.ts'
+
+export const WORK_FOLDER = 'work'
+const GROUP_POLL_MS_MAX = 100
+const DRAIN_WINDOW_MS = 100
+
+export interface RunContext {
+  readonly agent: AgentIdentity
+  readonly emit: Emit
+  readonly log: Log
+  readonly limits: ShellLimits
+}
+
+export class ChildRun {
+  readonly attempt: Attempt
+  /** Resolves after `ended` was emitted and the files of the attempt are removed. */
+  readonly done: Promise<void>
+  readonly #context: RunContext
+  readonly #spec: TaskSpec
+  readonly #task: string
+  readonly #captures: { stdout: Capture; stderr: Capture }
+  #workFolder: string | undefined
+  #group: ProcessGroup | undefined
+  /** By the monotonic clock; when what still lives is KILLed. */
+  #killAtMs = Number.POSITIVE_INFINITY
+  #wake: () => void = () => undefined
+
+  constructor(attempt: Attempt, task: string, spec: TaskSpec, context: RunContext) {
+    this.attempt = attempt
+    this.#task = task
+    this.#spec = spec
+    this.#context = context
+    const { stdoutBytesMax } = context.limits
+    this.#captures = { stdout: new Capture(stdoutBytesMax), stderr: new Capture(stdoutBytesMax) }
+    this.done = this.#run()
+  }
+
+  /** TERM now, KILL after the grace; asked again, the earlier KILL holds. */
+  kill(graceMs: number): void {
+    this.#killAtMs = Math.min(this.#killAtMs, performance.now() + graceMs)
+    if (graceMs > 0 && this.#group?.signal('SIGTERM') === true) {
+      // A stopped process would sleep through its grace.
+      this.#group.signal('SIGCONT')
+    }
+    this.#wake()
+  }
+
+  async #run(): Promise<void> {
+    let end: RunEnd
+    try {
+      end = await this.#runToEnd()
+    } catch (error) {
+      end = failed('E_START', `start ${this.#spec.run.exec[0]}: ${(error as Error).message}`)
+    }
+    this.#context.emit({ in: 'ended', attempt: this.attempt, end })
+    if (this.#workFolder !== undefined) await this.#removeWorkFolder(this.#workFolder)
+  }
+
+  async #runToEnd(): Promise<RunEnd> {
+    const { run, input } = this.#spec
+    const [program, ...args] = run.exec as [string, ...string[]]
+    const cwd = this.#enterFolder()
+    const child = spawn(program, args, {
+      cwd,
+      env: childEnvironment(this.#context.agent, this.attempt, this.#task, cwd, run.env),
+      detached: true,
+      stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+    })
+    const exited = watchExit(child)
+    if (child.pid === undefined) return explainSpawn(program, await exited)
+    this.#group = new ProcessGroup(child.pid)
+    this.#context.emit({ in: 'started', attempt: this.attempt, pid: child.pid })
+    if (input !== undefined) this.#feed(child, input)
+    const outputs = this.#listen(child)
+    const exit = await this.#awaitExit(this.#group, exited)
+    await this.#endGroup(this.#group)
+    await within(Promise.all(outputs.map(({ closed }) => closed)), this.#context.limits.pipeDrainMs)
+    for (const output of outputs) output.finish()
+    child.stdin?.destroy()
+    if (exit === undefined) child.unref()
+    return this.#conclude(exit)
+  }
+
+  /** @throws when there is no such folder, or it cannot be made */
+  #enterFolder(): string {
+    const { cwd } = this.#spec.run
+    if (cwd !== undefined) {
+      // Without this the system's answer is that the *program* does not exist.
+      const found = statSync(cwd, { throwIfNoEntry: false })
+      if (found === undefined) throw new Error(`working directory ${cwd} does not exist`)
+      if (!found.isDirectory()) throw new Error(`working directory ${cwd} is not a directory`)
+      return cwd
+    }
+    const folder = join(this.#context.agent.data, WORK_FOLDER, attemptKey(this.attempt))
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    this.#workFolder = folder
+    return folder
+  }
+
+  #feed(child: ChildProcess, input: unknown): void {
+    // A command may close its standard input or end without reading it: its choice, no failure.
+    child.stdin?.on('error', (error) => {
+      this.#context.log.debug(
+        { task: this.#task, error: error.message },
+        'the command did not read all its input',
+      )
+    })
+    child.stdin?.end(`${JSON.stringify(input)}\n`)
+  }
+
+  #listen(child: ChildProcess): { closed: Promise<void>; finish: () => void }[] {
+    const { limits, emit } = this.#context
+    const budget = new ByteBudget(limits.logBytesPerSecondMax)
+    return (['stdout', 'stderr'] as const).map((name) => {
+      const stream = child[name] as Readable
+      const pass = (text: string) => emit({ in: 'output', attempt: this.attempt, stream: name, text })
+      const live = new LiveOutput(budget, limits, pass)
+      const throttle = new Throttle(stream, limits.drainBytesPerSecondMax)
+      stream.on('data', (chunk: Buffer) => {
+        this.#captures[name].add(chunk)
+        live.add(chunk)
+        throttle.passed(chunk.length)
+      })
+      stream.on('error', (error) => {
+        this.#context.log.debug(
+          { task: this.#task, stream: name, error: error.message },
+          'reading output failed',
+        )
+      })
+      const closed = new Promise<void>((resolve) => stream.once('close', () => resolve()))
+      const finish = () => {
+        stream.removeAllListeners('data')
+        stream.destroy()
+        throttle.end()
+        live.end()
+      }
+      return { closed, finish }
+    })
+  }
+
+  /** Waits for the leader; `undefined` when it has not gone long after its KILL. */
+  async #awaitExit(group: ProcessGroup, exited: Promise<Exit>): Promise<Exit | undefined> {
+    for (;;) {
+      const asked = new Promise<void>((resolve) => {
+        this.#wake = resolve
+      })
+      const exit = await within(Promise.race([exited, asked]), this.#killAtMs - performance.now())
+      if (exit !== undefined) return exit
+      if (performance.now() < this.#killAtMs) continue
+      group.signal('SIGKILL')
+      const killed = await within(exited, this.#context.limits.killWaitMs)
+      if (killed === undefined) {
+        const fields = { task: this.#task, pid: group.pid, killWaitMs: this.#context.limits.killWaitMs }
+        this.#context.log.error(fields, 'a process does not go although it was killed')
+      }
+      return killed
+    }
+  }
+
+  /** Ends what the leader left behind. */
+  async #endGroup(group: ProcessGroup): Promise<void> {
+    if (this.#killAtMs !== Number.POSITIVE_INFINITY)
+      await pollWhile(
+        () => group.alive,
+        () => this.#killAtMs,
+      )
+    if (!group.signal('SIGKILL')) return
+    const untilMs = performance.now() + this.#context.limits.killWaitMs
+    if (
+      await pollWhile(
+        () => group.alive,
+        () => untilMs,
+      )
+    )
+      return
+    this.#context.log.error(
+      { task: this.#task, group: group.pid },
+      'a process group does not go although it was killed',
+    )
+  }
+
+  #conclude(exit: Exit | undefined): RunEnd {
+    const stdout = this.#captures.stdout.text()
+    const stderr = this.#captures.stderr.text()
+    const output: ResultBody = {
+      stdout: stdout.text,
+      stderr: stderr.text,
+      ...(stdout.truncated || stderr.truncated ? { truncated: true } : {}),
+    }
+    if (exit === undefined) {
+      return { ...failed('E_SIGNAL', 'the command was killed and has not gone yet'), result: output }
+    }
+    const { code, signal } = exit
+    if (code === 0) return { outcome: 'succeeded', result: { exitCode: 0, ...output } }
+    if (code !== null) {
+      return {
+        ...failed('E_EXIT', `the command ended with code ${code}`),
+        result: { exitCode: code, ...output },
+      }
+    }
+    const name = signal ?? 'unknown'
+    return {
+      ...failed('E_SIGNAL', `the command was ended by signal ${name}`),
+      result: { signal: name, ...output },
+    }
+  }
+
+  async #removeWorkFolder(folder: string): Promise<void> {
+    try {
+      await rm(folder, { recursive: true, force: true, maxRetries: 3 })
+    } catch (error) {
+      this.#context.log.warn(
+        { folder, error: (error as Error).message },
+        'a working directory cannot be removed',
+      )
+    }
+  }
+}
+
+interface Exit {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+  /** Instead of both, when it could not be started. */
+  readonly error?: NodeJS.ErrnoException
+}
+
+function watchExit(child: ChildProcess): Promise<Exit> {
+  return new Promise((resolve) => {
+    child.once('exit', (code, signal) => resolve({ code, signal }))
+    child.on('error', (error) => {
+      // An error of a process that runs concerns a signal to it; its exit still follows.
+      if (child.pid === undefined) resolve({ code: null, signal: null, error })
+    })
+  })
+}
+
+function explainSpawn(program: string, { error }: Exit): RunEnd {
+  const missing = error?.code === 'ENOENT' || error?.code === 'EACCES'
+  const why = error?.code === 'EACCES' ? 'may not be executed' : 'does not exist'
+  if (missing) return failed('E_NOT_FOUND', `${program} ${why} on this device`)
+  return failed('E_START', `start ${program}: ${error?.message ?? 'unknown error'}`)
+}
+
+export function failed(code: ErrorCode, message: string): RunEnd {
+  return { outcome: 'failed', error: { code, message: message.slice(0, 2_000) } }
+}
+
+/** Reads a stream no faster than that: the writer waits on its full pipe. */
+class Throttle {
+  readonly #stream: Readable
+  readonly #windowBytesMax: number
+  #windowBytes = 0
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(stream: Readable, bytesPerSecondMax: number) {
+    this.#stream = stream
+    this.#windowBytesMax = (bytesPerSecondMax * DRAIN_WINDOW_MS) / 1000
+  }
+
+  passed(bytes: number): void {
+    this.#windowBytes += bytes
+    this.#timer ??= setTimeout(() => this.#next(), DRAIN_WINDOW_MS)
+    if (this.#windowBytes > this.#windowBytesMax) this.#stream.pause()
+  }
+
+  end(): void {
+    clearTimeout(this.#timer)
+  }
+
+  #next(): void {
+    this.#timer = undefined
+    this.#windowBytes = 0
+    this.#stream.resume()
+  }
+}
+
+/** Looks more and more seldom; true when the condition has ended before the time was over. */
+async function pollWhile(condition: () => boolean, untilMs: () => number): Promise<boolean> {
+  for (let everyMs = 1; condition(); everyMs = Math.min(GROUP_POLL_MS_MAX, everyMs * 2)) {
+    const leftMs = untilMs() - performance.now()
+    if (leftMs <= 0) return false
+    const pauseMs = Math.min(everyMs, leftMs)
+    await new Promise((resolve) => setTimeout(resolve, pauseMs))
+  }
+  return true
+}

@@ -1,0 +1,99 @@
+/**
+ * Ends what a former incarnation of the agent left running. The journal's pids alone would not do: a child may have
+ * been started and its pid not journaled yet, and a pid may belong to somebody else by now. So every process is
+ * asked for its environment, in which each child of an agent carries the agent's data folder; with a process goes
+ * its whole session, which was made for the attempt.
+ */
+import { spawnSync } from 'node:child_process'
+import { join, sep } from 'node:path'
+import { ATTEMPT_VARIABLE, DATA_VARIABLE } from './child-environment.ts'
+import { WORK_FOLDER } from './child-run.ts'
+import type { Log } from './log.ts'
+import {
+  listProcesses,
+  PROC,
+  type ProcessRow,
+  readEnvironment,
+  readProcess,
+  readWorkingDirectory,
+} from './process-table.ts'
+
+/** A process may start another between being seen and being killed. */
+const ROUNDS_MAX = 5
+
+/**
+ * KILLs the leftovers of the agent whose data folder this is. The caller holds the folder's lock and runs nothing yet.
+ *
+ * @param data as it stood in the children's environment
+ * @param pids of group leaders that the journal names
+ * @returns how many processes were killed
+ */
+export function reapLeftovers(data: string, pids: readonly number[], log: Log, proc: string = PROC): number {
+  const killed = new Set<number>()
+  for (let round = 0; round < ROUNDS_MAX; round++) {
+    const table = listProcesses(proc)
+    if (table === undefined) return reapWithoutProc(pids, log)
+    const found = leftoversIn(table, data, pids, proc).filter(({ pid }) => !killed.has(pid))
+    if (found.length === 0) break
+    for (const { pid } of found) {
+      kill(pid)
+      killed.add(pid)
+    }
+  }
+  if (killed.size > 0) {
+    log.warn({ processes: killed.size }, 'killed what a former start of this agent left running')
+  }
+  return killed.size
+}
+
+function leftoversIn(table: ProcessRow[], data: string, pids: readonly number[], proc: string): ProcessRow[] {
+  const me = readProcess(process.pid, proc)
+  const others = table.filter(({ pid, state }) => pid !== process.pid && state !== 'Z')
+  const marked = others.filter((row) => isMarked(row, data, pids, proc))
+  const sessions = new Set(marked.map(({ session }) => session))
+  // Never the agent's own session: that would be its terminal, or the service manager's.
+  if (me !== undefined) sessions.delete(me.session)
+  return others.filter((row) => sessions.has(row.session) || marked.includes(row))
+}
+
+function isMarked(row: ProcessRow, data: string, pids: readonly number[], proc: string): boolean {
+  const environment = readEnvironment(row.pid, proc)
+  if (
+    environment.includes(`${DATA_VARIABLE}=${data}`) &&
+    environment.some((variable) => variable.startsWith(`${ATTEMPT_VARIABLE}=`))
+  ) {
+    return true
+  }
+  // A child that was started with an emptied environment is still in its session and its folder.
+  if (!pids.includes(row.session)) return false
+  return readWorkingDirectory(row.pid, proc)?.startsWith(join(data, WORK_FOLDER) + sep) === true
+}
+
+/**
+ * Where there is no /proc (macOS, BSD), only journaled pids are known. One is killed with its group when it still
+ * leads a group and its parent is gone; a stranger that took the pid since would have to be such an orphan too.
+ */
+function reapWithoutProc(pids: readonly number[], log: Log): number {
+  let count = 0
+  for (const pid of pids) {
+    const { stdout } = spawnSync('ps', ['-o', 'pgid=,ppid=', '-p', String(pid)], {
+      encoding: 'utf8',
+      timeout: 5_000,
+    })
+    const [group, parent] = (stdout ?? '').trim().split(/\s+/).map(Number)
+    if (group !== pid || parent !== 1) continue
+    kill(-pid)
+    count++
+  }
+  if (count > 0) log.warn({ groups: count }, 'killed what a former start of this agent left running')
+  return count
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code !== 'ESRCH' && code !== 'EPERM') throw error
+  }
+}
