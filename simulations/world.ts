@@ -31,7 +31,8 @@ export interface WorldOptions {
   /** Agents start within this time, in milliseconds. */
   readonly startWithinMs?: number
   readonly driftPpmMax?: number
-  readonly observers?: readonly Observer[]
+  /** Makes who watches the run. */
+  readonly observe?: (engine: Engine) => readonly Observer[]
   readonly trace?: Trace
 }
 
@@ -54,7 +55,7 @@ export class World {
     this.engine = new Engine(trace === undefined ? { seed } : { seed, trace })
     this.topics = new Topics(mesh)
     this.observers = new Observers([
-      ...(options.observers ?? []),
+      ...(options.observe?.(this.engine) ?? []),
       { accepted: (packet) => this.#mix(packet) },
     ])
     this.broker = new Broker(this.engine, options.variant, this.observers)

@@ -74,6 +74,7 @@ export class Lifecycle {
     )
     const attempt: Attempt = { ...reign, n: ++this.#attempts }
     task.current = { attempt, device: device.id }
+    task.device = device.id
     task.attempts++
     task.state = 'assigned'
     task.explanation = decision.explanation
@@ -101,6 +102,7 @@ export class Lifecycle {
   adopt(task: TaskRecord, device: DeviceRecord, attempt: Attempt): void {
     this.#office.scheduler.remove(task)
     task.current = { attempt, device: device.id }
+    task.device = device.id
     if (task.state === 'pending') task.state = 'assigned'
     task.explanation = `kept on ${device.id}: the attempt outlived the coordinator that began it`
     if (device.placement(attempt) === undefined) {

@@ -93,6 +93,7 @@ export class Restore {
       // Begun after the last status was published: the sighting is the younger truth.
       task.over = task.current?.attempt ?? task.over
       task.current = { attempt: sighting.attempt, device: sighting.device }
+      task.device = sighting.device
       task.attempts = Math.max(task.attempts + 1, 1)
       if (task.state === 'pending') task.state = 'assigned'
       this.#office.scheduler.remove(task)

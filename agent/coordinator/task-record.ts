@@ -25,6 +25,8 @@ export interface TaskRecord {
   stopping: { state: 'cancelled' | 'timed_out'; explanation: string; error?: Failure } | undefined
   /** The one attempt whose result counts. */
   current: { attempt: Attempt; device: string } | undefined
+  /** Where the last attempt was that began. */
+  device: string | undefined
   /** The highest attempt that is over: its result was taken, or it was given up. */
   over: Attempt | undefined
   attempts: number
@@ -76,6 +78,7 @@ export function newTask(
     state: 'pending',
     stopping: undefined,
     current: undefined,
+    device: undefined,
     over: undefined,
     attempts: 0,
     failed: 0,
@@ -108,6 +111,7 @@ export function continueFrom(task: TaskRecord, status: TaskStatus): void {
   task.reasons = status.reasons
   task.times = { ...status.times }
   const { attempt, device } = status
+  task.device = device
   if (attempt === undefined) return
   if (device !== undefined && (status.state === 'assigned' || status.state === 'running')) {
     task.current = { attempt, device }
@@ -117,7 +121,7 @@ export function continueFrom(task: TaskRecord, status: TaskStatus): void {
 /** The status as it is published by the coordinator of `reign`. */
 export function statusOf(task: TaskRecord, reign: Reign): TaskStatus {
   const attempt = task.current?.attempt ?? task.over
-  const device = task.current?.device
+  const device = task.state === 'pending' ? undefined : task.device
   return {
     task: task.id,
     state: task.state,

@@ -72,6 +72,8 @@ export class Election {
   /** What the wait was for: a newer beacon than this ends it. */
   #dead: string | undefined
   #backingOff = false
+  /** The wait counts by rank; before, it is for the ranks to become known. */
+  #ranked = false
 
   constructor(context: Context, events: ElectionEvents) {
     this.#context = context
@@ -206,13 +208,16 @@ export class Election {
     this.#dead = dead
     this.#context.cancelTimer(LEASE_TIMER)
     if (this.#backingOff) return
-    const { stepMs, jitterMs, settleMs, intervalMs } = this.#context.timing
     // A copy that is only just being read knows no ranks yet.
-    const unsettledMs = Math.max(0, this.#candidateSinceMs + settleMs - this.#context.now.monoMs)
-    this.#context.timer(
-      CLAIM_TIMER,
-      unsettledMs + this.#rank() * stepMs + this.#jitter(Math.min(jitterMs, intervalMs)),
-    )
+    const unsettledMs = this.#candidateSinceMs + this.#context.timing.settleMs - this.#context.now.monoMs
+    this.#ranked = unsettledMs <= 0
+    this.#context.timer(CLAIM_TIMER, this.#ranked ? this.#turnMs() : unsettledMs)
+  }
+
+  /** How long this agent lets others go first. */
+  #turnMs(): number {
+    const { stepMs, jitterMs } = this.#context.timing
+    return this.#rank() * stepMs + this.#jitter(jitterMs)
   }
 
   /** This agent's place among those who may claim now; the dead coordinator is not among them. */
@@ -229,6 +234,10 @@ export class Election {
   /** The wait is over; a beacon that came meanwhile would have ended it. */
   #claim(): void {
     if (this.#phase !== 'waiting') return
+    if (!this.#ranked) {
+      this.#ranked = true
+      return this.#context.timer(CLAIM_TIMER, this.#turnMs())
+    }
     this.#phase = 'connecting'
     this.#nonce = this.#context.random.name(12)
     const { options, topics } = this.#context
@@ -254,7 +263,8 @@ export class Election {
    */
   seatSubscribed(): void {
     if (this.#phase !== 'reading') return
-    this.#context.timer(READ_TIMER, this.#context.timing.settleMs)
+    // The device's link would have shown a beacon long before; this only catches one that came since.
+    this.#context.timer(READ_TIMER, this.#context.timing.settleMs / 3)
   }
 
   /** A beacon as the seat itself reads it. */

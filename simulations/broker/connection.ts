@@ -196,6 +196,13 @@ export class Connection implements Target {
     this.assess()
   }
 
+  /** Something on the way resets it: the client learns it, and the broker sees the socket close. */
+  reset(): void {
+    if (this.clientState === 'closed') return
+    this.#send('up', Up.gone, undefined, 0)
+    this.#send('down', Down.closed, 'connection reset', 0)
+  }
+
   /** Lets what waited in a blocked direction flow. */
   flush(direction: Direction): void {
     const held = direction === 'up' ? this.#heldUp : this.#heldDown

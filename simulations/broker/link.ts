@@ -60,6 +60,11 @@ export class Link {
     for (const connection of this.connections) connection.assess()
   }
 
+  /** Every connection there is now is closed at both ends. */
+  reset(): void {
+    for (const connection of [...this.connections]) connection.reset()
+  }
+
   /** Every connection there is now is dead for good without either side knowing; new ones will work. */
   sever(): void {
     for (const connection of this.connections) connection.sever()

@@ -66,6 +66,9 @@ export class SimNode implements Target, Endpoint {
   readonly timers: NodeTimers
   readonly options: NodeOptions
   running = false
+  /** Whether the running agent has been asked to stop, and when. */
+  stopping = false
+  stopAskedMs = 0
   /** How many times its agent was started. */
   boots = 0
   /** Added to every step while the device is slow. */
@@ -141,7 +144,10 @@ export class SimNode implements Target, Endpoint {
 
   /** Asks the agent to stop, as a service manager does. */
   stop(): void {
-    if (this.running) this.#take({ in: 'stop' })
+    if (!this.running || this.stopping) return
+    this.stopping = true
+    this.stopAskedMs = this.#around.engine.nowMs
+    this.#take({ in: 'stop' })
   }
 
   /** Its program stands still (SIGSTOP): its clocks go on, and what comes in waits. */
@@ -368,6 +374,7 @@ export class SimNode implements Target, Endpoint {
 
   #end(close: (connection: Connection) => void): void {
     this.running = false
+    this.stopping = false
     this.#core = undefined
     this.timers.clear()
     this.disk.crash()

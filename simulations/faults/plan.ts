@@ -1,0 +1,120 @@
+/**
+ * A plan of faults: what goes wrong, when, for how long, and for whom. It is drawn from a seed and is plain data, so
+ * that a failing run can be repeated with fewer faults.
+ */
+import type { Random } from '../../shared/random/random.ts'
+
+/** Every kind of fault, and how often it is drawn in relation to the others. */
+export const FAULT_WEIGHTS = {
+  /** The agent's process is killed and started again. */
+  crash: 10,
+  /** The device loses its power and boots again. */
+  power: 6,
+  /** The device comes back with an empty disk. */
+  wipe: 2,
+  /** Who holds the seat at that moment is killed, or loses power. */
+  'crash-holder': 10,
+  'power-holder': 4,
+  /** The program stands still, clocks go on. */
+  pause: 6,
+  'pause-holder': 8,
+  /** The device sleeps: its monotonic clock stands still. */
+  suspend: 4,
+  /** A group is cut off from the broker. */
+  partition: 8,
+  'partition-holder': 6,
+  /** One direction alone is cut. */
+  'one-way': 4,
+  /** Existing connections are dead without anybody knowing. */
+  'half-open': 4,
+  'half-open-holder': 3,
+  /** Connections are reset again and again. */
+  flap: 4,
+  'slow-link': 4,
+  /** The broker answers nobody for a while. */
+  'broker-stall': 3,
+  /** The broker dies and starts again with its store. */
+  'broker-restart': 5,
+  /** The broker starts again without its store: no guarantee covers what it had acknowledged. */
+  'broker-wipe': 1,
+  'disk-slow': 3,
+  'disk-full': 3,
+  /** The wall clock is set. */
+  'clock-jump': 3,
+  /** The device computes slowly and so does its agent. */
+  'slow-device': 3,
+  /** The agent is stopped in order and started again. */
+  leave: 4,
+  /** Many devices go at once and come back together. */
+  'mass-departure': 2,
+} as const satisfies Record<string, number>
+
+export type FaultKind = keyof typeof FAULT_WEIGHTS
+
+export interface Fault {
+  /** Names it within the plan; randomness of its own comes from it, so that others can be left out. */
+  readonly id: number
+  readonly kind: FaultKind
+  readonly atMs: number
+  readonly durationMs: number
+  /** Device ids; empty where the kind finds its target itself. */
+  readonly targets: readonly string[]
+  /** How strong it is; what that means depends on the kind. */
+  readonly size: number
+}
+
+export interface PlanOptions {
+  readonly faults: number
+  /** Faults begin within this time and have ended by its end, in milliseconds. */
+  readonly overMs: number
+  readonly durationMsMean: number
+  readonly durationMsMax: number
+  readonly devices: readonly string[]
+  /** Kinds that are not drawn. */
+  readonly without?: readonly FaultKind[]
+}
+
+const KINDS = Object.keys(FAULT_WEIGHTS) as FaultKind[]
+
+/** Draws a plan, ordered by time. */
+export function drawPlan(random: Random, options: PlanOptions): Fault[] {
+  const kinds = KINDS.filter((kind) => options.without?.includes(kind) !== true)
+  const weight = kinds.reduce((sum, kind) => sum + FAULT_WEIGHTS[kind], 0)
+  const faults = Array.from({ length: options.faults }, (_, id): Fault => {
+    const kind = pickKind(kinds, random.below(weight))
+    const durationMs = Math.round(Math.min(random.exponential(options.durationMsMean), options.durationMsMax))
+    const atMs = Math.round(random.between(0, Math.max(0, options.overMs - durationMs)))
+    return {
+      id,
+      kind,
+      atMs,
+      durationMs,
+      targets: drawTargets(random, kind, options.devices),
+      size: random.float(),
+    }
+  })
+  return faults.sort((a, b) => a.atMs - b.atMs || a.id - b.id)
+}
+
+function pickKind(kinds: readonly FaultKind[], ticket: number): FaultKind {
+  let left = ticket
+  for (const kind of kinds) {
+    left -= FAULT_WEIGHTS[kind]
+    if (left < 0) return kind
+  }
+  throw new RangeError(`no kind of fault for ticket ${ticket}`)
+}
+
+function drawTargets(random: Random, kind: FaultKind, devices: readonly string[]): string[] {
+  if (kind.endsWith('-holder') || kind.startsWith('broker-')) return []
+  const shuffled = random.shuffle([...devices])
+  if (kind === 'mass-departure') return shuffled.slice(0, Math.ceil(devices.length * random.between(0.4, 1)))
+  if (kind === 'partition') return shuffled.slice(0, 1 + random.below(Math.max(1, devices.length - 1)))
+  return shuffled.slice(0, random.chance(0.8) ? 1 : 1 + random.below(3))
+}
+
+/** A fault in a few words. */
+export function describeFault(fault: Fault): string {
+  const whom = fault.targets.length === 0 ? '' : ` ${fault.targets.join(',')}`
+  return `#${fault.id} ${fault.kind}${whom} at ${(fault.atMs / 1000).toFixed(1)}s for ${(fault.durationMs / 1000).toFixed(1)}s`
+}

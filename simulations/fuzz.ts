@@ -1,0 +1,206 @@
+/**
+ * One fuzz case: a mesh, a workload and a plan of faults, all drawn from one seed. First the safety phase, in which
+ * anything may fail and no invariant may break; then everything is healed and the mesh must converge.
+ */
+
+import type { Timing } from '../agent/core/options.ts'
+import type { Beacon } from '../shared/protocol/schemas/index.ts'
+import { Random } from '../shared/random/random.ts'
+import type { Packet } from './broker/packet.ts'
+import { VARIANTS, type VariantName } from './broker/variants.ts'
+import { type Checker, type Violation, Violations } from './checkers/checker.ts'
+import { FencingChecker } from './checkers/i1-fencing.ts'
+import { OnceChecker } from './checkers/i2-once.ts'
+import { CapacityChecker } from './checkers/i4-capacity.ts'
+import { demandLiveness, type LivenessBounds } from './checkers/i6-liveness.ts'
+import { CurrentChecker } from './checkers/i7-current.ts'
+import { BoundsChecker } from './checkers/i9-bounds.ts'
+import { WireChecker } from './checkers/wire-rules.ts'
+import type { Engine } from './engine/engine.ts'
+import type { Trace } from './engine/trace.ts'
+import { Injector } from './faults/injector.ts'
+import { drawPlan, type Fault, type FaultKind } from './faults/plan.ts'
+import type { CoreFactory } from './node/node.ts'
+import type { Observer } from './observer.ts'
+import { Recorder } from './recorder.ts'
+import { type DeviceSpec, drawFleet, drawWorkload } from './workload.ts'
+import { World } from './world.ts'
+
+export interface FuzzOptions {
+  readonly core: CoreFactory
+  readonly devices: number
+  readonly tasks: number
+  readonly faults: number
+  /** Length of the safety phase, in milliseconds of virtual time. */
+  readonly safetyMs: number
+  /** Drawn from the seed when not given. */
+  readonly variant?: VariantName
+  readonly timing?: Partial<Timing>
+  /** Instead of the plan that the seed gives: for repeating a run with fewer faults. */
+  readonly plan?: readonly Fault[]
+  readonly without?: readonly FaultKind[]
+  readonly bounds?: Partial<LivenessBounds>
+  readonly trace?: Trace
+}
+
+export interface FuzzStats {
+  readonly variant: VariantName
+  readonly events: number
+  readonly virtualMs: number
+  readonly published: number
+  readonly delivered: number
+  readonly terms: number
+  /** Counts of terminal states. */
+  readonly ends: Readonly<Record<string, number>>
+  readonly faults: Readonly<Record<string, number>>
+}
+
+export interface FuzzResult {
+  readonly seed: string
+  readonly plan: readonly Fault[]
+  readonly hash: string
+  readonly violations: readonly Violation[]
+  readonly stats: FuzzStats
+}
+
+/** What a full-sized case is: 10 devices, 200 tasks, 20 faults in 10 virtual minutes. */
+export const FULL_CASE = { devices: 10, tasks: 200, faults: 20, safetyMs: 600_000 } as const
+
+/**
+ * After the last fault: keep-alive expiry and connect timeout of who was cut off, its back-off, the lease, and an
+ * election that may be lost twice.
+ */
+const DEFAULT_BOUNDS: LivenessBounds = { coordinatorMs: 60_000, tasksMs: 300_000 }
+const MESH = 'sim'
+const SUBMITTERS = 3
+const DURATION_MS_MEAN = 8_000
+const DURATION_MS_MAX = 60_000
+/** Clusters are drawn less often than the brokers that most people run. */
+const DRAWN_VARIANTS: readonly VariantName[] = [
+  'covey',
+  'covey',
+  'mosquitto',
+  'aedes',
+  'nats',
+  'nats-cluster',
+]
+
+/** What a seed gives, before anything runs. */
+interface Case {
+  readonly random: Random
+  readonly variant: VariantName
+  readonly fleet: readonly DeviceSpec[]
+  readonly plan: readonly Fault[]
+}
+
+function drawCase(seed: string, options: FuzzOptions): Case {
+  const random = new Random(`fuzz/${seed}`)
+  const variant = options.variant ?? random.fork('variant').pick(DRAWN_VARIANTS)
+  const fleet = drawFleet(random.fork('fleet'), { mesh: MESH, devices: options.devices })
+  const plan = drawPlan(random.fork('plan'), {
+    faults: options.faults,
+    overMs: options.safetyMs,
+    durationMsMean: DURATION_MS_MEAN,
+    durationMsMax: Math.min(DURATION_MS_MAX, options.safetyMs / 4),
+    devices: fleet.map(({ device }) => device),
+    ...(options.without === undefined ? {} : { without: options.without }),
+  })
+  return { random, variant, fleet, plan }
+}
+
+/** The plan of faults that a seed gives. */
+export function planOf(seed: string, options: FuzzOptions): readonly Fault[] {
+  return drawCase(seed, options).plan
+}
+
+/** Runs a case. Never throws for what a core does; that is a violation. */
+export function runFuzzCase(seed: string, options: FuzzOptions): FuzzResult {
+  const drawn = drawCase(seed, options)
+  const { random, variant, fleet } = drawn
+  const plan = options.plan ?? drawn.plan
+  const watchers = new Watchers(options.tasks, () => world)
+  const world: World = new World({
+    seed,
+    mesh: MESH,
+    variant: VARIANTS[variant],
+    core: options.core,
+    devices: fleet,
+    actions: drawWorkload(random.fork('workload'), {
+      tasks: options.tasks,
+      overMs: options.safetyMs * 0.95,
+      submitters: SUBMITTERS,
+    }),
+    observe: (engine) => [
+      ...watchers.start(engine),
+      ...(options.trace === undefined ? [] : [new Recorder(options.trace, engine)]),
+    ],
+    ...(options.timing === undefined ? {} : { timing: options.timing }),
+    ...(options.trace === undefined ? {} : { trace: options.trace }),
+  })
+  const injector = new Injector(world, plan)
+  world.runFor(options.safetyMs)
+  injector.heal()
+  world.engine.note('fault', 'all is healed')
+  demandLiveness(world, watchers.once, { ...DEFAULT_BOUNDS, ...options.bounds }, watchers.violations)
+  for (const checker of watchers.checkers) checker.finish?.()
+  return {
+    seed,
+    plan,
+    hash: world.engine.hash.text(),
+    violations: watchers.violations.list,
+    stats: {
+      variant,
+      events: world.engine.events,
+      virtualMs: world.engine.nowMs,
+      published: world.broker.published,
+      delivered: world.broker.delivered,
+      terms: watchers.terms.size,
+      ends: watchers.once.ends(),
+      faults: injector.begun,
+    },
+  }
+}
+
+/** All checkers of a run, made when the run's engine is. */
+class Watchers {
+  readonly terms = new Set<number>()
+  checkers: readonly Checker[] = []
+  readonly #tasks: number
+  readonly #world: () => World
+  #violations: Violations | undefined
+  #once: OnceChecker | undefined
+
+  constructor(tasks: number, world: () => World) {
+    this.#tasks = tasks
+    this.#world = world
+  }
+
+  start(engine: Engine): readonly Observer[] {
+    const violations = new Violations(engine)
+    this.#violations = violations
+    this.#once = new OnceChecker(violations)
+    this.checkers = [
+      new FencingChecker(violations),
+      this.#once,
+      new CapacityChecker(violations),
+      new CurrentChecker(violations),
+      new BoundsChecker(violations, this.#tasks, this.#world),
+      new WireChecker(violations),
+    ]
+    return [...this.checkers, { accepted: (packet) => this.#note(packet) }]
+  }
+
+  get violations(): Violations {
+    if (this.#violations === undefined) throw new Error('the run has not started')
+    return this.#violations
+  }
+
+  get once(): OnceChecker {
+    if (this.#once === undefined) throw new Error('the run has not started')
+    return this.#once
+  }
+
+  #note(packet: Packet): void {
+    if (packet.route === 'beacon' && packet.body !== undefined) this.terms.add((packet.body as Beacon).term)
+  }
+}
