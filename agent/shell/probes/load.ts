@@ -1,0 +1,53 @@
+/** What the device measures of itself with each heartbeat. */
+import type { Measured } from '../../../shared/ports.ts'
+import { readBattery } from './battery.ts'
+import { createCpuProbe } from './cpu.ts'
+import { readDisk } from './disk.ts'
+import { readMemory } from './memory.ts'
+import { type Roots, SYSTEM_ROOTS } from './roots.ts'
+import { readUptime } from './system.ts'
+import { readTemperature } from './temperature.ts'
+
+/** Sensors hang on slow buses and change slowly. */
+const SENSORS_EVERY_MS = 10_000
+
+/**
+ * A probe of one device. `cpu` is the mean since the call before, so the first call has none.
+ *
+ * @param nowMs a monotonic clock
+ */
+export function createLoadProbe(
+  dataFolder: string,
+  roots: Roots = SYSTEM_ROOTS,
+  nowMs: () => number = () => performance.now(),
+): () => Measured {
+  const cpuProbe = createCpuProbe(roots, nowMs)
+  cpuProbe()
+  let sensors: Pick<Measured, 'temperature' | 'battery'> = {}
+  let sensedMs = Number.NEGATIVE_INFINITY
+  return () => {
+    if (nowMs() - sensedMs >= SENSORS_EVERY_MS) {
+      sensors = readSensors(roots)
+      sensedMs = nowMs()
+    }
+    const cpu = cpuProbe()
+    const memory = readMemory(roots)
+    return {
+      ...(cpu === undefined ? {} : { cpu: Math.round(cpu * 1000) / 1000 }),
+      memoryUsed: memory.usedBytes,
+      memoryTotal: memory.totalBytes,
+      diskFree: readDisk(dataFolder).freeBytes,
+      uptime: Math.floor(readUptime(roots)),
+      ...sensors,
+    }
+  }
+}
+
+function readSensors(roots: Roots): Pick<Measured, 'temperature' | 'battery'> {
+  const temperature = readTemperature(roots)
+  const battery = readBattery(roots)
+  return {
+    ...(temperature === undefined ? {} : { temperature }),
+    ...(battery === undefined ? {} : { battery }),
+  }
+}
