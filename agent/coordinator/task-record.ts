@@ -139,7 +139,7 @@ export function statusOf(task: TaskRecord, reign: Reign): TaskStatus {
     ...(task.refused === undefined ? {} : { refused: task.refused }),
     explanation: task.explanation,
     ...(task.reasons === undefined || isTerminal(task.state) ? {} : { reasons: task.reasons }),
-    times: task.times,
+    times: { ...task.times },
   }
 }
 

@@ -15,10 +15,20 @@ describe('codec', () => {
     ['an unknown executor', '{"run":{"docker":"x"}}', 'E_EXECUTOR', '/run/docker'],
     ['an unknown field', '{"run":{"exec":["ls"]},"prio":1}', 'E_UNKNOWN_FIELD', '/prio'],
     ['a wrong duration', '{"run":{"exec":["ls"]},"timeout":"10 sec"}', 'E_UNIT', '/timeout'],
-    ['a wrong quantity', '{"run":{"exec":["ls"]},"resources":{"memory":"64MB"}}', 'E_UNIT', '/resources/memory'],
+    [
+      'a wrong quantity',
+      '{"run":{"exec":["ls"]},"resources":{"memory":"64MB"}}',
+      'E_UNIT',
+      '/resources/memory',
+    ],
     ['a negative quantity', '{"run":{"exec":["ls"]},"resources":{"cpu":-1}}', 'E_SHAPE', '/resources/cpu'],
     ['a priority out of range', '{"run":{"exec":["ls"]},"priority":101}', 'E_SHAPE', '/priority'],
-    ['a deadline without zone', '{"run":{"exec":["ls"]},"deadline":"2030-01-01T00:00:00"}', 'E_SHAPE', '/deadline'],
+    [
+      'a deadline without zone',
+      '{"run":{"exec":["ls"]},"deadline":"2030-01-01T00:00:00"}',
+      'E_SHAPE',
+      '/deadline',
+    ],
     ['a false withdrawal', '{"withdraw":false}', 'E_SHAPE', '/withdraw'],
   ])('refuses %s with code and path', (_, text, code, path) => {
     expect(spec(text)).toMatchObject({ rejection: { code, path } })
@@ -38,7 +48,9 @@ describe('codec', () => {
   it('refuses an id that climbs, in the topic', () => {
     const address = topics.parse('covey/v1/home/tasks/../spec')
     expect(address).toEqual({ mesh: 'home', route: 'spec', id: '..' })
-    expect(decode(address as NonNullable<typeof address>, '{}', 2, false)).toMatchObject({ rejection: { code: 'E_ID' } })
+    expect(decode(address as NonNullable<typeof address>, '{}', 2, false)).toMatchObject({
+      rejection: { code: 'E_ID' },
+    })
     expect(topics.parse('covey/v1/home/tasks/../x/spec')).toBeUndefined()
   })
 

@@ -31,7 +31,12 @@ export function isWithdraw(spec: TaskSpec | Withdraw): spec is Withdraw {
  * @param text the payload as UTF-8 text; `undefined` when it is not UTF-8
  * @param bytes its size
  */
-export function decode(address: Address, text: string | undefined, bytes: number, retained: boolean): Incoming {
+export function decode(
+  address: Address,
+  text: string | undefined,
+  bytes: number,
+  retained: boolean,
+): Incoming {
   const { route } = address
   const id = address.id ?? ''
   const head = { route, id, retained }

@@ -72,14 +72,17 @@ function explain(errors: readonly ErrorObject[]): Rejection {
       'E_UNKNOWN_FIELD',
       `${path}/${field}`,
       `unknown field "${field}"`,
-      known.length > 0 ? `Use one of: ${known.join(', ')}` : 'Use a name of letters, digits, ".", "_", "/" and "-"',
+      known.length > 0
+        ? `Use one of: ${known.join(', ')}`
+        : 'Use a name of letters, digits, ".", "_", "/" and "-"',
     )
   }
   if (telling.keyword === 'required') {
     const field = String(telling.params['missingProperty'])
     return rejection('E_SHAPE', `${path}/${field}`, `"${field}" is required`)
   }
-  if (telling.keyword === 'const') return rejection('E_SHAPE', path, `${shown} must be ${show(telling.schema)}`)
+  if (telling.keyword === 'const')
+    return rejection('E_SHAPE', path, `${shown} must be ${show(telling.schema)}`)
   if (telling.keyword === 'anyOf') return rejection('E_SHAPE', path, `${shown} has none of the allowed forms`)
   return rejection('E_SHAPE', path, `${shown} ${telling.message ?? 'does not match its schema'}`)
 }
