@@ -33,6 +33,7 @@ export interface StoredUser extends User {
 }
 
 const USER = /^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$/
+const USER_RULE = 'the user name must be 1 to 64 letters, digits, ".", "_", "@" or "-"'
 const PASSWORD_BYTES_MAX = 1_024
 const HASH_BYTES = 32
 /** About 32 ms and 16 MiB for one verification; a line carries its own cost, so this may grow. */
@@ -86,6 +87,7 @@ export async function setPassword(file: string, user: User, password: string): P
   if (bytes === 0 || bytes > PASSWORD_BYTES_MAX) {
     throw usage(`a password of ${bytes} bytes`, `Give 1 to ${PASSWORD_BYTES_MAX} bytes`)
   }
+  if (!USER.test(user.user)) throw usage(USER_RULE, 'Choose another user name')
   const salt = randomBytes(16)
   const hash = await derive(password, salt, HASH_BYTES, { ...COST, maxmem: 256 * COST.N * COST.r })
   const secret = [
@@ -155,7 +157,7 @@ function parseLine(line: string, error: (why: string) => CoveyError): StoredUser
   const fields = line.split(':')
   if (fields.length < 3 || fields.length > 4) throw error('it is not user:role[:scope]:scrypt$…')
   const [user = '', role = ''] = fields
-  if (!USER.test(user)) throw error('the user name must be 1 to 64 letters, digits, ".", "_", "@" or "-"')
+  if (!USER.test(user)) throw error(USER_RULE)
   if (!isRole(role)) throw error(`${JSON.stringify(role)} is no role; use one of: ${ROLES.join(', ')}`)
   const scope = fields.length === 4 ? fields[2] : undefined
   return { user, role, ...parseScope(role, scope, error), ...parseSecret(fields.at(-1) ?? '', error) }
