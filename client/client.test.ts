@@ -276,3 +276,19 @@ test('A closed client fails what waits and repeats nothing', async () => {
     code: 'E_BROKER_UNREACHABLE',
   })
 })
+
+test('A subscription that follows right behind the end of another of the same filter stands', async () => {
+  const coordinator = await peer()
+  const client = await open()
+  for (let round = 0; round < 5; round++) {
+    await client.status('a')
+    const seen = vi.fn()
+    const stop = new AbortController()
+    const end = client.wait('a', { onStatus: seen, signal: stop.signal }).catch(() => 'stopped')
+    await client.coordinator()
+    await coordinator.say('tasks/a/status', statusOf('a', 'running', { attempts: round }), false)
+    await vi.waitFor(() => expect(seen).toHaveBeenCalled())
+    stop.abort()
+    expect(await end).toBe('stopped')
+  }
+}, 20_000)

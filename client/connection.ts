@@ -32,7 +32,8 @@ export class ConnectionLost extends Error {}
 export interface Connection {
   /** Resolves on SUBACK. @throws CoveyError E_BROKER_REFUSED when it is denied, ConnectionLost */
   subscribe(filter: string, qos: 0 | 1): Promise<void>
-  unsubscribe(filter: string): void
+  /** Resolves on UNSUBACK. @throws ConnectionLost */
+  unsubscribe(filter: string): Promise<void>
   /** Resolves on PUBACK (QoS 1) or when it was handed to the socket (QoS 0). @throws ConnectionLost */
   publish(topic: string, payload: string, qos: 0 | 1, retain: boolean): Promise<void>
   /** Sends DISCONNECT after what is under way, within a second; never rejects. */
@@ -124,8 +125,12 @@ class MqttConnection implements Connection {
     })
   }
 
-  unsubscribe(filter: string): void {
-    if (this.#ended === undefined) this.#mqtt.unsubscribe(filter)
+  unsubscribe(filter: string): Promise<void> {
+    return this.#request((done) => {
+      this.#mqtt.unsubscribe(filter, (error) =>
+        done(error == null ? undefined : denial(`unsubscribing from ${filter}`, error)),
+      )
+    })
   }
 
   publish(topic: string, payload: string, qos: 0 | 1, retain: boolean): Promise<void> {

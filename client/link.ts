@@ -38,6 +38,7 @@ export class Link {
   readonly #filters = new Map<string, Filter>()
   /** The filters among them that have a wildcard; the others are found by their topic. */
   readonly #wildcards = new Set<string>()
+  readonly #turns = new Map<string, Promise<void>>()
   readonly #onUp = new Set<() => void>()
   #connection: Connection | undefined
   #timer: NodeJS.Timeout | undefined
@@ -71,7 +72,7 @@ export class Link {
       if (!listeners.delete(listener) || listeners.size > 0) return
       this.#filters.delete(filter)
       this.#wildcards.delete(filter)
-      this.#connection?.unsubscribe(filter)
+      if (this.#connection !== undefined) this.#unsubscribe(this.#connection, filter)
     }
   }
 
@@ -168,16 +169,40 @@ export class Link {
   }
 
   #subscribe(connection: Connection, filter: string, qos: 0 | 1, tell: () => readonly Listener[]): void {
-    connection.subscribe(filter, qos).then(
-      () => {
+    this.#inTurn(filter, async () => {
+      try {
+        await connection.subscribe(filter, qos)
         for (const listener of tell()) listener.subscribed?.()
-      },
-      (error: unknown) => {
+      } catch (error) {
         // A lost connection is not the listener's business: the next one subscribes again.
         if (!(error instanceof CoveyError)) return
         for (const listener of tell()) listener.refused?.(error)
-      },
-    )
+      }
+    })
+  }
+
+  #unsubscribe(connection: Connection, filter: string): void {
+    this.#inTurn(filter, async () => {
+      if (this.#filters.has(filter)) return
+      try {
+        await connection.unsubscribe(filter)
+      } catch (error) {
+        // With the connection the subscription is gone as well.
+        if (!(error instanceof ConnectionLost)) throw error
+      }
+    })
+  }
+
+  /**
+   * One exchange a filter at a time: aedes works on packets side by side, so that an UNSUBSCRIBE can take away what
+   * the SUBSCRIBE right behind it has just set up.
+   */
+  #inTurn(filter: string, exchange: () => Promise<void>): void {
+    const turn = (this.#turns.get(filter) ?? Promise.resolve()).then(exchange)
+    this.#turns.set(filter, turn)
+    void turn.finally(() => {
+      if (this.#turns.get(filter) === turn) this.#turns.delete(filter)
+    })
   }
 
   #dispatch(topic: string, payload: Buffer, retained: boolean): void {

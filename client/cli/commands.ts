@@ -1,0 +1,186 @@
+/** The table of commands: what each is for, which options it takes, and where its code is. */
+import type { OptionName } from './options.ts'
+
+export interface CommandRule {
+  readonly summary: string
+  /** What follows `covey NAME [options]`. */
+  readonly operands: string
+  readonly operandsMin: number
+  readonly operandsMax: number
+  /** Options end at the first operand, so that the rest can be another command with options of its own. */
+  readonly passesOn?: boolean
+  readonly options: readonly OptionName[]
+  readonly notes?: readonly string[]
+  readonly examples: readonly string[]
+}
+
+const CONNECTION = ['broker', 'mesh', 'username', 'password', 'passwordFile', 'ca', 'connectTimeout'] as const
+const GENERAL = ['config', 'help'] as const
+const SERVING = [
+  'host',
+  'port',
+  'wsPort',
+  'metricsPort',
+  'durability',
+  'passwords',
+  'insecure',
+  'tlsCert',
+  'tlsKey',
+] as const
+const WORKING = ['deviceId', 'label', 'capacity', 'executors', 'coordinator'] as const
+
+export const COMMANDS = {
+  up: {
+    summary: 'Start a broker and an agent in one process: a mesh of one device',
+    operands: '',
+    operandsMin: 0,
+    operandsMax: 0,
+    options: [
+      'mesh',
+      ...SERVING,
+      ...WORKING,
+      'username',
+      'password',
+      'passwordFile',
+      'data',
+      'logLevel',
+      'json',
+      ...GENERAL,
+    ],
+    notes: [
+      'Devices join it with: covey agent --broker mqtt://THIS-MACHINE:1883 (then give --host and --passwords here)',
+    ],
+    examples: ['covey up', 'covey up --port 0 --label room=attic'],
+  },
+  broker: {
+    summary: 'Start the MQTT broker',
+    operands: '',
+    operandsMin: 0,
+    operandsMax: 0,
+    options: [...SERVING, 'data', 'logLevel', 'json', ...GENERAL],
+    notes: ['Any MQTT 3.1.1 broker will do instead, such as Mosquitto or NATS'],
+    examples: [
+      'covey broker',
+      'covey broker --host 0.0.0.0 --passwords users --tls-cert cert.pem --tls-key key.pem',
+    ],
+  },
+  agent: {
+    summary: 'Make this machine a device of the mesh',
+    operands: '',
+    operandsMin: 0,
+    operandsMax: 0,
+    options: [...CONNECTION, ...WORKING, 'data', 'logLevel', 'json', ...GENERAL],
+    notes: ['An unreachable broker is no end: the agent goes on trying'],
+    examples: ['covey agent --broker mqtt://192.168.1.10 --label room=attic --capacity cpu=2,memory=1Gi'],
+  },
+  run: {
+    summary: 'Run a command on a device that suits it; print its output, exit with its exit code',
+    operands: '[--] PROGRAM [ARG…]',
+    operandsMin: 1,
+    operandsMax: Number.POSITIVE_INFINITY,
+    passesOn: true,
+    options: [
+      'where',
+      'resources',
+      'timeout',
+      'retries',
+      'priority',
+      'taskId',
+      'input',
+      'taskEnv',
+      'cwd',
+      'ttl',
+      'detach',
+      'follow',
+      'waitTimeout',
+      'json',
+      ...CONNECTION,
+      ...GENERAL,
+    ],
+    notes: [
+      'No shell is involved: for pipes and variables run sh -c "…"',
+      'With --no-follow, and wherever standard output is not a terminal, exactly the result’s output is printed',
+      'Ctrl-C withdraws the task and waits for its end; a second Ctrl-C leaves at once',
+    ],
+    examples: [
+      'covey run -- uname -a',
+      'covey run --where arch=arm64 --resources cpu=1,memory=256Mi --timeout 5m -- ./train.sh',
+      'covey run --input \'{"n":3}\' -- jq .n',
+    ],
+  },
+  get: {
+    summary: 'List devices or tasks, show one task or the coordinator',
+    operands: 'devices | tasks | task ID | coordinator',
+    operandsMin: 1,
+    operandsMax: 2,
+    options: ['json', 'watch', 'load', ...CONNECTION, ...GENERAL],
+    examples: ['covey get devices --load', 'covey get tasks --watch', 'covey get task uname-x7k2 --json'],
+  },
+  explain: {
+    summary: 'Say where a task stands and why',
+    operands: 'TASK',
+    operandsMin: 1,
+    operandsMax: 1,
+    options: ['json', ...CONNECTION, ...GENERAL],
+    examples: ['covey explain uname-x7k2'],
+  },
+  cancel: {
+    summary: 'Withdraw a task and wait until it has ended',
+    operands: 'TASK',
+    operandsMin: 1,
+    operandsMax: 1,
+    options: ['json', ...CONNECTION, ...GENERAL],
+    examples: ['covey cancel uname-x7k2'],
+  },
+  events: {
+    summary: 'Stream the coordinator’s decisions and their reasons until Ctrl-C',
+    operands: '',
+    operandsMin: 0,
+    operandsMax: 0,
+    options: ['follow', 'json', ...CONNECTION, ...GENERAL],
+    notes: [
+      'Events are not kept anywhere, so there is nothing but following: --follow is understood and changes nothing',
+    ],
+    examples: ['covey events --json | jq .message'],
+  },
+  passwd: {
+    summary: 'Add or change a user in a password file of the broker',
+    operands: 'FILE USER',
+    operandsMin: 2,
+    operandsMax: 2,
+    options: ['role', 'device', 'onlyMesh', 'remove', ...GENERAL],
+    notes: [
+      'The password is asked for without echo, or read as one line from standard input when that is no terminal',
+    ],
+    examples: ['covey passwd users ann --role operator', 'covey passwd users pi-1 --role coordinator'],
+  },
+  version: {
+    summary: 'Print the version',
+    operands: '',
+    operandsMin: 0,
+    operandsMax: 0,
+    options: ['json', 'help'],
+    examples: ['covey version'],
+  },
+  help: {
+    summary: 'Show help, of everything or of one command',
+    operands: '[COMMAND]',
+    operandsMin: 0,
+    operandsMax: 1,
+    options: ['help'],
+    examples: ['covey help run'],
+  },
+} as const satisfies Record<string, CommandRule>
+
+export type CommandName = keyof typeof COMMANDS
+export type OptionsOf<C extends CommandName> = (typeof COMMANDS)[C]['options'][number]
+
+/** The rule of a command with the optional parts in its type. */
+export function commandRule(name: CommandName): CommandRule {
+  return COMMANDS[name]
+}
+
+/** True when the word is a command. */
+export function isCommand(word: string): word is CommandName {
+  return Object.hasOwn(COMMANDS, word)
+}

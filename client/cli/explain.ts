@@ -1,0 +1,135 @@
+/** `covey explain`: where a task stands, why, and what happened to it so far. */
+import { CoveyError } from '../../shared/errors/errors.ts'
+import { isWithdraw } from '../../shared/protocol/codec.ts'
+import type { TaskSpec, TaskStatus, Withdraw } from '../../shared/protocol/schemas/index.ts'
+import type { Client } from '../client.ts'
+import { age } from './ages.ts'
+import type { OptionsOf } from './commands.ts'
+import type { Context } from './context.ts'
+import { withClient } from './open-client.ts'
+import type { Values } from './options.ts'
+import { paint, stateColour } from './paint.ts'
+import { printable } from './text-width.ts'
+
+/** @throws CoveyError E_NO_TASK, and what the client throws */
+export async function run(
+  context: Context,
+  values: Values<OptionsOf<'explain'>>,
+  operands: readonly string[],
+): Promise<number> {
+  const id = operands[0] as string
+  return withClient(context, values, async (client) => {
+    const [status, spec] = await Promise.all([client.status(id), client.spec(id)])
+    if (status === undefined && spec === undefined) throw await noSuchTask(client, id)
+    if (values.json === true) {
+      context.stdout.write(`${JSON.stringify({ id, status, spec }, undefined, 2)}\n`)
+      return 0
+    }
+    const rows = status === undefined ? await untaken(client, id) : told(context, status)
+    if (spec !== undefined) rows.push(...wished(spec))
+    const width = Math.max(...rows.map(([name]) => name.length)) + 2
+    for (const [name, value] of rows) context.stdout.write(`${name.padEnd(width)}${value}\n`)
+    return 0
+  })
+}
+
+type Rows = [name: string, value: string][]
+
+/** Why there is no such task; tells a mistyped id from a mesh that has no coordinator. */
+export async function noSuchTask(client: Client, id: string): Promise<CoveyError> {
+  if ((await client.spec(id)) !== undefined) {
+    return new CoveyError(
+      'E_WAIT_TIMEOUT',
+      `task ${id} is submitted, but no coordinator has taken it up yet`,
+      {
+        remedy: 'See covey get coordinator; start an agent with covey agent',
+      },
+    )
+  }
+  return new CoveyError('E_NO_TASK', `mesh ${client.mesh} knows no task ${id}`)
+}
+
+async function untaken(client: Client, id: string): Promise<Rows> {
+  const coordinator = await client.coordinator({ live: true })
+  const why =
+    coordinator?.live === true
+      ? `coordinator ${coordinator.beacon.agent} has not taken it up yet`
+      : 'no coordinator is in office; start an agent with "covey agent", the broker keeps the task'
+  return [
+    ['Task', id],
+    ['State', 'submitted'],
+    ['Why', why],
+  ]
+}
+
+function told(context: Context, status: TaskStatus): Rows {
+  const colour = stateColour(status.state)
+  const rows: Rows = [
+    ['Task', status.task],
+    ['State', colour === undefined ? status.state : paint(context, context.stdout, colour, status.state)],
+  ]
+  const add = (name: string, value: string | undefined) => {
+    if (value !== undefined && value !== '') rows.push([name, printable(value)])
+  }
+  add('Why', status.explanation)
+  const reasons = Object.entries(status.reasons ?? {}).sort((a, b) => b[1] - a[1])
+  reasons.forEach(([reason, count], i) => {
+    add(i === 0 ? 'Reasons' : '', `${count} × ${reason}`)
+  })
+  if (status.error !== undefined) {
+    add(
+      'Error',
+      `${status.error.code}: ${status.error.message}${status.error.path ? ` (at ${status.error.path})` : ''}`,
+    )
+    add('Remedy', status.error.remedy)
+  }
+  add('Device', status.device)
+  add('Attempts', `${status.attempts} (${status.failed} failed, ${status.lost} lost)`)
+  if (status.attempt !== undefined)
+    add('Attempt', `${status.attempt.n} in term ${status.attempt.term} of ${status.attempt.agent}`)
+  if (status.duplicates !== undefined)
+    add('Duplicates', `${status.duplicates} results of other attempts were discarded`)
+  add('Result', resultOf(status))
+  if (status.refused !== undefined)
+    add('Refused', `other content under this id: ${status.refused.error.message}`)
+  add('Decided by', `${status.agent} in term ${status.term}`)
+  const { times } = status
+  for (const [name, instant] of Object.entries({
+    Seen: times.seen,
+    Assigned: times.assigned,
+    Started: times.started,
+    Ended: times.ended,
+  })) {
+    if (instant !== undefined) add(name, `${instant} (${age(instant, Date.now())} ago)`)
+  }
+  return rows
+}
+
+function resultOf({ result }: TaskStatus): string | undefined {
+  if (result === undefined) return undefined
+  const parts: string[] = []
+  if (result.exitCode !== undefined) parts.push(`exit code ${result.exitCode}`)
+  if (result.signal !== undefined) parts.push(`ended by ${result.signal}`)
+  if (result.durationMs !== undefined) parts.push(`${Math.round(result.durationMs)} ms`)
+  if (result.stdout !== undefined && result.stdout !== '')
+    parts.push(`${result.stdout.length} characters of output`)
+  if (result.truncated === true) parts.push('output cut at the limit')
+  return parts.join(', ')
+}
+
+function wished(spec: TaskSpec | Withdraw): Rows {
+  if (isWithdraw(spec)) return [['Wish', 'to be withdrawn']]
+  const rows: Rows = [
+    [
+      'Command',
+      printable(
+        spec.run.exec.map((word) => (/^[\w./=:-]+$/.test(word) ? word : JSON.stringify(word))).join(' '),
+      ),
+    ],
+  ]
+  const pairs = (value: object) =>
+    Object.entries(value).map(([key, item]) => `${key}=${JSON.stringify(item)}`)
+  if (spec.where !== undefined) rows.push(['Where', printable(pairs(spec.where).join(' '))])
+  if (spec.resources !== undefined) rows.push(['Needs', printable(pairs(spec.resources).join(' '))])
+  return rows
+}

@@ -1,0 +1,376 @@
+/**
+ * The one table of options. Flags, environment variables, keys of the config file, help texts and docs/cli.md are
+ * all derived from it; commands.ts says which command takes which.
+ */
+import { DEFAULT_BROKER } from '../broker-url.ts'
+
+interface Common {
+  /** Default: the key in kebab-case. The same word is the key in the config file. */
+  readonly flag?: string
+  readonly short?: string
+  /** One sentence for help and docs, without a full stop. */
+  readonly about: string
+  readonly group: Group
+  /** The environment variable; absent for what makes sense only in a single call. Those are no config keys either. */
+  readonly env?: string
+  /** A default that is not a constant, in words. */
+  readonly defaultText?: string
+}
+
+export type Group = 'Connection' | 'Broker' | 'Agent' | 'Task' | 'Users' | 'Output' | 'General'
+
+export type OptionRule = Common &
+  (
+    | { readonly kind: 'flag' }
+    | {
+        readonly kind: 'text' | 'id' | 'file' | 'folder' | 'url'
+        readonly placeholder?: string
+        readonly default?: string
+      }
+    | { readonly kind: 'port'; readonly default?: number }
+    | { readonly kind: 'count'; readonly min: number; readonly max: number; readonly default?: number }
+    | { readonly kind: 'duration'; readonly default?: number }
+    | { readonly kind: 'choice'; readonly choices: readonly string[]; readonly default?: string }
+    | { readonly kind: 'list'; readonly placeholder: string }
+    | { readonly kind: 'pairs' | 'selector' | 'quantities' }
+  )
+
+export const OPTIONS = {
+  // Connection
+  broker: {
+    kind: 'url',
+    group: 'Connection',
+    env: 'COVEY_BROKER',
+    default: DEFAULT_BROKER,
+    about: 'Address of the broker: mqtt://, mqtts://, ws:// or wss://',
+  },
+  mesh: {
+    kind: 'id',
+    placeholder: 'NAME',
+    group: 'Connection',
+    env: 'COVEY_MESH',
+    default: 'home',
+    about: 'Name of the mesh',
+  },
+  username: {
+    kind: 'text',
+    placeholder: 'NAME',
+    group: 'Connection',
+    env: 'COVEY_USERNAME',
+    about: 'User name at the broker',
+  },
+  password: {
+    kind: 'text',
+    placeholder: 'TEXT',
+    group: 'Connection',
+    env: 'COVEY_PASSWORD',
+    about: 'Password; other users of this machine can see flags, so prefer the variable or --password-file',
+  },
+  passwordFile: {
+    kind: 'file',
+    group: 'Connection',
+    env: 'COVEY_PASSWORD_FILE',
+    about: 'File whose first line is the password',
+  },
+  ca: {
+    kind: 'file',
+    group: 'Connection',
+    env: 'COVEY_CA',
+    defaultText: 'the system’s',
+    about: 'Certificate of the authority to trust for mqtts:// and wss://, PEM',
+  },
+  connectTimeout: {
+    kind: 'duration',
+    group: 'Connection',
+    env: 'COVEY_CONNECT_TIMEOUT',
+    default: 5_000,
+    about: 'How long the broker may take to answer',
+  },
+
+  // Broker. COVEY_PORT and the like are not used: Kubernetes sets them for a service of that name.
+  host: {
+    kind: 'text',
+    placeholder: 'ADDRESS',
+    group: 'Broker',
+    env: 'COVEY_LISTEN_HOST',
+    default: '127.0.0.1',
+    about: 'Address to listen at; beyond this machine it takes --passwords or --insecure',
+  },
+  port: {
+    kind: 'port',
+    group: 'Broker',
+    env: 'COVEY_LISTEN_PORT',
+    defaultText: '1883, with TLS 8883',
+    about: 'Port for MQTT; 0 picks a free one',
+  },
+  wsPort: {
+    kind: 'port',
+    group: 'Broker',
+    env: 'COVEY_LISTEN_WS_PORT',
+    defaultText: 'no WebSocket',
+    about: 'Port for MQTT over WebSocket; 0 picks a free one',
+  },
+  metricsPort: {
+    kind: 'port',
+    group: 'Broker',
+    env: 'COVEY_LISTEN_METRICS_PORT',
+    defaultText: 'no metrics',
+    about: 'Port for metrics over HTTP, on loopback; 0 picks a free one',
+  },
+  data: {
+    kind: 'folder',
+    group: 'General',
+    env: 'COVEY_DATA',
+    defaultText: '~/.local/share/covey/…',
+    about: 'Folder for what must survive a restart',
+  },
+  durability: {
+    kind: 'choice',
+    choices: ['process', 'power'],
+    group: 'Broker',
+    env: 'COVEY_DURABILITY',
+    default: 'process',
+    about: 'What an acknowledged message survives: the death of the broker, or a power cut too (slower)',
+  },
+  passwords: {
+    kind: 'file',
+    group: 'Broker',
+    env: 'COVEY_PASSWORDS',
+    about: 'File of users, made with covey passwd; turns access rules on',
+  },
+  insecure: {
+    kind: 'flag',
+    group: 'Broker',
+    env: 'COVEY_INSECURE',
+    about: 'Listen beyond this machine without credentials',
+  },
+  tlsCert: {
+    kind: 'file',
+    group: 'Broker',
+    env: 'COVEY_TLS_CERT',
+    about: 'Certificate chain, PEM; turns TLS on, together with --tls-key',
+  },
+  tlsKey: { kind: 'file', group: 'Broker', env: 'COVEY_TLS_KEY', about: 'Key of the certificate, PEM' },
+
+  // Agent
+  deviceId: {
+    kind: 'id',
+    flag: 'id',
+    group: 'Agent',
+    env: 'COVEY_ID',
+    defaultText: 'the host name',
+    about: 'Id of this device in the mesh',
+  },
+  label: {
+    kind: 'pairs',
+    group: 'Agent',
+    env: 'COVEY_LABEL',
+    about: 'What tells this device apart, for --where; arch, os and hostname are set already',
+  },
+  capacity: {
+    kind: 'quantities',
+    group: 'Agent',
+    env: 'COVEY_CAPACITY',
+    defaultText: 'what the machine has',
+    about: 'What the device offers, like cpu=2,memory=1Gi',
+  },
+  executors: {
+    kind: 'list',
+    placeholder: 'NAME',
+    group: 'Agent',
+    env: 'COVEY_EXECUTORS',
+    defaultText: 'exec',
+    about: 'Which kinds of work the device takes',
+  },
+  coordinator: {
+    kind: 'choice',
+    choices: ['auto', 'never', 'prefer'],
+    group: 'Agent',
+    env: 'COVEY_COORDINATOR',
+    default: 'auto',
+    about: 'Whether this agent may become coordinator',
+  },
+  logLevel: {
+    kind: 'choice',
+    choices: ['debug', 'info', 'warn', 'error', 'silent'],
+    group: 'General',
+    env: 'COVEY_LOG_LEVEL',
+    default: 'info',
+    about: 'What is logged to standard error',
+  },
+
+  // Users
+  role: {
+    kind: 'choice',
+    choices: ['device', 'coordinator', 'submitter', 'operator'],
+    group: 'Users',
+    about:
+      'What the user may do: be a device, be one that may become coordinator, submit tasks, or all that people do',
+  },
+  device: {
+    kind: 'id',
+    group: 'Users',
+    defaultText: 'the user’s name',
+    about: 'The device that a user of role device or coordinator is',
+  },
+  onlyMesh: {
+    kind: 'id',
+    flag: 'mesh',
+    placeholder: 'NAME',
+    group: 'Users',
+    defaultText: 'all',
+    about: 'The only mesh the user may work in',
+  },
+  remove: { kind: 'flag', group: 'Users', about: 'Remove the user instead' },
+
+  // Task
+  where: {
+    kind: 'selector',
+    group: 'Task',
+    about:
+      'A label the device must have: arch=arm64, a list arch=arm64|armv7l, a comparison such as cores>=4 or room!=lab',
+  },
+  resources: {
+    kind: 'quantities',
+    group: 'Task',
+    defaultText: 'cpu=100m,memory=32Mi',
+    about: 'What the task needs; memory is also its limit',
+  },
+  timeout: { kind: 'duration', group: 'Task', defaultText: 'the mesh’s, 1h', about: 'How long it may run' },
+  retries: {
+    kind: 'count',
+    min: 0,
+    max: 100,
+    group: 'Task',
+    defaultText: '0',
+    about: 'How often it is run again after it failed',
+  },
+  priority: { kind: 'count', min: 0, max: 100, group: 'Task', defaultText: '50', about: 'Higher goes first' },
+  taskId: {
+    kind: 'id',
+    flag: 'id',
+    group: 'Task',
+    defaultText: 'a random one',
+    about: 'Id of the task; one that is taken is refused',
+  },
+  input: {
+    kind: 'text',
+    placeholder: 'JSON',
+    group: 'Task',
+    about:
+      'JSON that the command reads on its standard input; @FILE takes it from a file, - from standard input',
+  },
+  taskEnv: {
+    kind: 'pairs',
+    flag: 'env',
+    short: 'e',
+    group: 'Task',
+    about: 'Variable for the command’s environment',
+  },
+  cwd: { kind: 'folder', group: 'Task', defaultText: 'a fresh one', about: 'Working folder on the device' },
+  ttl: {
+    kind: 'duration',
+    group: 'Task',
+    defaultText: '1h',
+    about: 'How long its status stays after the end',
+  },
+  detach: {
+    kind: 'flag',
+    short: 'd',
+    group: 'Task',
+    about: 'Print the id once the task is accepted, and leave it',
+  },
+  follow: {
+    kind: 'flag',
+    short: 'f',
+    group: 'Task',
+    defaultText: 'on a terminal',
+    about: 'Print output as it comes; otherwise the result’s output at the end (--no-follow)',
+  },
+  waitTimeout: {
+    kind: 'duration',
+    group: 'Task',
+    env: 'COVEY_WAIT_TIMEOUT',
+    default: 24 * 3_600_000,
+    about: 'How long to wait for the end; the task itself goes on',
+  },
+
+  // Output
+  json: { kind: 'flag', group: 'Output', about: 'Write JSON, errors included' },
+  watch: { kind: 'flag', short: 'w', group: 'Output', about: 'Go on with every change until Ctrl-C' },
+  load: { kind: 'flag', group: 'Output', about: 'Wait for a heartbeat, and show the measured load' },
+
+  // General
+  config: {
+    kind: 'file',
+    group: 'General',
+    defaultText: './covey.yaml, ~/.config/covey/config.yaml',
+    about: 'Settings in YAML or JSON; keys are named like flags',
+  },
+  help: { kind: 'flag', short: 'h', group: 'General', about: 'Show help' },
+} as const satisfies Record<string, OptionRule>
+
+export type OptionName = keyof typeof OPTIONS
+
+type Rule<N extends OptionName> = (typeof OPTIONS)[N]
+type Written<R> = R extends { kind: 'flag' }
+  ? boolean
+  : R extends { kind: 'port' | 'count' | 'duration' }
+    ? number
+    : R extends { kind: 'choice'; choices: readonly (infer C)[] }
+      ? C
+      : R extends { kind: 'list' }
+        ? readonly string[]
+        : R extends { kind: 'pairs' | 'quantities' }
+          ? Readonly<Record<string, string>>
+          : R extends { kind: 'selector' }
+            ? Readonly<Record<string, string | readonly string[]>>
+            : string
+
+/** Durations are in milliseconds. */
+export type OptionValue<N extends OptionName> = Written<Rule<N>>
+
+/** The settings of one call; what nobody set and has no constant default is absent. */
+export type Values<N extends OptionName = OptionName> = {
+  readonly [K in N as Rule<K> extends { default: unknown } ? K : never]: OptionValue<K>
+} & { readonly [K in N as Rule<K> extends { default: unknown } ? never : K]?: OptionValue<K> }
+
+/** The rule of an option with the optional parts in its type. */
+export function ruleOf(name: OptionName): OptionRule {
+  return OPTIONS[name]
+}
+
+/** The flag without its dashes; also the key in a config file. */
+export function flagOf(name: OptionName): string {
+  return ruleOf(name).flag ?? name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+}
+
+/** What stands for the value in help texts; empty for a flag without one. */
+export function placeholderOf(rule: OptionRule): string {
+  if (rule.kind === 'flag') return ''
+  if (rule.kind === 'choice') return rule.choices.join('|')
+  if ('placeholder' in rule && rule.placeholder !== undefined) return rule.placeholder
+  return PLACEHOLDERS[rule.kind]
+}
+
+const PLACEHOLDERS = {
+  text: 'TEXT',
+  id: 'ID',
+  file: 'FILE',
+  folder: 'FOLDER',
+  url: 'URL',
+  port: 'PORT',
+  count: 'N',
+  duration: 'DURATION',
+  list: 'NAME',
+  pairs: 'KEY=VALUE',
+  selector: 'KEY=VALUE',
+  quantities: 'NAME=AMOUNT',
+} as const
+
+/** True for options that may be given several times, their values put together. */
+export function repeats(rule: OptionRule): boolean {
+  return (
+    rule.kind === 'pairs' || rule.kind === 'selector' || rule.kind === 'quantities' || rule.kind === 'list'
+  )
+}

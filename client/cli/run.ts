@@ -1,0 +1,164 @@
+/** `covey run`: submits a command, prints its output, and exits as it did. */
+
+import { constants } from 'node:os'
+import { basename } from 'node:path'
+import { CoveyError } from '../../shared/errors/errors.ts'
+import { ERRORS, type ErrorCode } from '../../shared/errors/table.ts'
+import { isTerminal, type TaskStatus } from '../../shared/protocol/schemas/index.ts'
+import type { Client } from '../client.ts'
+import { connect } from '../connect.ts'
+import { abortable } from '../link.ts'
+import { encodeSpec, randomTaskId } from '../submit.ts'
+import { type Context, interruptionOf } from './context.ts'
+import {
+  EXIT_CANCELLED,
+  EXIT_NOT_FOUND,
+  EXIT_RUN_FAILURE,
+  EXIT_SIGNAL_BASE,
+  EXIT_TIMED_OUT,
+} from './exit-codes.ts'
+import { connectOptionsOf } from './open-client.ts'
+import { remark, reportError } from './report-error.ts'
+import { TaskOutput } from './task-output.ts'
+import { type RunValues, specOf } from './task-spec.ts'
+import { WaitingNotice } from './waiting-notice.ts'
+
+/** How long a withdrawn task may take to end: its grace (5 s by default) and some more. */
+const WITHDRAW_TIMEOUT_MS = 15_000
+
+/** Exit codes: see `EXIT_CODES`. @throws CoveyError what keeps the task from being submitted or waited for */
+export async function run(context: Context, values: RunValues, operands: readonly string[]): Promise<number> {
+  const spec = await specOf(context, values, operands)
+  encodeSpec(spec) // a wrong spec is told before a broker is asked for
+  const id = values.taskId ?? randomTaskId(basename(operands[0] ?? ''))
+  const client = await abortable(
+    connect({ ...connectOptionsOf(values), onLink: linkNotes(context) }),
+    context.interrupted,
+  )
+  const notice = new WaitingNotice(context, id)
+  try {
+    if (values.detach === true) {
+      const receipt = await client.submit(spec, { id, signal: context.interrupted })
+      context.stdout.write(values.json === true ? `${JSON.stringify(receipt)}\n` : `${id}\n`)
+      if (receipt.status.state !== 'rejected') return 0
+      reportEnd(context, receipt.status, values.json === true)
+      return EXIT_RUN_FAILURE
+    }
+    const output = new TaskOutput(
+      context,
+      values.json !== true && (values.follow ?? context.stdout.isTTY === true),
+    )
+    const status = await attended(context, client, {
+      id,
+      values,
+      output,
+      notice,
+      submit: () => client.submit(spec, { id, signal: context.interrupted }),
+    })
+    if (values.json === true) context.stdout.write(`${JSON.stringify(status)}\n`)
+    else output.finish(status)
+    reportEnd(context, status, values.json === true)
+    return interruptionOf(context) !== undefined && status.state === 'cancelled'
+      ? (interruptionOf(context)?.exitCode ?? EXIT_CANCELLED)
+      : exitCodeOf(status)
+  } finally {
+    notice.stop()
+    await client.close()
+  }
+}
+
+interface Attended {
+  readonly id: string
+  readonly values: RunValues
+  readonly output: TaskOutput
+  readonly notice: WaitingNotice
+  readonly submit: () => Promise<unknown>
+}
+
+/** Submits and waits; what is interrupted or not receipted is withdrawn, so that nothing runs that nobody awaits. */
+async function attended(
+  context: Context,
+  client: Client,
+  { id, values, output, notice, submit }: Attended,
+): Promise<TaskStatus> {
+  let receipted = false
+  const wait = (timeoutMs: number, signal?: AbortSignal) =>
+    client.wait(id, {
+      timeoutMs,
+      ...(signal === undefined ? {} : { signal }),
+      onStatus: (status) => notice.note(status),
+      onLog: (log) => output.take(log),
+    })
+  // Listens before it submits: output may come before the receipt does.
+  const stop = new AbortController()
+  const end = wait(values.waitTimeout, AbortSignal.any([stop.signal, context.interrupted]))
+  end.catch(() => {}) // it is awaited below, or its failure follows from the submission's, which is thrown
+  try {
+    await submit()
+    receipted = true
+    return await end
+  } catch (error) {
+    stop.abort()
+    const interruption = interruptionOf(context)
+    const unanswered = !receipted && error instanceof CoveyError && error.code === 'E_WAIT_TIMEOUT'
+    if (interruption === undefined) {
+      if (unanswered) await withdrawn(context, client, id)
+      throw error
+    }
+    remark(context, `withdrawing task ${id}; again leaves at once`)
+    await client.withdraw(id)
+    return await wait(WITHDRAW_TIMEOUT_MS)
+  }
+}
+
+/** Takes back what got no receipt. That may fail for the same reason as the receipt: then it is said, and no more. */
+async function withdrawn(context: Context, client: Client, id: string): Promise<void> {
+  try {
+    await client.withdraw(id, { timeoutMs: 2_000 })
+    remark(context, `task ${id} was withdrawn`)
+  } catch (error) {
+    remark(context, `task ${id} could not be withdrawn and may still run: ${(error as Error).message}`)
+  }
+}
+
+function linkNotes(context: Context): (down: string | undefined) => void {
+  let wasDown = false
+  return (down) => {
+    if (down === undefined) remark(context, 'connected again')
+    else if (!wasDown) remark(context, `the connection is lost: ${down}; trying again`)
+    wasDown = down !== undefined
+  }
+}
+
+/** Says on standard error why a task did not succeed, unless its own output and exit code say it. */
+function reportEnd(context: Context, status: TaskStatus, json: boolean): void {
+  if (status.state === 'succeeded' || json || !isTerminal(status.state)) return
+  if (status.state === 'failed' && status.result?.exitCode !== undefined) return
+  if (status.error === undefined) {
+    remark(
+      context,
+      `task ${status.task} ended as ${status.state}${status.explanation === '' ? '' : `: ${status.explanation}`}`,
+    )
+    return
+  }
+  const { code, message, path, remedy } = status.error
+  const known = Object.hasOwn(ERRORS, code)
+  const text = `task ${status.task} ended as ${status.state}: ${message}${path ? ` (at ${path})` : ''}`
+  const error = new CoveyError(code as ErrorCode, text, {
+    remedy: remedy ?? (known ? ERRORS[code as ErrorCode].remedy : ''),
+  })
+  reportError(context, error, false)
+}
+
+/** The exit code that stands for a terminal status. */
+export function exitCodeOf(status: TaskStatus): number {
+  const { state, result, error } = status
+  if (state === 'succeeded') return result?.exitCode ?? 0
+  if (state === 'timed_out') return EXIT_TIMED_OUT
+  if (state === 'cancelled') return EXIT_CANCELLED
+  if (state === 'rejected') return EXIT_RUN_FAILURE
+  if (result?.exitCode !== undefined && result.exitCode !== 0) return result.exitCode
+  const signal = constants.signals[result?.signal as NodeJS.Signals] as number | undefined
+  if (signal !== undefined) return EXIT_SIGNAL_BASE + signal
+  return error?.code === 'E_NOT_FOUND' ? EXIT_NOT_FOUND : EXIT_RUN_FAILURE
+}

@@ -1,0 +1,122 @@
+/** Reads the written values of options: each kind has one form, and every error says what would be right. */
+import { CoveyError } from '../../shared/errors/errors.ts'
+import { parseDuration } from '../../shared/model/duration.ts'
+import { parseQuantity } from '../../shared/model/quantity.ts'
+import { isId } from '../../shared/protocol/ids.ts'
+import { parseBrokerUrl } from '../broker-url.ts'
+import type { OptionRule } from './options.ts'
+import { didYouMean } from './suggest.ts'
+
+/** An E_USAGE error about one value; `where` names the flag, variable or config key. */
+export function wrongValue(where: string, message: string, remedy: string): CoveyError {
+  return new CoveyError('E_USAGE', `${where}: ${message}`, { remedy })
+}
+
+/**
+ * Reads one option from the texts given for it.
+ *
+ * @param where for error messages, like `--port` or `COVEY_PORT`
+ * @param texts in the order given; of options that do not repeat the last one counts
+ * @throws CoveyError E_USAGE
+ */
+export function readValue(where: string, rule: OptionRule, texts: readonly string[]): unknown {
+  const text = texts.at(-1) ?? ''
+  const shown = JSON.stringify(text)
+  switch (rule.kind) {
+    case 'flag':
+      return readFlag(where, text)
+    case 'text':
+      return text
+    case 'file':
+    case 'folder':
+      if (text === '') throw wrongValue(where, 'it is empty', `Name a ${rule.kind}`)
+      return text
+    case 'url':
+      parseBrokerUrl(text)
+      return text
+    case 'id':
+      if (!isId(text)) {
+        throw wrongValue(
+          where,
+          `${shown} is not an id`,
+          'Use 1 to 64 letters, digits, "_" and "-", the first a letter or digit',
+        )
+      }
+      return text
+    case 'port':
+      return readWhole(where, text, 0, 65_535)
+    case 'count':
+      return readWhole(where, text, rule.min, rule.max)
+    case 'duration': {
+      const ms = parseDuration(text)
+      if (ms === undefined)
+        throw wrongValue(where, `${shown} is not a duration`, 'Write it like 500ms, 30s, 5m or 2h')
+      return ms
+    }
+    case 'choice':
+      if (!rule.choices.includes(text)) {
+        const hint = didYouMean(text, rule.choices)
+        throw wrongValue(
+          where,
+          `${shown} is not one of its values`,
+          `${hint}Use one of: ${rule.choices.join(', ')}`,
+        )
+      }
+      return text
+    case 'list':
+      return texts.flatMap((item) => item.split(',')).filter((item) => item !== '')
+    case 'pairs':
+      return Object.fromEntries(texts.map((item) => readPair(where, item)))
+    case 'quantities':
+      return Object.fromEntries(
+        texts.flatMap((item) => item.split(',')).map((item) => readQuantity(where, item)),
+      )
+    case 'selector':
+      return Object.fromEntries(texts.map((item) => readRequirement(where, item)))
+  }
+}
+
+function readFlag(where: string, text: string): boolean {
+  if (/^(1|true|yes|on)$/i.test(text)) return true
+  if (/^(0|false|no|off|)$/i.test(text)) return false
+  throw wrongValue(where, `${JSON.stringify(text)} is neither yes nor no`, 'Use true or false')
+}
+
+function readWhole(where: string, text: string, min: number, max: number): number {
+  const value = Number(text)
+  if (!/^\d{1,9}$/.test(text) || value < min || value > max) {
+    throw wrongValue(
+      where,
+      `${JSON.stringify(text)} is out of place`,
+      `Use a whole number from ${min} to ${max}`,
+    )
+  }
+  return value
+}
+
+function readPair(where: string, text: string): [string, string] {
+  const equals = text.indexOf('=')
+  if (equals < 1) throw wrongValue(where, `${JSON.stringify(text)} has no KEY=`, 'Write it like room=attic')
+  return [text.slice(0, equals), text.slice(equals + 1)]
+}
+
+function readQuantity(where: string, text: string): [string, string] {
+  const [name, amount] = readPair(where, text)
+  if (parseQuantity(amount) === undefined) {
+    const remedy = 'Write it like cpu=500m, cpu=2, memory=64Mi, memory=1.5Gi'
+    throw wrongValue(where, `${JSON.stringify(amount)} is not a quantity of ${name}`, remedy)
+  }
+  return [name, amount]
+}
+
+/** `arch=arm64`, `arch=arm64|armv7l`, `cores>=4`, `room!=lab`. */
+function readRequirement(where: string, text: string): [string, string | string[]] {
+  const match = /^([A-Za-z][A-Za-z0-9_./-]*)\s*(>=|<=|!=|=|>|<)\s*(.+)$/.exec(text)
+  if (match === null) {
+    const remedy = 'Write it like arch=arm64, arch=arm64|armv7l, cores>=4 or room!=lab'
+    throw wrongValue(where, `${JSON.stringify(text)} is not a requirement`, remedy)
+  }
+  const [, key, operator, value] = match as unknown as [string, string, string, string]
+  if (operator !== '=') return [key, `${operator} ${value}`]
+  return [key, value.includes('|') ? value.split('|') : value]
+}
