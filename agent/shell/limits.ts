@@ -13,7 +13,7 @@ export interface ShellLimits {
   readonly outstandingBytesMax: number
   /** How long a closed connection may take to send what was written and its DISCONNECT. */
   readonly linkCloseMs: number
-  /** How long the core may take from `stop` to `exit`. */
+  /** How long the core may take from `stop` to `exit`; it gives what runs its grace. */
   readonly stopTimeoutMs: number
   /** How long journal, children and connections may take to close after `exit`. */
   readonly closeTimeoutMs: number
@@ -50,7 +50,7 @@ export const DEFAULT_LIMITS: ShellLimits = {
   outstandingPublishesMax: 50_000,
   outstandingBytesMax: 64 * 2 ** 20,
   linkCloseMs: 1_000,
-  stopTimeoutMs: 10_000,
+  stopTimeoutMs: 30_000,
   closeTimeoutMs: 5_000,
   journalBytesMax: 64 * 2 ** 20,
   journalChangesMax: 100_000,

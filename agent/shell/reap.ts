@@ -5,6 +5,7 @@
  * its whole session, which was made for the attempt.
  */
 import { spawnSync } from 'node:child_process'
+import { rm } from 'node:fs/promises'
 import { join, sep } from 'node:path'
 import { ATTEMPT_VARIABLE, DATA_VARIABLE } from './child-environment.ts'
 import { WORK_FOLDER } from './child-run.ts'
@@ -44,6 +45,18 @@ export function reapLeftovers(data: string, pids: readonly number[], log: Log, p
     log.warn({ processes: killed.size }, 'killed what a former start of this agent left running')
   }
   return killed.size
+}
+
+/** Removes the working directories of attempts that a former start did not clean up. */
+export async function removeLeftFolders(workFolder: string, log: Log): Promise<void> {
+  try {
+    await rm(workFolder, { recursive: true, force: true })
+  } catch (error) {
+    log.warn(
+      { folder: workFolder, error: (error as Error).message },
+      'old working directories cannot be removed',
+    )
+  }
 }
 
 function leftoversIn(table: ProcessRow[], data: string, pids: readonly number[], proc: string): ProcessRow[] {

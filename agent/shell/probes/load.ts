@@ -36,10 +36,19 @@ export function createLoadProbe(
       ...(cpu === undefined ? {} : { cpu: Math.round(cpu * 1000) / 1000 }),
       memoryUsed: memory.usedBytes,
       memoryTotal: memory.totalBytes,
-      diskFree: readDisk(dataFolder).freeBytes,
+      ...readFree(dataFolder),
       uptime: Math.floor(readUptime(roots)),
       ...sensors,
     }
+  }
+}
+
+/** A heartbeat must not fail because the folder's disk was pulled out; the journal will tell. */
+function readFree(folder: string): Pick<Measured, 'diskFree'> {
+  try {
+    return { diskFree: readDisk(folder).freeBytes }
+  } catch {
+    return {}
   }
 }
 

@@ -256,6 +256,12 @@ describe('what a device says of itself', () => {
     expect(measured.cpu ?? 0).toBeLessThanOrEqual(availableParallelism() + 1)
   })
 
+  it('is told without the disk when that is gone', () => {
+    const probe = createLoadProbe(join(folder, 'unplugged'))
+    expect(probe()).not.toHaveProperty('diskFree')
+    expect(probe().memoryUsed).toBeGreaterThan(0)
+  })
+
   it('measures sensors seldom and the rest with every call', () => {
     let nowMs = 0
     show({ 'proc/meminfo': MEMINFO, 'proc/stat': 'cpu  0 0 0 0 0 0 0 0 0 0', 'proc/uptime': '77.5 1.0' })

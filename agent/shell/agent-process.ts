@@ -1,0 +1,134 @@
+/** An agent as it runs on a device: detects what the device is, takes its data folder, and starts core and shell. */
+import { randomBytes } from 'node:crypto'
+import { realpathSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { CoveyError } from '../../shared/errors/errors.ts'
+import type { LogLevel } from '../../shared/ports.ts'
+import type { Candidacy } from '../../shared/protocol/schemas/index.ts'
+import { Agent } from '../core/agent.ts'
+import type { Timing } from '../core/options.ts'
+import { type Credentials, parseBrokerUrl } from './broker-address.ts'
+import { WORK_FOLDER } from './child-run.ts'
+import { lockDataFolder } from './data-lock.ts'
+import { ExecExecutor } from './exec.ts'
+import { checkId, checkLabels, checkResources, defaultDeviceId } from './identity.ts'
+import { openJournal } from './journal.ts'
+import type { Durability } from './journal-file.ts'
+import { DEFAULT_LIMITS, type ShellLimits } from './limits.ts'
+import { createLog, type Log } from './log.ts'
+import { detectCapacity, type Quantities } from './probes/capacity.ts'
+import { createLoadProbe } from './probes/load.ts'
+import { detectLabels } from './probes/system.ts'
+import { reapLeftovers, removeLeftFolders } from './reap.ts'
+import { type RunningAgent, startAgent } from './runtime.ts'
+import { agentVersion } from './version.ts'
+
+export interface AgentProcessOptions {
+  /** Like "mqtt://192.168.1.2:1883"; mqtts://, ws:// and wss:// too. */
+  readonly brokerUrl: string
+  /** Default: "home". */
+  readonly mesh?: string
+  /** Default: the host name. */
+  readonly id?: string
+  /** Folder of the journal, the lock and the working directories; it is made if it is not there. */
+  readonly data: string
+  /** Added to what is detected (`arch`, `os`, `hostname`, `kernel`), or in its place. */
+  readonly labels?: Readonly<Record<string, string>>
+  /** Added to what is detected (`cpu`, `memory`, `disk`), or in its place. */
+  readonly capacity?: Quantities
+  readonly executors?: readonly string[]
+  readonly candidate?: Candidacy
+  readonly credentials?: Credentials
+  readonly logLevel?: LogLevel | 'silent'
+  /** In place of a logger to standard error. */
+  readonly log?: Log
+  readonly durability?: Durability
+  readonly timing?: Partial<Timing>
+  readonly limits?: Partial<ShellLimits>
+  readonly version?: string
+}
+
+export interface AgentProcess extends RunningAgent {
+  readonly id: string
+  readonly mesh: string
+  readonly capacity: Quantities
+  readonly labels: Readonly<Record<string, string>>
+}
+
+/** Executors that an agent of this version has. */
+const EXECUTORS = ['exec']
+
+/**
+ * Starts an agent. It returns before the broker is reached: wait for `ready`.
+ *
+ * @throws CoveyError E_USAGE for options that cannot be, E_STORE_LOCKED when another agent has the data folder,
+ *   E_JOURNAL when it cannot be written
+ */
+export async function runAgent(options: AgentProcessOptions): Promise<AgentProcess> {
+  const mesh = checkId('mesh', options.mesh ?? 'home')
+  const id = checkId('device', options.id ?? defaultDeviceId())
+  const broker = parseBrokerUrl(options.brokerUrl, options.credentials)
+  const labels = { ...detectLabels(), ...options.labels }
+  checkLabels(labels)
+  const executors = options.executors ?? EXECUTORS
+  const unknown = executors.find((name) => !EXECUTORS.includes(name))
+  if (unknown !== undefined) {
+    throw new CoveyError('E_USAGE', `executor ${JSON.stringify(unknown)} is unknown`, {
+      remedy: `Use one of: ${EXECUTORS.join(', ')}`,
+    })
+  }
+  const limits = { ...DEFAULT_LIMITS, ...options.limits }
+  const log = options.log ?? createLog({ level: options.logLevel ?? 'info', context: { device: id } })
+
+  const lock = lockDataFolder(resolve(options.data))
+  try {
+    const data = realpathSync(options.data)
+    const capacity = detectCapacity(data, options.capacity)
+    checkResources(capacity)
+    const journal = await openJournal({
+      folder: data,
+      durability: options.durability ?? 'power',
+      limits,
+      log,
+    })
+    // The core asks for this too, but only when it has a journal, and nothing may run beside what it starts.
+    const pids = (journal.contents?.entries ?? []).map(({ pid }) => pid).filter((pid) => pid !== undefined)
+    reapLeftovers(data, pids, log)
+    await removeLeftFolders(resolve(data, WORK_FOLDER), log)
+    const core = new Agent({
+      mesh,
+      device: id,
+      labels,
+      capacity,
+      executors,
+      candidate: options.candidate ?? 'auto',
+      version: options.version ?? agentVersion(),
+      seed: randomBytes(16).toString('hex'),
+      ...(options.timing === undefined ? {} : { timing: options.timing }),
+    })
+    log.info({ mesh, device: id, broker: broker.shown, data, capacity, labels }, 'the agent starts')
+    const running = startAgent(core, {
+      mesh,
+      broker,
+      log,
+      journal: journal.contents,
+      writer: journal.writer,
+      executor: (emit) => new ExecExecutor({ agent: { mesh, device: id, data }, emit, log, limits }),
+      measure: createLoadProbe(data),
+      limits,
+    })
+    const done = running.done.then((code) => {
+      lock.release()
+      log.info({ code }, 'the agent has ended')
+      return code
+    })
+    const stop = () => {
+      void running.stop()
+      return done
+    }
+    return { id, mesh, capacity, labels, ready: running.ready, stop, done }
+  } catch (error) {
+    lock.release()
+    throw error
+  }
+}
