@@ -1,0 +1,198 @@
+import { describe, expect, it } from 'vitest'
+import { demandOf } from '../../../shared/model/task.ts'
+import type { TaskSpec } from '../../../shared/protocol/schemas/index.ts'
+import { Random } from '../../../shared/random/random.ts'
+import { DeviceRecord } from '../device-record.ts'
+import { newTask, type TaskRecord } from '../task-record.ts'
+import type { Explanation } from './explain.ts'
+import { type Decision, Scheduler } from './scheduler.ts'
+
+const NOW = { monoMs: 1_000, wallMs: 1_700_000_000_000 }
+let seq = 0
+
+function device(
+  id: string,
+  capacity: Record<string, string>,
+  labels: Record<string, string> = {},
+): DeviceRecord {
+  const state = {
+    incarnation: 1,
+    nonce: 'n',
+    online: true,
+    labels,
+    capacity,
+    executors: ['exec'],
+    candidate: 'auto' as const,
+    version: '1',
+  }
+  const record = new DeviceRecord(id, state, 0)
+  record.reportedNonce = 'n'
+  return record
+}
+
+function task(id: string, spec: Partial<TaskSpec> = {}): TaskRecord {
+  const whole: TaskSpec = { run: { exec: ['true'] }, ...spec }
+  return newTask(id, ++seq, 'digest', '', whole, demandOf(whole))
+}
+
+/** Runs the scheduler, reserving as the coordinator does. */
+function run(scheduler: Scheduler, max = 1_000) {
+  const placed: Decision[] = []
+  const waits: { ids: string[]; explanation: Explanation }[] = []
+  scheduler.run(
+    NOW,
+    max,
+    (decision) => {
+      placed.push(decision)
+      const resources = decision.task.demand?.resources ?? {}
+      const attempt = { term: 1, agent: 'a', n: ++seq }
+      decision.device.add({
+        key: `${seq}`,
+        attempt,
+        task: decision.task.id,
+        resources,
+        seq: 1,
+        phase: 'held',
+      })
+    },
+    (tasks, explanation) => waits.push({ ids: tasks.map((waiting) => waiting.id), explanation }),
+  )
+  return { placed: placed.map((decision) => [decision.task.id, decision.device.id]), waits }
+}
+
+function fleet(...devices: DeviceRecord[]): Scheduler {
+  const scheduler = new Scheduler()
+  for (const one of devices) scheduler.deviceChanged(one)
+  return scheduler
+}
+
+describe('scheduler', () => {
+  it('places on the device that has most left of its scarcest resource', () => {
+    const scheduler = fleet(
+      device('small', { cpu: '1', memory: '1Gi' }),
+      device('large', { cpu: '4', memory: '4Gi' }),
+    )
+    scheduler.enqueue(task('t', { resources: { cpu: '500m', memory: '64Mi' } }))
+    expect(run(scheduler).placed).toEqual([['t', 'large']])
+  })
+
+  it('takes higher priorities first, then the older task', () => {
+    const scheduler = fleet(device('d', { cpu: '200m', memory: '1Gi' }))
+    for (const [id, priority] of [
+      ['low', 10],
+      ['old', 50],
+      ['new', 50],
+      ['high', 90],
+    ] as const) {
+      scheduler.enqueue(task(id, { priority, resources: { cpu: '100m', memory: '1Mi' } }))
+    }
+    expect(run(scheduler).placed.map(([id]) => id)).toEqual(['high', 'old'])
+  })
+
+  it('explains a wait by counted reasons and names the nearest device with what it misses', () => {
+    const scheduler = fleet(
+      device('pi-1', { cpu: '1', memory: '50Mi' }, { arch: 'arm64' }),
+      device('pi-2', { cpu: '1', memory: '20Mi' }, { arch: 'arm64' }),
+      device('pc', { cpu: '8', memory: '8Gi' }, { arch: 'x64' }),
+    )
+    scheduler.enqueue(task('t', { where: { arch: 'arm64' }, resources: { cpu: '100m', memory: '64Mi' } }))
+    const { waits } = run(scheduler)
+    expect(waits[0]?.explanation).toEqual({
+      text: 'waits: 2 of 3 devices are too small; 1 lack arch=arm64; the nearest, pi-1, misses 14Mi memory',
+      reasons: { 'are too small': 2, 'lack arch=arm64': 1 },
+    })
+  })
+
+  it('looks again only when a device that could help has changed', () => {
+    const busy = device('busy', { cpu: '100m', memory: '1Gi' })
+    const scheduler = fleet(busy)
+    scheduler.enqueue(task('first', { resources: { cpu: '100m', memory: '1Mi' } }))
+    expect(run(scheduler).placed).toHaveLength(1)
+    scheduler.enqueue(task('second', { resources: { cpu: '100m', memory: '1Mi' } }))
+    expect(run(scheduler).waits).toHaveLength(1)
+    expect(run(scheduler)).toEqual({ placed: [], waits: [] })
+    for (const placement of [...busy.placements.values()]) busy.remove(placement)
+    expect(run(scheduler).placed).toEqual([])
+    scheduler.deviceFreed(busy)
+    expect(run(scheduler).placed).toEqual([['second', 'busy']])
+  })
+
+  it('tells a task that joins a waiting kind at once why it waits', () => {
+    const scheduler = fleet(device('d', { cpu: '50m', memory: '1Gi' }))
+    scheduler.enqueue(task('first'))
+    run(scheduler)
+    expect(scheduler.enqueue(task('second'))?.text).toContain('1 of 1 devices are too small')
+  })
+
+  it.each([
+    ['cordoned', (d: DeviceRecord) => Object.assign(d, { desired: { cordon: true } }), 'are cordoned'],
+    ['draining', (d: DeviceRecord) => Object.assign(d, { desired: { drain: true } }), 'are draining'],
+    ['lost', (d: DeviceRecord) => Object.assign(d, { condition: 'lost' }), 'are offline'],
+    ['silent', (d: DeviceRecord) => Object.assign(d, { condition: 'suspect' }), 'are suspect'],
+    [
+      'unreported',
+      (d: DeviceRecord) => Object.assign(d, { reportedNonce: undefined }),
+      'have not reported yet',
+    ],
+    [
+      'held',
+      (d: DeviceRecord) =>
+        Object.assign(d, {
+          desired: { hold: { by: 'kim', reason: 'tests', until: '2099-01-01T00:00:00Z' } },
+        }),
+      'are held by kim',
+    ],
+  ])('places nothing on a %s device and says so', (_, close, reason) => {
+    const closed = device('d', { cpu: '4', memory: '4Gi' })
+    close(closed)
+    const scheduler = fleet(closed)
+    scheduler.enqueue(task('t'))
+    const { placed, waits } = run(scheduler)
+    expect(placed).toEqual([])
+    expect(waits[0]?.explanation.reasons).toEqual({ [reason]: 1 })
+  })
+
+  it('skips a task that was taken out of the queue', () => {
+    const scheduler = fleet(device('d', { cpu: '4', memory: '4Gi' }))
+    const gone = task('gone')
+    scheduler.enqueue(gone)
+    scheduler.enqueue(task('stays'))
+    scheduler.remove(gone)
+    expect(run(scheduler).placed).toEqual([['stays', 'd']])
+    expect(scheduler.waiting).toBe(0)
+  })
+
+  it('never exceeds a capacity and leaves nothing waiting that has room, over random fleets', () => {
+    for (let round = 0; round < 60; round++) {
+      const random = new Random(`fleet ${round}`)
+      const devices = Array.from({ length: 1 + random.below(8) }, (_, index) =>
+        device(`d${index}`, {
+          cpu: `${100 * (1 + random.below(20))}m`,
+          memory: `${16 * (1 + random.below(20))}Mi`,
+        }),
+      )
+      const scheduler = fleet(...devices)
+      const tasks = Array.from({ length: 60 }, (_, index) =>
+        task(`t${index}`, {
+          resources: { cpu: `${100 * (1 + random.below(4))}m`, memory: `${16 * (1 + random.below(4))}Mi` },
+        }),
+      )
+      for (const one of tasks) scheduler.enqueue(one)
+      const placed = new Set(run(scheduler).placed.map(([id]) => id))
+      for (const one of devices) {
+        for (const name in one.capacity) {
+          expect(one.reserved[name] ?? 0).toBeLessThanOrEqual(one.capacity[name] as number)
+        }
+      }
+      for (const one of tasks) {
+        if (placed.has(one.id)) continue
+        const fitting = devices.filter((candidate) =>
+          Object.entries(one.demand?.resources ?? {}).every(
+            ([name, need]) => need <= (candidate.capacity[name] ?? 0) - (candidate.reserved[name] ?? 0),
+          ),
+        )
+        expect(fitting.map((candidate) => candidate.id)).toEqual([])
+      }
+    }
+  })
+})
