@@ -22,6 +22,8 @@ interface Settled<T> {
 // biome-ignore lint/suspicious/noThenProperty: a settled thenable is the point
 const settled = <T>(value: T): Settled<T> => ({ then: (done) => done(value) })
 const DONE = settled<undefined>(undefined)
+// biome-ignore lint/suspicious/noThenProperty: likewise
+const ABSENT: Settled<never> = { then: (_done, failed) => failed?.(new Error('no such packet')) }
 
 interface Owner {
   readonly id: string
@@ -124,15 +126,16 @@ export class BrokerPersistence {
     return 'new'
   }
 
-  async incomingGetPacket(client: Owner, packet: { messageId: number }): Promise<object> {
-    if (!this.#incoming.get(client.id)?.has(packet.messageId)) throw new Error('no such packet')
-    return packet
+  // These two are settled as well, so that a PUBREL takes effect before the packet behind it is looked at.
+  incomingGetPacket(client: Owner, packet: { messageId: number }): Settled<object> {
+    return this.#incoming.get(client.id)?.has(packet.messageId) ? settled(packet) : ABSENT
   }
 
-  async incomingDelPacket(client: Owner, packet: { messageId: number }): Promise<void> {
+  incomingDelPacket(client: Owner, packet: { messageId: number }): Settled<undefined> {
     const ids = this.#incoming.get(client.id)
     ids?.delete(packet.messageId)
     if (ids?.size === 0) this.#incoming.delete(client.id)
+    return DONE
   }
 
   async cleanIncoming(client: Owner): Promise<void> {

@@ -80,7 +80,9 @@ export async function raw(
 ): Promise<Raw> {
   const connection = rawSocket(broker)
   connection.socket.write(connectPacket(clientId, options))
-  await vi.waitFor(() => expect(connection.received.map(({ cmd }) => cmd)).toContain('connack'))
+  await vi.waitFor(() => expect(connection.received.map(({ cmd }) => cmd)).toContain('connack'), {
+    interval: 2,
+  })
   return connection
 }
 
