@@ -16,17 +16,7 @@ export interface CommandRule {
 
 const CONNECTION = ['broker', 'mesh', 'username', 'password', 'passwordFile', 'ca', 'connectTimeout'] as const
 const GENERAL = ['config', 'help'] as const
-const SERVING = [
-  'host',
-  'port',
-  'wsPort',
-  'metricsPort',
-  'durability',
-  'passwords',
-  'insecure',
-  'tlsCert',
-  'tlsKey',
-] as const
+const SERVING = ['host', 'port', 'wsPort', 'metricsPort', 'durability', 'passwords', 'insecure'] as const
 const WORKING = ['deviceId', 'label', 'capacity', 'executors', 'coordinator'] as const
 
 export const COMMANDS = {
@@ -48,7 +38,8 @@ export const COMMANDS = {
       ...GENERAL,
     ],
     notes: [
-      'Devices join it with: covey agent --broker mqtt://THIS-MACHINE:1883 (then give --host and --passwords here)',
+      'Other devices join with covey agent --broker mqtt://THIS-MACHINE:1883; for them give --host 0.0.0.0 and --passwords here',
+      'For TLS start covey broker and covey agent by themselves',
     ],
     examples: ['covey up', 'covey up --port 0 --label room=attic'],
   },
@@ -57,7 +48,7 @@ export const COMMANDS = {
     operands: '',
     operandsMin: 0,
     operandsMax: 0,
-    options: [...SERVING, 'data', 'logLevel', 'json', ...GENERAL],
+    options: [...SERVING, 'tlsCert', 'tlsKey', 'data', 'logLevel', 'json', ...GENERAL],
     notes: ['Any MQTT 3.1.1 broker will do instead, such as Mosquitto or NATS'],
     examples: [
       'covey broker',

@@ -10,8 +10,10 @@ import { resolve } from './resolve.ts'
 
 type Run = (context: Context, values: Values, operands: readonly string[]) => Promise<number>
 
-const LOADERS: Readonly<Partial<Record<CommandName, () => Promise<{ run: unknown }>>>> = {
+const LOADERS: Readonly<Record<CommandName, () => Promise<{ run: unknown }>>> = {
+  up: () => import('./up.ts'),
   broker: () => import('./broker.ts'),
+  agent: () => import('./agent.ts'),
   run: () => import('./run.ts'),
   get: () => import('./get.ts'),
   explain: () => import('./explain.ts'),
@@ -39,9 +41,7 @@ export async function dispatch(words: readonly string[], context: Context): Prom
       context.stdout.write(commandHelp(first))
       return 0
     }
-    const load = LOADERS[first]
-    if (load === undefined) throw unknownCommand(first)
-    const command = await load()
+    const command = await LOADERS[first]()
     // Which options a command's `run` gets is what its row in the table says; resolve made the values from it.
     return await (command.run as Run)(context, values as unknown as Values, operands)
   } catch (error) {

@@ -12,7 +12,7 @@ export const EXIT_CANCELLED = 130
 export const EXIT_PIPE = 141
 
 export const EXIT_CODES: readonly (readonly [string, string])[] = [
-  ['0', 'It worked; of run: the command succeeded'],
+  ['0', 'It worked; run: the command succeeded; broker, agent, up: ended when asked to'],
   ['1', 'It did not work; the message says why (run uses 125)'],
   ['2', 'Wrong usage (run uses 125)'],
   ['N', 'run: the exit code of the command'],

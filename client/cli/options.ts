@@ -165,7 +165,7 @@ export const OPTIONS = {
     kind: 'pairs',
     group: 'Agent',
     env: 'COVEY_LABEL',
-    about: 'What tells this device apart, for --where; arch, os and hostname are set already',
+    about: 'What tells this device apart, for --where; arch, os, hostname and kernel are set already',
   },
   capacity: {
     kind: 'quantities',
