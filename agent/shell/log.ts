@@ -49,7 +49,7 @@ export function formatLine(line: string): string {
   const clock = String(time).slice(11, 23)
   const name = (LEVEL_NAMES[Number(level)] ?? String(level)).padEnd(5)
   const rest = Object.entries(fields).map(([key, value]) => ` ${key}=${show(value)}`)
-  return `${clock} ${name} ${String(msg)}${rest.join('')}\n`
+  return `${clock} ${name} ${String(msg).replaceAll('\n', '\\n')}${rest.join('')}\n`
 }
 
 function show(value: unknown): string {
