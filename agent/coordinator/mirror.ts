@@ -9,6 +9,9 @@ import type { DeviceState } from '../../shared/protocol/schemas/index.ts'
 import type { Route } from '../../shared/protocol/topics.ts'
 import type { Context } from '../core/context.ts'
 
+/** Retained messages come this soon after their subscription, or after one another, however slow the broker. */
+const TRAILING_MS_MAX = 30_000
+
 type Of<R extends Route> = Extract<Incoming, { route: R }>
 
 export class Mirror {
@@ -21,6 +24,9 @@ export class Mirror {
   lastRetainedMs = Number.NEGATIVE_INFINITY
   /** Grows with every change of a device's state. */
   fleetVersion = 0
+  /** Topics that spoke since the subscription, while retained messages may still trail. */
+  #spoken: Set<string> | undefined
+  #clearedMs = 0
 
   /** What a candidate subscribes to beyond what every agent does. */
   static subscriptions(context: Context): readonly Subscription[] {
@@ -37,8 +43,12 @@ export class Mirror {
     ]
   }
 
-  /** Takes a message in. @returns true when it belongs to the copy */
+  /**
+   * Takes a message in.
+   * @returns false when it is older than what is known already, and must not be acted upon
+   */
   apply(message: Incoming, nowMs: number): boolean {
+    if (this.#overtaken(message, nowMs)) return false
     switch (message.route) {
       case 'spec':
         keep(this.specs, message)
@@ -57,10 +67,23 @@ export class Mirror {
         this.config = 'empty' in message ? undefined : message
         break
       default:
-        return false
+        return true
     }
     if (message.retained) this.lastRetainedMs = nowMs
     return true
+  }
+
+  /**
+   * Brokers that stream what is retained let live messages overtake it: a retained message on a topic that has
+   * spoken since the subscription is from before. Remembered until what is retained has been quiet for long.
+   */
+  #overtaken(message: Incoming, nowMs: number): boolean {
+    if (this.#spoken === undefined) return false
+    const key = `${message.route}/${message.id}`
+    if (message.retained) return this.#spoken.has(key)
+    if (nowMs - Math.max(this.#clearedMs, this.lastRetainedMs) > TRAILING_MS_MAX) this.#spoken = undefined
+    else this.#spoken.add(key)
+    return false
   }
 
   /** The last readable state of every device. */
@@ -69,7 +92,9 @@ export class Mirror {
   }
 
   /** A new connection reads everything anew; what was cleared meanwhile must not linger. */
-  clear(): void {
+  clear(nowMs: number): void {
+    this.#spoken = new Set()
+    this.#clearedMs = nowMs
     this.specs.clear()
     this.statuses.clear()
     this.states.clear()

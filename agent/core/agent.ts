@@ -92,7 +92,7 @@ export class Agent implements Core<AgentInput, AgentEffect> {
     this.#worker.membership.linkUp()
     const to = [...this.#worker.subscriptions()]
     if (this.#election.candidate) {
-      this.#mirror.clear()
+      this.#mirror.clear(this.#context.now.monoMs)
       to.push(...Mirror.subscriptions(this.#context))
     }
     this.#deviceToken = this.#context.token()
@@ -116,7 +116,7 @@ export class Agent implements Core<AgentInput, AgentEffect> {
   #follow(candidate: boolean): void {
     if (!this.#worker.membership.linked) return
     const subscriptions = Mirror.subscriptions(this.#context)
-    this.#mirror.clear()
+    this.#mirror.clear(this.#context.now.monoMs)
     if (candidate) {
       this.#context.emit({ do: 'subscribe', link: 'device', to: subscriptions, token: this.#context.token() })
     } else {
@@ -126,7 +126,7 @@ export class Agent implements Core<AgentInput, AgentEffect> {
   }
 
   #message(link: 'device' | 'seat', message: Incoming): void {
-    if (link === 'device') this.#mirror.apply(message, this.#context.now.monoMs)
+    if (link === 'device' && !this.#mirror.apply(message, this.#context.now.monoMs)) return
     if ('rejection' in message && message.route !== 'spec') this.#unreadable(message)
     if (message.route === 'beacon') {
       if ('body' in message) this.#beacon(link, message.body)
