@@ -1,80 +1,39 @@
 import { once } from 'node:events'
-import { connect as connectTcp, type Socket } from 'node:net'
-import { connectAsync, type MqttClient } from 'mqtt'
-import { generate, type Packet, parser } from 'mqtt-packet'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { type BrokerOptions, type RunningBroker, startBroker } from './broker.ts'
+import {
+  client,
+  inbox,
+  publishPacket,
+  raw,
+  recordingLogger,
+  start,
+  temporaryFolder,
+} from '../test/broker-harness.ts'
+import { startBroker } from './broker.ts'
+import { Store } from './store.ts'
 
-const cleanUp: (() => Promise<unknown>)[] = []
-afterEach(async () => {
-  for (const undo of cleanUp.splice(0).reverse()) await undo()
-})
-
-async function start(options: BrokerOptions = {}): Promise<RunningBroker> {
-  const broker = await startBroker({ port: 0, ...options })
-  cleanUp.push(() => broker.close())
-  return broker
-}
-
-async function client(broker: RunningBroker, options: object = {}): Promise<MqttClient> {
-  const connected = await connectAsync(broker.urls[0] ?? '', { reconnectPeriod: 0, ...options })
-  connected.on('error', () => {})
-  cleanUp.push(() => connected.endAsync(true))
-  return connected
-}
-
-/** A raw connection that has its CONNACK, and everything it receives. */
-async function raw(broker: RunningBroker, clientId: string): Promise<{ socket: Socket; received: Packet[] }> {
-  const socket = connectTcp(broker.port, broker.host)
-  const received: Packet[] = []
-  const incoming = parser()
-  incoming.on('packet', (packet) => received.push(packet))
-  socket.on('data', (chunk) => incoming.parse(chunk))
-  socket.on('error', () => {})
-  cleanUp.push(async () => socket.destroy())
-  socket.write(
-    generate({
-      cmd: 'connect',
-      protocolId: 'MQTT',
-      protocolVersion: 4,
-      clientId,
-      clean: true,
-      keepalive: 60,
-    }),
-  )
-  await vi.waitFor(() => expect(received.map(({ cmd }) => cmd)).toContain('connack'))
-  return { socket, received }
-}
+afterEach(() => vi.restoreAllMocks())
 
 describe('order', () => {
-  // The belief: aedes drops or reorders messages of one client when they take differing numbers of asynchronous steps.
-  // With stock aedes-persistence, and acknowledging before publishing, this loses QoS 1 messages.
+  // The belief: messages of one client that take differing numbers of asynchronous steps inside aedes cross, and who is
+  // crossed is dropped as a duplicate. With a persistence that returns promises 198 of the 300 are lost here; stock
+  // aedes, which publishes each QoS 1 message in a turn of its own, delivers all of QoS 0 first.
   test('a mixture of QoS 0, QoS 1 and retained QoS 1 in one chunk arrives whole and in order', async () => {
     const broker = await start()
     const subscriber = await client(broker)
-    const got: string[] = []
-    subscriber.on('message', (_topic, payload) => got.push(payload.toString()))
+    const got = inbox(subscriber)
     await subscriber.subscribeAsync('#', { qos: 1 })
     const { socket } = await raw(broker, 'mixer')
-    const packets: Buffer[] = []
-    for (let i = 0; i < 300; i++) {
-      const qos = i % 3 === 0 ? 0 : 1
-      const retain = i % 3 === 2
-      packets.push(
-        generate({
-          cmd: 'publish',
-          topic: `mix/${i % 7}`,
-          payload: String(i),
-          qos,
-          retain,
-          dup: false,
-          ...(qos === 1 ? { messageId: i + 1 } : {}),
-        }),
-      )
-    }
-    socket.write(Buffer.concat(packets))
-    await vi.waitFor(() => expect(got.at(-1)).toBe('299'))
-    expect(got).toEqual(Array.from({ length: 300 }, (_, i) => String(i)))
+    const mixture = Array.from({ length: 300 }, (_, i) =>
+      publishPacket(`mix/${i % 7}`, String(i), {
+        qos: i % 3 === 0 ? 0 : 1,
+        retain: i % 3 === 2,
+        messageId: i + 1,
+      }),
+    )
+    socket.write(Buffer.concat(mixture))
+    await vi.waitFor(() => expect(got).toHaveLength(300))
+    expect(got).toEqual(mixture.map((_, i) => `mix/${i % 7} ${i}`))
   })
 
   test('retained messages come before a live one published while they are sent', async () => {
@@ -96,8 +55,48 @@ describe('closing', () => {
     const broker = await startBroker({ port: 0 })
     const { socket } = await raw(broker, 'stays')
     await broker.close()
+    await broker.close()
     if (!socket.destroyed) await once(socket, 'close')
     const again = await start({ port: broker.port })
     expect(again.port).toBe(broker.port)
+  })
+
+  test('commits and acknowledges what has come, also from a client that does not stop', async () => {
+    const data = await temporaryFolder()
+    const broker = await startBroker({ port: 0, data })
+    const publisher = await client(broker)
+    let acknowledged = 0
+    let sent = 0
+    const next = (): void => {
+      if (!publisher.connected) return
+      sent += 1
+      publisher.publish(`t/${sent}`, 'x', { qos: 1, retain: true }, (error) => {
+        if (error) return
+        acknowledged += 1
+        next()
+      })
+    }
+    for (let i = 0; i < 20; i++) next()
+    await vi.waitFor(() => expect(acknowledged).toBeGreaterThan(100))
+    await broker.close()
+    const again = await start({ data })
+    expect(again.metrics().retainedMessages).toBeGreaterThanOrEqual(acknowledged)
+  })
+
+  test('gives up on a disk that does not answer after closeTimeoutMs', async () => {
+    vi.spyOn(Store.prototype, 'commit').mockReturnValue(new Promise(() => {}))
+    const logger = recordingLogger()
+    const broker = await startBroker({
+      port: 0,
+      data: await temporaryFolder(),
+      logger,
+      limits: { closeTimeoutMs: 50 },
+    })
+    const { socket } = await raw(broker, 'x')
+    socket.write(publishPacket('t', 'x', { qos: 1, retain: true, messageId: 1 }))
+    await vi.waitFor(() => expect(broker.metrics().commitsWaiting).toBe(1))
+    await broker.close()
+    expect(logger.lines.at(-1)?.message).toContain('did not close in time')
+    if (!socket.destroyed) await once(socket, 'close')
   })
 })

@@ -192,7 +192,7 @@ async function assemble(
     urls,
     metrics,
     close() {
-      closing ??= shutDown({ listeners, aedes, commit, opened, limits, logger })
+      closing ??= shutDown({ listeners, publishing, aedes, commit, opened, limits, logger })
       return closing
     },
   }
@@ -230,6 +230,7 @@ async function openCommit(
 
 interface Running {
   readonly listeners: Listeners
+  readonly publishing: Publishing
   readonly aedes: InsideAedes
   readonly commit: GroupCommit | undefined
   readonly opened: (() => Promise<void>)[]
@@ -237,23 +238,38 @@ interface Running {
   readonly logger: Logger
 }
 
-/** Lets in nobody, commits and acknowledges what has come, sends wills and commits them, closes; all within bounds. */
-async function shutDown({ listeners, aedes, commit, opened, limits, logger }: Running): Promise<void> {
-  const deadline = AbortSignal.timeout(limits.closeTimeoutMs)
-  const late = new Promise<'late'>((resolve) => deadline.addEventListener('abort', () => resolve('late')))
-  const orderly = async (): Promise<'done'> => {
+/**
+ * Lets in nobody and takes no more publishes, commits and acknowledges what has come, sends wills and commits them,
+ * closes; in order as far as the time goes, and then whatever is still open at once.
+ */
+async function shutDown({
+  listeners,
+  publishing,
+  aedes,
+  commit,
+  opened,
+  limits,
+  logger,
+}: Running): Promise<void> {
+  const orderly = async (): Promise<void> => {
     listeners.stop()
+    publishing.stop()
     await commit?.idle()
     await new Promise<void>((resolve) => aedes.close(resolve))
     await commit?.idle()
-    for (const close of opened.reverse()) await close()
-    return 'done'
+    for (const close of opened.reverse()) {
+      await close().catch((error: unknown) => logger.error({ error: String(error) }, 'a part did not close'))
+    }
   }
-  if ((await Promise.race([orderly(), late])) === 'done') return
-  logger.warn(
-    { closeTimeoutMs: limits.closeTimeoutMs },
-    'the broker did not close in time; what is open is left to the end of the process',
-  )
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<'late'>((resolve) => {
+    timer = setTimeout(resolve, limits.closeTimeoutMs, 'late')
+  })
+  const outcome = await Promise.race([orderly(), late])
+  clearTimeout(timer)
+  if (outcome !== 'late') return
+  logger.warn({ closeTimeoutMs: limits.closeTimeoutMs }, 'the broker did not close in time')
+  void listeners.close()
 }
 
 function urlsOf(host: string, { port, wsPort }: Listeners, tls: boolean): string[] {

@@ -35,6 +35,7 @@ export class Publishing {
   readonly #lines = new PublishLines()
   /** Connections of which a commit failed; what they still have waiting is not written. */
   readonly #failed = new WeakSet<InsideClient>()
+  #stopped = false
   aedes: InsideAedes | undefined
 
   constructor(parts: PublishingParts) {
@@ -48,7 +49,13 @@ export class Publishing {
     else this.#publish(client, packet)
   }
 
+  /** From here on publishes are ignored, which is to say not acknowledged; what waits goes on, and so do wills. */
+  stop(): void {
+    this.#stopped = true
+  }
+
   #publish(client: InsideClient, packet: Publish): void {
+    if (this.#stopped) return
     const { counters, complaints, commit } = this.#parts
     counters.messagesIn += 1
     const refusal = this.refuse(client, packet)

@@ -9,11 +9,11 @@
  */
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { crc32 } from 'node:zlib'
 import { ClassicLevel } from 'classic-level'
 import { CoveyError } from '../shared/errors/errors.ts'
 import type { Logger } from './complaints.ts'
 import type { Retained } from './retained.ts'
+import { decode, encode, encodeSum } from './store-record.ts'
 
 export const STORE_VERSION = 1
 
@@ -86,7 +86,7 @@ export class Store {
       await store.#level.close()
       throw error
     }
-    store.#compact()
+    if (store.records > 0) store.#compact()
     return store
   }
 
@@ -291,26 +291,4 @@ async function openLevel(folder: string): Promise<Level> {
 
 function corrupt(folder: string, why: string, cause?: unknown): CoveyError {
   return new CoveyError('E_STORE_CORRUPT', `the store in ${folder} is damaged: ${why}`, { cause })
-}
-
-/** checksum (4 bytes, of all that follows and the topic), QoS (1 byte), payload. */
-function encode(topic: string, payload: Buffer, qos: 0 | 1 | 2): Buffer {
-  const value = Buffer.allocUnsafe(5 + payload.length)
-  value.writeUInt8(qos, 4)
-  payload.copy(value, 5)
-  value.writeUInt32LE(crc32(value.subarray(4), crc32(topic)), 0)
-  return value
-}
-
-function decode(topic: string, value: Buffer): Retained | undefined {
-  if (value.length < 6 || value.readUInt32LE(0) !== crc32(value.subarray(4), crc32(topic))) return undefined
-  const qos = value.readUInt8(4)
-  return { topic, payload: value.subarray(5), qos: qos === 1 || qos === 2 ? qos : 0 }
-}
-
-function encodeSum(records: number, sum: number): Buffer {
-  const value = Buffer.alloc(8)
-  value.writeUInt32LE(records, 0)
-  value.writeInt32LE(sum | 0, 4)
-  return value
 }

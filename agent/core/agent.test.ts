@@ -20,6 +20,14 @@ const SPEC: TaskSpec = {
   grace: '2s',
 }
 
+/** A message as the codec hands it over, less whether it was retained. */
+interface Heard {
+  readonly route: Incoming['route']
+  readonly id: string
+  readonly body?: unknown
+  readonly rejection?: unknown
+}
+
 class Driver {
   readonly agent: Agent
   effects: AgentEffect[] = []
@@ -62,7 +70,7 @@ class Driver {
     this.give({ in: 'timer', name })
   }
 
-  hear(link: 'device' | 'seat', message: Omit<Incoming, 'retained'>, retained = false): void {
+  hear(link: 'device' | 'seat', message: Heard, retained = false): void {
     this.give({ in: 'message', link, message: { ...message, retained } as Incoming })
   }
 

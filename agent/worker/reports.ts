@@ -63,9 +63,14 @@ export class Reports {
     this.#arm(delayMs)
   }
 
+  /** The attempt is not held any more: there is nothing to tell of it. */
+  forget(held: Held): void {
+    this.#changed.delete(held)
+  }
+
   /** A result was acknowledged: the coordinator lives, so the pauses start anew. */
   acknowledged(held: Held): void {
-    this.#changed.delete(held)
+    this.forget(held)
     this.#resends = 0
   }
 

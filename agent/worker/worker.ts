@@ -166,6 +166,7 @@ export class Worker {
       if (error === undefined) this.#run(held)
       else if (held.phase === 'queued') {
         this.#table.drop(held)
+        this.#reports.forget(held)
         refuse('E_JOURNAL', `the attempt could not be journaled: ${error}`)
       }
     })
