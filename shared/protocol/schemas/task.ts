@@ -78,7 +78,7 @@ export const Withdraw = Type.Object({ withdraw: Type.Literal(true) }, { addition
 export type Withdraw = Static<typeof Withdraw>
 
 export const TERMINAL_STATES = ['succeeded', 'failed', 'timed_out', 'cancelled', 'rejected'] as const
-export const TASK_STATES = ['pending', 'assigned', 'running', 'parked', ...TERMINAL_STATES] as const
+export const TASK_STATES = ['pending', 'assigned', 'running', ...TERMINAL_STATES] as const
 export type TaskState = (typeof TASK_STATES)[number]
 export type TerminalState = (typeof TERMINAL_STATES)[number]
 
