@@ -262,6 +262,41 @@ describe('a link to a broker', () => {
     expect(recorder.of('acked')).toEqual([])
   })
 
+  it('sends more publishes than may be in flight, in their order', async () => {
+    const started = await broker()
+    const seen = follow(started, topics.of('state', 'pi-1'))
+    const { link, recorder } = openLink(`mqtt://127.0.0.1:${started.port}`, {
+      limits: { publishesInFlightMax: 7 },
+    })
+    await recorder.wait('link-up')
+    for (let n = 1; n <= 3_000; n++) {
+      link.publish({ ...state({ ...STATE, incarnation: n }), qos: n % 3 === 0 ? 0 : 1 } as Outgoing, n)
+    }
+    await recorder.wait('acked', 2_000)
+    await until(() => seen.length === 3_000, 'all publishes')
+    // The broker itself lets QoS 0 overtake QoS 1, so each is looked at alone.
+    const order = seen.map((text) => (JSON.parse(text) as DeviceState).incarnation)
+    const numbers = Array.from({ length: 3_000 }, (_, index) => index + 1)
+    const ofQos = (qos: 0 | 1) => (n: number) => (n % 3 === 0 ? 0 : 1) === qos
+    expect(order.filter(ofQos(0))).toEqual(numbers.filter(ofQos(0)))
+    expect(order.filter(ofQos(1))).toEqual(numbers.filter(ofQos(1)))
+    expect(recorder.of('acked').map(({ token }) => token)).toEqual(numbers.filter(ofQos(1)))
+  })
+
+  it('waits for a socket that takes nothing, and gives up when too many bytes wait', async () => {
+    const silent = await startSilentServer(true)
+    cleanups.push(() => silent.close())
+    const { link, recorder } = openLink(`mqtt://127.0.0.1:${silent.port}`, {
+      limits: { outstandingBytesMax: 20_000_000 },
+    })
+    await recorder.wait('link-up')
+    const large = state({ ...STATE, labels: { big: 'x'.repeat(200_000) } })
+    for (let n = 0; n < 200 && link.up; n++) link.publish(large, n)
+    expect((await recorder.wait('link-down')).reason).toContain(
+      'bytes (at most 20000000) wait for the broker',
+    )
+  })
+
   it('says nothing any more once the broker has dropped it', async () => {
     const started = await broker()
     const { link, recorder } = openLink(`mqtt://127.0.0.1:${started.port}`)

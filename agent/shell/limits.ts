@@ -7,9 +7,11 @@ export interface ShellLimits {
   readonly connectTimeoutMs: number
   /** Silence of the broker after which a ping is sent; half of it later the connection is given up. */
   readonly keepaliveSeconds: number
-  /** Publishes of one connection that the broker has not acknowledged yet. MQTT has 65,535 packet ids. */
+  /** Publishes of one connection that the broker has not acknowledged; MQTT has 65,535 packet ids. */
+  readonly publishesInFlightMax: number
+  /** Those and what waits for them; with more the connection is given up, and a fresh one starts clean. */
   readonly outstandingPublishesMax: number
-  /** Bytes of one connection that the system has not taken yet. */
+  /** Bytes of one connection that wait or that the system has not taken yet. */
   readonly outstandingBytesMax: number
   /** How long a closed connection may take to send what was written and its DISCONNECT. */
   readonly linkCloseMs: number
@@ -47,8 +49,9 @@ export const DEFAULT_LIMITS: ShellLimits = {
   timersMax: 1_000_000,
   connectTimeoutMs: 5_000,
   keepaliveSeconds: 5,
-  outstandingPublishesMax: 50_000,
-  outstandingBytesMax: 64 * 2 ** 20,
+  publishesInFlightMax: 20_000,
+  outstandingPublishesMax: 500_000,
+  outstandingBytesMax: 128 * 2 ** 20,
   linkCloseMs: 1_000,
   stopTimeoutMs: 30_000,
   closeTimeoutMs: 5_000,

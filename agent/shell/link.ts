@@ -21,6 +21,7 @@ import type { Topics } from '../../shared/protocol/topics.ts'
 import { type BrokerAddress, describeFault } from './broker-address.ts'
 import type { ShellLimits } from './limits.ts'
 import type { Log } from './log.ts'
+import { type Publish, PublishWindow } from './publish-window.ts'
 
 export type Emit = (input: AgentInput) => void
 
@@ -54,14 +55,19 @@ export class Link {
   readonly #context: LinkContext
   readonly #client: MqttClient | undefined
   readonly #subscribes = new Map<number, PendingSubscribe>()
+  readonly #window: PublishWindow
   #accepted = false
   #closed = false
-  #outstanding = 0
   #lastError: Error | undefined
 
   constructor(name: LinkName, clientId: string, will: Outgoing, context: LinkContext) {
     this.name = name
     this.#context = context
+    this.#window = new PublishWindow(
+      context.limits,
+      (publish) => this.#send(publish),
+      () => this.#stream?.writableLength ?? 0,
+    )
     try {
       this.#client = this.#open(clientId, will)
     } catch (error) {
@@ -69,6 +75,11 @@ export class Link {
       this.#lastError = error as Error
       this.#fail()
     }
+  }
+
+  /** The socket, whatever the transport; mqtt.js knows less of it. */
+  get #stream(): Socket | undefined {
+    return this.#client?.stream as unknown as Socket | undefined
   }
 
   get up(): boolean {
@@ -94,27 +105,22 @@ export class Link {
   publish(message: Outgoing, token: number | undefined): void {
     const payload = encode(message)
     if (!this.#usable('publish')) return
-    const { limits, emit } = this.#context
-    const client = this.#client as MqttClient
-    const waitingBytes = (client.stream as unknown as Socket).writableLength
-    if (this.#outstanding >= limits.outstandingPublishesMax || waitingBytes > limits.outstandingBytesMax) {
-      this.#fail(
-        `${this.#outstanding} publishes (at most ${limits.outstandingPublishesMax}) and ${waitingBytes} bytes ` +
-          `(at most ${limits.outstandingBytesMax}) wait for the broker at ${this.#context.address.shown}`,
-      )
-      return
-    }
     const { topic, qos, retain } = message
+    if (this.#window.offer({ topic, payload, qos, retain, token })) return
+    this.#fail(`${this.#window.describe()} at ${this.#context.address.shown}`)
+  }
+
+  #send({ topic, payload, qos, retain, token }: Publish): void {
+    const client = this.#client as MqttClient
     if (qos === 0) {
       client.publish(topic, payload, { qos, retain })
       return
     }
-    this.#outstanding++
     client.publish(topic, payload, { qos, retain }, (error) => {
       if (this.#closed) return
-      this.#outstanding--
       if (error === undefined || error === null) {
-        if (token !== undefined) emit({ in: 'acked', link: this.name, token })
+        if (token !== undefined) this.#context.emit({ in: 'acked', link: this.name, token })
+        this.#window.acked()
       } else {
         this.#fail(`publish on ${topic}: ${error.message}`)
       }
@@ -154,6 +160,9 @@ export class Link {
     // mqtt.js swallows errors of the stream that have no code, such as a WebSocket's HTTP answer.
     client.stream.on('error', (error) => {
       this.#lastError ??= error as Error
+    })
+    client.stream.on('drain', () => {
+      if (this.up) this.#window.pump()
     })
     client.on('connect', () => {
       if (this.#closed) return
