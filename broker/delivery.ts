@@ -37,6 +37,8 @@ class Lane {
   #replays = 0
   #parked: Parked[] = []
   #parkedBytes = 0
+  /** Whether some publisher waits for a parked message. */
+  #holdsBack = false
   /** Who waits until the socket takes more. */
   #waiting: (() => void)[] = []
   #timer: NodeJS.Timeout | undefined
@@ -92,6 +94,15 @@ class Lane {
     const room = this.#parked.length < parkedPerClientMax && this.#parkedBytes < outgoingBytesPerClientMax
     this.#parked.push({ deliver, packet, done: room ? undefined : done })
     if (room) setImmediate(done)
+    else {
+      this.#holdsBack = true
+      if (this.#stalled) this.#tooMuchParked()
+    }
+  }
+
+  /** Publishers wait for a reader that takes its retained messages, not for one that takes nothing. */
+  #tooMuchParked(): void {
+    this.#client.emit('error', limitReached('parkedPerClientMax', 'the client reads too slowly'))
   }
 
   #played(): void {
@@ -100,6 +111,7 @@ class Lane {
     const parked = this.#parked
     this.#parked = []
     this.#parkedBytes = 0
+    this.#holdsBack = false
     for (const { deliver, packet, done } of parked) deliver(packet, done ?? (() => {}))
   }
 
@@ -127,6 +139,10 @@ class Lane {
   #stall(): void {
     this.#stalled = true
     this.#release()
+    if (this.#holdsBack) {
+      this.#tooMuchParked()
+      return
+    }
     this.#after(this.#limits.drainTimeoutMs, () => {
       this.#client.emit(
         'error',

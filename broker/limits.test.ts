@@ -254,6 +254,40 @@ describe('a reader that reads nothing', () => {
   })
 })
 
+describe('live messages behind retained ones', () => {
+  async function replaying(limits: Partial<Limits>) {
+    const { broker, logger } = await limited({ stallMs: 20, ...limits })
+    const publisher = await client(broker)
+    for (let i = 0; i < 200; i++)
+      await publisher.publishAsync(`big/${i}`, 'x'.repeat(100_000), { qos: 1, retain: true })
+    const reader = await raw(broker, 'reader')
+    reader.socket.pause()
+    reader.socket.write(generate({ cmd: 'subscribe', messageId: 1, subscriptions: [{ topic: '#', qos: 0 }] }))
+    // More than the sockets' buffers hold, so the retained messages are still on their way.
+    await vi.waitFor(() => expect(broker.metrics().messagesOut).toBeGreaterThan(0))
+    return { broker, logger, publisher, reader }
+  }
+
+  test('are parked in order while the reader takes its time', async () => {
+    const { publisher, reader } = await replaying({ drainTimeoutMs: 60_000 })
+    for (let i = 0; i < 10; i++) await publisher.publishAsync(`live/${i}`, 'x', { qos: 1 })
+    reader.socket.resume()
+    const topics = (): string[] =>
+      reader.received.flatMap((packet) => (packet.cmd === 'publish' ? [packet.topic] : []))
+    await vi.waitFor(() => expect(topics()).toHaveLength(210), 10_000)
+    expect(topics().slice(200)).toEqual(Array.from({ length: 10 }, (_, i) => `live/${i}`))
+  })
+
+  test('parkedPerClientMax: a reader that takes nothing is closed before publishers wait for it', async () => {
+    const { broker, logger, publisher } = await replaying({ parkedPerClientMax: 3 })
+    for (let i = 0; i < 10; i++) await publisher.publishAsync(`live/${i}`, 'x', { qos: 1 })
+    await vi.waitFor(() =>
+      expect(logger.lines.map(({ message }) => message).join()).toContain('parkedPerClientMax'),
+    )
+    await vi.waitFor(() => expect(broker.metrics().connections).toBe(1))
+  })
+})
+
 describe('persistent sessions', () => {
   async function absent(broker: Awaited<ReturnType<typeof start>>, clientId: string): Promise<void> {
     const session = await connectAsync(broker.urls[0] ?? '', { clean: false, clientId, reconnectPeriod: 0 })
