@@ -38,7 +38,7 @@ export class WaitingNotice {
     const status = this.#status
     if (status === undefined)
       return `task ${this.#id} waits for a coordinator; is an agent running? (covey agent)`
-    if (status.state !== 'pending' && status.state !== 'parked') return ''
+    if (status.state !== 'pending') return ''
     return `task ${this.#id} is ${status.state}${status.explanation === '' ? '' : `: ${status.explanation}`}`
   }
 }

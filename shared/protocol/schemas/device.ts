@@ -16,7 +16,10 @@ export const DeviceState = Type.Object({
   online: Type.Boolean({ description: 'False in the will and after a clean stop' }),
   labels: Labels,
   capacity: Quantities,
-  executors: Type.Array(Type.String({ maxLength: 64 }), { maxItems: 32 }),
+  executors: Type.Array(Type.String({ maxLength: 64 }), {
+    maxItems: 32,
+    description: 'Kinds of work it runs',
+  }),
   candidate: Candidacy,
   version: Type.String({ maxLength: 64, description: 'Version of the agent' }),
 })

@@ -6,6 +6,10 @@ export const Nonce = Type.String({ maxLength: 64, description: 'Random name of o
 export const Term = Type.Integer({ minimum: 0, maximum: 9_007_199_254_740_991 })
 export const Instant = Type.String({ format: 'instant', description: 'ISO 8601 UTC, for people' })
 export const Duration = Type.String({ format: 'duration', description: 'Like "500ms", "30s", "5m", "2h"' })
+/** A duration that says what it is for. */
+export const lasting = (description: string) => Type.String({ format: 'duration', description })
+/** An instant that says what it is for. */
+export const at = (description: string) => Type.String({ format: 'instant', description })
 export const Quantity = Type.Union(
   [Type.String({ format: 'quantity' }), Type.Number({ minimum: 0, maximum: 1e15 })],
   { description: 'Like "500m", 2, "64Mi"' },

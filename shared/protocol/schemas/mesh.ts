@@ -1,6 +1,6 @@
 /** Settings of a whole mesh, and the stream of its decisions. */
 import { type Static, Type } from 'typebox'
-import { Duration, Id, Instant, Term } from './fragments.ts'
+import { Id, Instant, lasting, Term } from './fragments.ts'
 
 export const MeshConfig = Type.Object(
   {
@@ -11,10 +11,8 @@ export const MeshConfig = Type.Object(
         description: 'Waiting tasks; more are rejected. 200000',
       }),
     ),
-    lostGrace: Type.Optional(Type.String({ ...Duration, description: 'How long a device may blink. "1s"' })),
-    defaultTimeout: Type.Optional(
-      Type.String({ ...Duration, description: 'For tasks that name none. "1h"' }),
-    ),
+    lostGrace: Type.Optional(lasting('How long a device may blink. "1s"')),
+    defaultTimeout: Type.Optional(lasting('For tasks that name none. "1h"')),
   },
   { additionalProperties: false },
 )

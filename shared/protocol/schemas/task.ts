@@ -1,6 +1,17 @@
 /** A task as its submitter wishes it (spec), as the coordinator knows it (status), and its output (log). */
 import { type Static, Type } from 'typebox'
-import { Attempt, Duration, Failure, Id, Instant, named, Quantity, RESOURCES_MAX, Term } from './fragments.ts'
+import {
+  Attempt,
+  at,
+  Failure,
+  Id,
+  Instant,
+  lasting,
+  named,
+  Quantity,
+  RESOURCES_MAX,
+  Term,
+} from './fragments.ts'
 
 export const ARGS_MAX = 256
 export const RETRIES_MAX = 100
@@ -56,19 +67,23 @@ export const TaskSpec = Type.Object(
     priority: Type.Optional(
       Type.Integer({ minimum: 0, maximum: 100, description: 'Default 50; higher first' }),
     ),
-    timeout: Type.Optional(Duration),
+    timeout: Type.Optional(lasting('How long an attempt may run')),
     retries: Type.Optional(
       Type.Object(
         {
-          failed: Type.Optional(Type.Integer({ minimum: 0, maximum: RETRIES_MAX })),
-          lost: Type.Optional(Type.Integer({ minimum: 0, maximum: RETRIES_MAX })),
+          failed: Type.Optional(
+            Type.Integer({ minimum: 0, maximum: RETRIES_MAX, description: 'After a failure or a timeout' }),
+          ),
+          lost: Type.Optional(
+            Type.Integer({ minimum: 0, maximum: RETRIES_MAX, description: 'After its device was lost' }),
+          ),
         },
         { additionalProperties: false, description: 'Runs again after failures (0) and lost devices (10)' },
       ),
     ),
-    deadline: Type.Optional(Instant),
-    grace: Type.Optional(Duration),
-    ttl: Type.Optional(Duration),
+    deadline: Type.Optional(at('It ends timed_out when it has not ended by then')),
+    grace: Type.Optional(lasting('Between TERM and KILL when it must end')),
+    ttl: Type.Optional(lasting('How long its last status stays')),
   },
   { additionalProperties: false },
 )
@@ -96,7 +111,7 @@ const Times = Type.Object({
 
 export const TaskStatus = Type.Object({
   task: Id,
-  state: Type.Enum([...TASK_STATES]),
+  state: Type.Enum([...TASK_STATES], { description: 'Where the task is in its life' }),
   digest: Type.String({
     maxLength: 64,
     description: 'Of the spec’s content; empty when it could not be read',
