@@ -2,7 +2,8 @@
  * I1: a device never acts on a lower (term, agent) after a higher one, nor on an order twice or out of order.
  *
  * To act on an order is to journal, run or end an attempt, or to forget a result, in the very step that read it.
- * What a device was told by a higher reign before it lost its disk does not count: it cannot know it any more.
+ * What a device was told by a higher reign before its disk was wiped, or was full, does not count after a restart: it
+ * cannot know it any more.
  */
 import type { AgentEffect, AgentInput } from '../../shared/ports.ts'
 import { compareReigns, NO_REIGN, type Reign } from '../../shared/protocol/attempt.ts'
@@ -16,6 +17,8 @@ interface Seen {
   acted: Reign
   /** The last order of that reign that was acted on by this start of the agent. */
   seq: number
+  /** The journal could not keep something: a restart cannot know what it should. */
+  forgetful: boolean
 }
 
 export class FencingChecker implements Checker {
@@ -28,6 +31,10 @@ export class FencingChecker implements Checker {
   }
 
   step(node: SimNode, input: AgentInput, effects: readonly AgentEffect[]): void {
+    if (input.in === 'journaled' && input.error !== undefined) {
+      const seen = this.#seen.get(node.device)
+      if (seen !== undefined) seen.forgetful = true
+    }
     if (input.in !== 'message' || input.link !== 'device' || input.message.route !== 'inbox') return
     if (!('body' in input.message) || !effects.some(isAct)) return
     this.#acted(node.device, input.message.body)
@@ -36,14 +43,15 @@ export class FencingChecker implements Checker {
   node(node: SimNode, event: NodeEvent): void {
     const seen = this.#seen.get(node.device)
     if (seen === undefined) return
-    if (event === 'wiped') this.#seen.delete(node.device)
+    const forgets = event === 'wiped' || (event === 'boot' && seen.forgetful)
+    if (forgets) this.#seen.delete(node.device)
     // A restarted agent may be told again what the dead one did not keep.
     else if (event === 'boot') seen.seq = 0
   }
 
   #acted(device: string, inbox: Inbox): void {
     const reign: Reign = { term: inbox.term, agent: inbox.agent }
-    const seen = this.#seen.get(device) ?? { acted: NO_REIGN, seq: 0 }
+    const seen = this.#seen.get(device) ?? { acted: NO_REIGN, seq: 0, forgetful: false }
     this.#seen.set(device, seen)
     const order = compareReigns(reign, seen.acted)
     if (order < 0) {

@@ -40,8 +40,10 @@ export class OnceChecker implements Checker {
 
   accepted(packet: Packet, from: Connection | undefined): void {
     if (packet.route === 'status') this.#onStatus(packet)
-    else if (packet.route === 'spec' && packet.empty && from?.tag === 'submitter') {
-      this.#excuse(packet.address?.id ?? '')
+    else if (packet.route === 'spec' && from?.tag === 'submitter') {
+      // Known from here on: the receipt may still be on its way when the broker loses it all.
+      if (packet.empty) this.#excuse(packet.address?.id ?? '')
+      else this.#fate(packet.address?.id ?? '')
     }
   }
 

@@ -1,10 +1,13 @@
 /**
  * I7: only the current attempt's result becomes the status. A status that ends a task with an attempt must name
  * the last attempt that its own reign has sent for the task, and say of it what the device's executor saw.
+ *
+ * Not covered: attempts of terms that began anew because the broker had lost the last beacon.
  */
 import type { AgentInput } from '../../shared/ports.ts'
 import { type Attempt, attemptKey, sameAttempt } from '../../shared/protocol/attempt.ts'
-import type { Inbox, TaskStatus } from '../../shared/protocol/schemas/index.ts'
+import type { Beacon, Inbox, TaskStatus } from '../../shared/protocol/schemas/index.ts'
+import { parseTopic } from '../../shared/protocol/topics.ts'
 import type { Packet } from '../broker/packet.ts'
 import type { SimNode } from '../node/node.ts'
 import type { Checker, Violations } from './checker.ts'
@@ -16,6 +19,10 @@ export class CurrentChecker implements Checker {
   readonly #sent = new Map<string, Attempt>()
   /** By attempt: how it ended, as its agent was told. */
   readonly #ended = new Map<string, { device: string; outcome: string }>()
+
+  #termMax = 0
+  /** Attempts of terms up to this may be named twice: the broker lost the term, and another began with it. */
+  #excusedTerm = 0
 
   constructor(violations: Violations) {
     this.#violations = violations
@@ -32,14 +39,21 @@ export class CurrentChecker implements Checker {
     if (packet.route === 'inbox') {
       const inbox = packet.body as Inbox | undefined
       for (const { task, attempt } of inbox?.assign ?? []) this.#sent.set(task, attempt)
+    } else if (packet.route === 'beacon' && packet.body !== undefined) {
+      this.#termMax = Math.max(this.#termMax, (packet.body as Beacon).term)
     } else if (packet.route === 'status' && packet.body !== undefined) {
       this.#onStatus(packet.body as TaskStatus)
     }
   }
 
+  lost(topics: readonly string[] | undefined): void {
+    const term = topics === undefined || topics.some((topic) => parseTopic(topic)?.route === 'beacon')
+    if (term) this.#excusedTerm = this.#termMax
+  }
+
   #onStatus(status: TaskStatus): void {
     const { task, attempt, state } = status
-    if (state !== 'succeeded' || attempt === undefined) return
+    if (state !== 'succeeded' || attempt === undefined || attempt.term <= this.#excusedTerm) return
     const current = this.#sent.get(task)
     // An adopted status may name an attempt of an earlier reign; what its own reign sent later is current.
     const ours = current !== undefined && current.term === status.term && current.agent === status.agent
