@@ -280,6 +280,16 @@ describe('ending a command', () => {
     await until(() => isGone(pid), 'the escaped grandchild to go')
   })
 
+  it('kills what left the group when the attempt is told to end', async () => {
+    const { executor, end, text } = start(sh('setsid sh -c "echo \\$\\$; exec sleep 600" & exec sleep 600'))
+    const pid = Number(
+      await until(() => /\d+/.exec(text('stdout'))?.[0], 'the pid of the escaped grandchild'),
+    )
+    executor.kill(attempt, 1_000)
+    expect(await end()).toMatchObject({ result: { signal: 'SIGTERM' } })
+    await until(() => isGone(pid), 'the escaped grandchild to go')
+  })
+
   it('answers for an attempt that does not run', async () => {
     const { executor, end, recorder } = start({ exec: ['true'] })
     await end()

@@ -8,7 +8,7 @@ import type { Candidacy } from '../../shared/protocol/schemas/index.ts'
 import { Agent } from '../core/agent.ts'
 import type { Timing } from '../core/options.ts'
 import { type Credentials, parseBrokerUrl } from './broker-address.ts'
-import { WORK_FOLDER } from './child-run.ts'
+import { WORK_FOLDER } from './child-environment.ts'
 import { lockDataFolder } from './data-lock.ts'
 import { ExecExecutor } from './exec.ts'
 import { checkId, checkLabels, checkResources, defaultDeviceId } from './identity.ts'
@@ -106,7 +106,7 @@ export async function runAgent(options: AgentProcessOptions): Promise<AgentProce
       seed: randomBytes(16).toString('hex'),
       ...(options.timing === undefined ? {} : { timing: options.timing }),
     })
-    log.info({ mesh, device: id, broker: broker.shown, data, capacity, labels }, 'the agent starts')
+    log.info({ mesh, broker: broker.shown, data, capacity, labels }, 'the agent starts')
     const running = startAgent(core, {
       mesh,
       broker,

@@ -12,6 +12,9 @@ export interface AgentIdentity {
 
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
+/** Below the data folder: the working directories of attempts. */
+export const WORK_FOLDER = 'work'
+
 /** In the environment of every child: by these two a later agent finds what an earlier one left running. */
 export const DATA_VARIABLE = 'COVEY_AGENT_DATA'
 export const ATTEMPT_VARIABLE = 'COVEY_ATTEMPT'

@@ -1,7 +1,8 @@
 /**
  * One attempt as a process group: started, fed, listened to, and ended as a whole. The attempt is over when its
  * leader is; what the leader leaves behind in its group is KILLed, after what is left of the grace if it was asked
- * to end. A process that made itself a session of its own is out of reach here; `reap` finds it when the agent starts.
+ * to end. A process that made itself a session of its own lives on when its leader ends by itself, and is found and
+ * ended when the attempt is killed, or when the agent starts again.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdirSync, statSync } from 'node:fs'
@@ -14,14 +15,14 @@ import { type Attempt, attemptKey } from '../../shared/protocol/attempt.ts'
 import type { ResultBody, TaskSpec } from '../../shared/protocol/schemas/index.ts'
 import { within } from './bounded-wait.ts'
 import { Capture } from './capture.ts'
-import { type AgentIdentity, childEnvironment } from './child-environment.ts'
+import { type AgentIdentity, childEnvironment, WORK_FOLDER } from './child-environment.ts'
 import { ProcessGroup } from './group.ts'
 import type { ShellLimits } from './limits.ts'
 import type { Emit } from './link.ts'
 import { ByteBudget, LiveOutput } from './live-output.ts'
 import type { Log } from './log.ts'
+import { reapAttempt } from './reap.ts'
 
-export const WORK_FOLDER = 'work'
 const GROUP_POLL_MS_MAX = 100
 const DRAIN_WINDOW_MS = 100
 
@@ -180,24 +181,24 @@ export class ChildRun {
 
   /** Ends what the leader left behind. */
   async #endGroup(group: ProcessGroup): Promise<void> {
-    if (this.#killAtMs !== Number.POSITIVE_INFINITY)
+    const { agent, limits, log } = this.#context
+    const asked = this.#killAtMs !== Number.POSITIVE_INFINITY
+    if (asked) {
       await pollWhile(
         () => group.alive,
         () => this.#killAtMs,
       )
+      // Looking through all processes is worth it here only: whoever asked relies on nothing being left.
+      reapAttempt(agent.data, attemptKey(this.attempt), log)
+    }
     if (!group.signal('SIGKILL')) return
-    const untilMs = performance.now() + this.#context.limits.killWaitMs
-    if (
-      await pollWhile(
-        () => group.alive,
-        () => untilMs,
-      )
+    const untilMs = performance.now() + limits.killWaitMs
+    const gone = await pollWhile(
+      () => group.alive,
+      () => untilMs,
     )
-      return
-    this.#context.log.error(
-      { task: this.#task, group: group.pid },
-      'a process group does not go although it was killed',
-    )
+    if (gone) return
+    log.error({ task: this.#task, group: group.pid }, 'a process group does not go although it was killed')
   }
 
   #conclude(exit: Exit | undefined): RunEnd {
