@@ -62,6 +62,10 @@ class Driver {
     this.#journalFails = true
   }
 
+  mendJournal(): void {
+    this.#journalFails = false
+  }
+
   pass(ms: number): void {
     this.now = { monoMs: this.now.monoMs + ms, wallMs: this.now.wallMs + ms }
   }
@@ -156,6 +160,31 @@ describe('worker', () => {
     driver.inbox({ assign: [assign(1)] })
     expect(driver.take('run')).toEqual([])
     expect(driver.reports()).toMatchObject([{ held: [], rejected: [{ error: { code: 'E_JOURNAL' } }] }])
+  })
+
+  it('begins nothing for a reign that its disk does not keep, until the disk does', () => {
+    const driver = new Driver().online().settled()
+    driver.breakJournal()
+    driver.beacon({ term: 2, agent: 'next', nonce: 'n2' })
+    driver.inbox({
+      term: 2,
+      agent: 'next',
+      seq: 1,
+      assign: [{ ...assign(1), attempt: { term: 2, agent: 'next', n: 1 } }],
+    })
+    expect(driver.take('run')).toEqual([])
+    expect(driver.reports().flatMap((report) => report.rejected)).toMatchObject([
+      { error: { code: 'E_JOURNAL' } },
+    ])
+    driver.mendJournal()
+    driver.timer('worker/reign')
+    driver.inbox({
+      term: 2,
+      agent: 'next',
+      seq: 2,
+      assign: [{ ...assign(1), attempt: { term: 2, agent: 'next', n: 2 } }],
+    })
+    expect(driver.take('run')).toHaveLength(1)
   })
 
   it('reports a result that the disk does not take', () => {

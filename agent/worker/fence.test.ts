@@ -14,7 +14,7 @@ const inbox = (term: number, agent: string, seq: number): Inbox => ({
 function open(term: number, agent: string): Fence {
   const fence = new Fence()
   fence.beacon({ term, agent })
-  fence.settled({ term, agent })
+  fence.settled({ term, agent }, true)
   return fence
 }
 
@@ -33,9 +33,9 @@ describe('fence', () => {
     const fence = new Fence()
     fence.beacon({ term: 2, agent: 'a' })
     expect(fence.admit(inbox(2, 'a', 1))).toBe('not durable yet')
-    fence.settled({ term: 1, agent: 'z' })
+    fence.settled({ term: 1, agent: 'z' }, true)
     expect(fence.open).toBe(false)
-    fence.settled({ term: 2, agent: 'a' })
+    fence.settled({ term: 2, agent: 'a' }, true)
     expect(fence.admit(inbox(2, 'a', 1))).toBe('accept')
   })
 
@@ -56,7 +56,7 @@ describe('fence', () => {
     expect(fence.admit(inbox(1, 'a', 2))).toBe('seen before')
     expect(fence.admit(inbox(1, 'a', 1))).toBe('seen before')
     fence.beacon({ term: 2, agent: 'c' })
-    fence.settled({ term: 2, agent: 'c' })
+    fence.settled({ term: 2, agent: 'c' }, true)
     expect(fence.seq).toBe(0)
     expect(fence.admit(inbox(2, 'c', 1))).toBe('accept')
   })

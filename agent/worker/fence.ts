@@ -9,7 +9,7 @@ export type Verdict = 'accept' | 'lower reign' | 'no beacon yet' | 'not durable 
 
 export class Fence {
   #highest: Reign = NO_REIGN
-  #durable = true
+  #memory: 'durable' | 'pending' | 'failing' = 'durable'
   #heardOnConnection = false
   #seq = 0
 
@@ -23,9 +23,14 @@ export class Fence {
     return this.#seq
   }
 
-  /** True when the device may report to the highest reign: heard on this connection, and remembered on disk. */
+  /** True when the device may speak to the highest reign: heard on this connection, and the journal has answered. */
   get open(): boolean {
-    return this.#heardOnConnection && this.#durable
+    return this.#heardOnConnection && this.#memory !== 'pending'
+  }
+
+  /** True while the journal cannot keep the highest reign: then nothing may be begun for it. */
+  get failing(): boolean {
+    return this.#memory === 'failing'
   }
 
   /** What the journal remembers. */
@@ -47,7 +52,7 @@ export class Fence {
     if (order < 0) return 'lower'
     if (order > 0) {
       this.#highest = { term: reign.term, agent: reign.agent }
-      this.#durable = false
+      this.#memory = 'pending'
       this.#seq = 0
       this.#heardOnConnection = true
       return 'new reign'
@@ -58,8 +63,8 @@ export class Fence {
   }
 
   /** The journal settled the reign; a later one that came meanwhile has to settle for itself. */
-  settled(reign: Reign): void {
-    if (compareReigns(reign, this.#highest) === 0) this.#durable = true
+  settled(reign: Reign, kept: boolean): void {
+    if (compareReigns(reign, this.#highest) === 0) this.#memory = kept ? 'durable' : 'failing'
   }
 
   /** Judges an order, and counts it when it may be acted upon. */
@@ -67,7 +72,7 @@ export class Fence {
     const order = compareReigns(inbox, this.#highest)
     if (order < 0) return 'lower reign'
     if (order > 0 || !this.#heardOnConnection) return 'no beacon yet'
-    if (!this.#durable) return 'not durable yet'
+    if (this.#memory === 'pending') return 'not durable yet'
     if (inbox.seq <= this.#seq) return 'seen before'
     this.#seq = inbox.seq
     return 'accept'

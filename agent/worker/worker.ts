@@ -21,6 +21,7 @@ import type {
   Outcome,
   ResultBody,
 } from '../../shared/protocol/schemas/index.ts'
+import { backoffMs } from '../../shared/random/random.ts'
 import type { Context } from '../core/context.ts'
 import { Fence } from './fence.ts'
 import { type Held, HeldTable } from './held.ts'
@@ -31,6 +32,10 @@ import { boundResult } from './result-bound.ts'
 
 const HEARTBEAT_TIMER = 'worker/heartbeat'
 const STOP_TIMER = 'worker/stop'
+const REIGN_TIMER = 'worker/reign'
+/** Pauses between tries to put a reign on a disk that does not take it. */
+const REIGN_RETRY_MS = 1_000
+const REIGN_CAP_MS = 30_000
 const TIMEOUT_TIMER = 'worker/timeout/'
 /** Beyond this heartbeat period a new reign's inventory is spread over the difference. */
 const REPORT_TOGETHER_MS = 1_000
@@ -47,6 +52,7 @@ export class Worker {
   readonly #reports: Reports
   #heartbeatMs: number
   #heartbeatSeq = 0
+  #reignTries = 0
   #stopping = false
   #left = false
   #farewellToken: number | undefined
@@ -123,11 +129,23 @@ export class Worker {
     this.#heartbeatMs = beacon.heartbeatMs
     if (news === 'first on connection') this.#greet()
     if (news !== 'new reign') return
+    this.#keepReign(0)
+  }
+
+  /** Puts the highest reign on disk. Until it is there nothing is begun for it, but results are still told. */
+  #keepReign(tries: number): void {
     const reign: Reign = this.fence.highest
     this.#journaling.persist({ highest: reign }, (error) => {
-      if (error !== undefined) this.#context.log('error', 'the journal does not keep the reign', { error })
-      this.fence.settled(reign)
-      this.#greet()
+      this.fence.settled(reign, error === undefined)
+      if (error !== undefined && reign === this.fence.highest) {
+        this.#context.log('error', 'the journal does not keep the reign', { error, term: reign.term })
+        this.#reignTries = tries + 1
+        this.#context.timer(
+          REIGN_TIMER,
+          REIGN_RETRY_MS + backoffMs(this.#context.random, tries, REIGN_RETRY_MS, REIGN_CAP_MS),
+        )
+      }
+      if (tries === 0) this.#greet()
     })
   }
 
@@ -155,6 +173,7 @@ export class Worker {
     const demand = demandOf(spec, DEFAULT_TIMEOUT_MS)
     const refuse = (code: ErrorCode, message: string) =>
       this.#reports.rejected({ attempt, task, error: failure(code, message) })
+    if (this.fence.failing) return refuse('E_JOURNAL', 'the journal does not keep who is in office')
     if (this.#stopping) return refuse('E_CAPACITY', 'the agent is stopping')
     if (!this.#context.options.executors.includes(demand.executor)) {
       return refuse('E_EXECUTOR', `the device has no executor "${demand.executor}"`)
