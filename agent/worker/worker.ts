@@ -306,6 +306,8 @@ export class Worker {
     else if (name === BIRTH_TIMER) {
       this.membership.birthDue()
       this.#greet()
+    } else if (name === REIGN_TIMER) {
+      if (this.fence.failing) this.#keepReign(this.#reignTries)
     } else if (name === STOP_TIMER) this.#leave()
     else if (name.startsWith(TIMEOUT_TIMER)) this.#timeout(name.slice(TIMEOUT_TIMER.length))
     else return false
