@@ -292,3 +292,25 @@ test('A subscription that follows right behind the end of another of the same fi
     expect(await end).toBe('stopped')
   }
 }, 20_000)
+
+test('A broker that closes the connection over a publish is understood to refuse it', async () => {
+  await broker.close()
+  broker = await startTestBroker({
+    authorizePublish: (_client, packet, done) =>
+      done(packet.topic.endsWith('/spec') ? new Error('denied') : null),
+  })
+  const client = await open()
+  const error = await failure(client.submit(UNAME))
+  expect(error).toMatchObject({ code: 'E_BROKER_REFUSED', message: expect.stringContaining('/spec') })
+})
+
+test('A broker that denies a subscription fails what needs it', async () => {
+  broker.aedes.authorizeSubscribe = (_client, subscription, done) =>
+    done(null, subscription.topic.includes('tasks') ? null : subscription)
+  const client = await open()
+  expect(await failure(client.tasks())).toMatchObject({ code: 'E_BROKER_REFUSED' })
+  expect(await failure(client.wait('a'))).toMatchObject({ code: 'E_BROKER_REFUSED' })
+  expect(await failure(client.submit(UNAME))).toMatchObject({ code: 'E_BROKER_REFUSED' })
+  expect(await failure(client.watch.tasks().next())).toMatchObject({ code: 'E_BROKER_REFUSED' })
+  expect(await client.devices()).toEqual([])
+})

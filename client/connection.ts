@@ -80,7 +80,7 @@ export function openConnection(options: ConnectionOptions, events: ConnectionEve
       failure = error
       // CONNACK with a return code comes as an error that carries the code as a number.
       const code = (error as { code?: unknown }).code
-      if (typeof code === 'number') fail(refused(url, code, error))
+      if (typeof code === 'number') fail(refused(options, code, error))
       else fail(isCertificateError(code) ? untrusted(url, error) : unreachable(url, reasonOf(error), error))
     })
     mqtt.on('close', () => {
@@ -193,11 +193,17 @@ const RETURN_CODES: Readonly<Record<number, string>> = {
   5: 'it wants valid credentials',
 }
 
-function refused(url: BrokerUrl, code: number, cause: Error): CoveyError {
-  const why = RETURN_CODES[code] ?? `return code ${code}`
-  return new CoveyError('E_BROKER_REFUSED', `the broker at ${url.href} refused the connection: ${why}`, {
-    cause,
-  })
+const BAD_CREDENTIALS = [4, 5]
+
+function refused(options: ConnectionOptions, code: number, cause: Error): CoveyError {
+  const anonymous = options.username === undefined && BAD_CREDENTIALS.includes(code)
+  const why = anonymous ? 'it wants a user name and password' : (RETURN_CODES[code] ?? `return code ${code}`)
+  const remedy = 'Give --username with --password-file, or COVEY_USERNAME and COVEY_PASSWORD'
+  return new CoveyError(
+    'E_BROKER_REFUSED',
+    `the broker at ${options.url.href} refused the connection: ${why}`,
+    anonymous ? { remedy, cause } : { cause },
+  )
 }
 
 function isCertificateError(code: unknown): boolean {

@@ -12,6 +12,8 @@ export const RECONNECT_BASE_MS = 100
 export const RECONNECT_CAP_MS = 10_000
 /** A connection that was accepted and then kicked sooner than this counts as a failed try. */
 const STABLE_MS = 5_000
+/** Connections that may break under one publish before it is taken for refused. */
+const LOSSES_MAX = 4
 
 export interface Listener {
   message(topic: string, payload: Buffer, retained: boolean): void
@@ -77,18 +79,26 @@ export class Link {
   }
 
   /**
-   * Publishes at QoS 1 until the broker acknowledges it on one connection, however many that takes.
+   * Publishes at QoS 1 until the broker acknowledges it, on another connection if the first one breaks.
    *
-   * @throws whatever the signal was aborted with; CoveyError when the client was closed
+   * @throws whatever the signal was aborted with; CoveyError E_BROKER_REFUSED when this very message seems to be what
+   * the broker closes connections for, which is how MQTT 3.1.1 denies a publish; E_BROKER_UNREACHABLE after `close`
    */
   async publish(topic: string, payload: string, retain: boolean, signal: AbortSignal): Promise<void> {
-    for (;;) {
+    for (let losses = 0; ; ) {
       signal.throwIfAborted()
       const connection = this.#connection ?? (await this.#up(signal))
       try {
         return await abortable(connection.publish(topic, payload, 1, retain), signal)
       } catch (error) {
         if (!(error instanceof ConnectionLost) || this.#closed) throw error
+        if (++losses >= LOSSES_MAX) {
+          const message = `the broker closed ${losses} connections in a row when ${topic} was published`
+          throw new CoveyError('E_BROKER_REFUSED', message, {
+            remedy: 'Use a user whose role may publish there; the broker’s log says why',
+            cause: error,
+          })
+        }
       }
     }
   }

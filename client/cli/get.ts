@@ -49,7 +49,7 @@ export async function run(context: Context, values: GetValues, operands: readonl
 }
 
 async function getTasks(context: Context, values: GetValues, client: Client): Promise<number> {
-  const known = await client.tasks()
+  const known = (await client.tasks()).sort(byFirstSeen)
   const print = printer(context, values, TASK_COLUMNS, known)
   print.all('no tasks: submit one with "covey run -- uname -a"')
   if (values.watch !== true) return 0
@@ -57,6 +57,11 @@ async function getTasks(context: Context, values: GetValues, client: Client): Pr
     if (status !== undefined) print.changed(id, status)
   }
   throw context.interrupted.reason
+}
+
+/** The newest last, next to the prompt. */
+function byFirstSeen(a: TaskStatus, b: TaskStatus): number {
+  return (a.times.seen ?? '').localeCompare(b.times.seen ?? '')
 }
 
 async function getTask(context: Context, values: GetValues, client: Client, id: string): Promise<number> {

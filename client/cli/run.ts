@@ -17,6 +17,7 @@ import {
   EXIT_SIGNAL_BASE,
   EXIT_TIMED_OUT,
 } from './exit-codes.ts'
+import { LinkNotice } from './link-notice.ts'
 import { connectOptionsOf } from './open-client.ts'
 import { remark, reportError } from './report-error.ts'
 import { TaskOutput } from './task-output.ts'
@@ -25,16 +26,16 @@ import { WaitingNotice } from './waiting-notice.ts'
 
 /** How long a withdrawn task may take to end: its grace (5 s by default) and some more. */
 const WITHDRAW_TIMEOUT_MS = 15_000
+const TAKE_BACK_TIMEOUT_MS = 2_000
 
 /** Exit codes: see `EXIT_CODES`. @throws CoveyError what keeps the task from being submitted or waited for */
 export async function run(context: Context, values: RunValues, operands: readonly string[]): Promise<number> {
   const spec = await specOf(context, values, operands)
   encodeSpec(spec) // a wrong spec is told before a broker is asked for
   const id = values.taskId ?? randomTaskId(basename(operands[0] ?? ''))
-  const client = await abortable(
-    connect({ ...connectOptionsOf(values), onLink: linkNotes(context) }),
-    context.interrupted,
-  )
+  const link = new LinkNotice(context)
+  const connecting = connect({ ...connectOptionsOf(values), onLink: (down) => link.note(down) })
+  const client = await abortable(connecting, context.interrupted)
   const notice = new WaitingNotice(context, id)
   try {
     if (values.detach === true) {
@@ -55,14 +56,17 @@ export async function run(context: Context, values: RunValues, operands: readonl
       notice,
       submit: () => client.submit(spec, { id, signal: context.interrupted }),
     })
+    const interruption = interruptionOf(context)
+    if (status === undefined) return interruption?.exitCode ?? EXIT_RUN_FAILURE
     if (values.json === true) context.stdout.write(`${JSON.stringify(status)}\n`)
     else output.finish(status)
     reportEnd(context, status, values.json === true)
-    return interruptionOf(context) !== undefined && status.state === 'cancelled'
-      ? (interruptionOf(context)?.exitCode ?? EXIT_CANCELLED)
+    return interruption !== undefined && status.state === 'cancelled'
+      ? interruption.exitCode
       : exitCodeOf(status)
   } finally {
     notice.stop()
+    link.stop()
     await client.close()
   }
 }
@@ -75,12 +79,13 @@ interface Attended {
   readonly submit: () => Promise<unknown>
 }
 
-/** Submits and waits; what is interrupted or not receipted is withdrawn, so that nothing runs that nobody awaits. */
-async function attended(
-  context: Context,
-  client: Client,
-  { id, values, output, notice, submit }: Attended,
-): Promise<TaskStatus> {
+/**
+ * Submits and waits. What is interrupted or not receipted is withdrawn, so that nothing runs that nobody awaits.
+ *
+ * @returns the terminal status; `undefined` when it was interrupted before any coordinator had seen it
+ */
+async function attended(context: Context, client: Client, task: Attended): Promise<TaskStatus | undefined> {
+  const { id, values, output, notice } = task
   let receipted = false
   const wait = (timeoutMs: number, signal?: AbortSignal) =>
     client.wait(id, {
@@ -94,15 +99,17 @@ async function attended(
   const end = wait(values.waitTimeout, AbortSignal.any([stop.signal, context.interrupted]))
   end.catch(() => {}) // it is awaited below, or its failure follows from the submission's, which is thrown
   try {
-    await submit()
+    await task.submit()
     receipted = true
     return await end
   } catch (error) {
     stop.abort()
-    const interruption = interruptionOf(context)
+    const interrupted = interruptionOf(context) !== undefined
     const unanswered = !receipted && error instanceof CoveyError && error.code === 'E_WAIT_TIMEOUT'
-    if (interruption === undefined) {
-      if (unanswered) await withdrawn(context, client, id)
+    if (!interrupted && !unanswered) throw error
+    if (!receipted) {
+      await takeBack(context, client, id, values.taskId === undefined)
+      if (interrupted) return undefined
       throw error
     }
     remark(context, `withdrawing task ${id}; again leaves at once`)
@@ -112,21 +119,17 @@ async function attended(
 }
 
 /** Takes back what got no receipt. That may fail for the same reason as the receipt: then it is said, and no more. */
-async function withdrawn(context: Context, client: Client, id: string): Promise<void> {
+async function takeBack(context: Context, client: Client, id: string, random: boolean): Promise<void> {
+  // Under an id that somebody chose there may be another task, and that one is not ours to end.
+  if (!random) {
+    remark(context, `task ${id} may still run; if so, end it with: covey cancel ${id}`)
+    return
+  }
   try {
-    await client.withdraw(id, { timeoutMs: 2_000 })
-    remark(context, `task ${id} was withdrawn`)
+    await client.withdraw(id, { timeoutMs: TAKE_BACK_TIMEOUT_MS })
+    remark(context, `task ${id} was withdrawn before a coordinator took it up`)
   } catch (error) {
     remark(context, `task ${id} could not be withdrawn and may still run: ${(error as Error).message}`)
-  }
-}
-
-function linkNotes(context: Context): (down: string | undefined) => void {
-  let wasDown = false
-  return (down) => {
-    if (down === undefined) remark(context, 'connected again')
-    else if (!wasDown) remark(context, `the connection is lost: ${down}; trying again`)
-    wasDown = down !== undefined
   }
 }
 
