@@ -20,6 +20,8 @@ export interface Placement {
 /** `suspect` has been silent for a while; `lost` is given up until it is heard again. */
 export type Condition = 'online' | 'suspect' | 'blinking' | 'lost'
 
+const CLOSED = { suspect: 'silent', blinking: 'reconnecting', lost: 'offline' } as const
+
 export class DeviceRecord {
   readonly id: string
   state: DeviceState
@@ -103,7 +105,7 @@ export class DeviceRecord {
 
   /** Why nothing new may be placed here whatever it is, or `undefined`. */
   closedReason(nowMs: number, wallMs: number): string | undefined {
-    if (this.condition !== 'online') return this.condition === 'lost' ? 'offline' : this.condition
+    if (this.condition !== 'online') return CLOSED[this.condition]
     if (!this.reported) return 'has not reported yet'
     if (this.desired.drain === true) return 'draining'
     if (this.desired.cordon === true) return 'cordoned'

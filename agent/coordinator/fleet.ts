@@ -130,7 +130,7 @@ export class Fleet {
     this.#heard(device)
     device.load = load
     if (compareReigns(load.highestTerm, this.#office.reign) !== 0) return
-    const agrees = device.reported && load.heldDigest === device.digest()
+    const agrees = device.reported && !this.#lags(device, load) && load.heldDigest === device.digest()
     if (agrees) {
       device.mismatch = { count: 0, changes: device.changes }
       return
@@ -142,6 +142,12 @@ export class Fleet {
       device.mismatch = { count: 0, changes: -1 }
       this.#office.inboxes.askFull(device)
     }
+  }
+
+  /** An order that was sent long ago has not been read: it is lost, and so may be a revocation. */
+  #lags(device: DeviceRecord, load: DeviceLoad): boolean {
+    const ageMs = this.#nowMs - device.sentMs
+    return load.inboxSeq < device.sentSeq && ageMs > MISMATCHES_QUIET * this.#office.heartbeatMs
   }
 
   #heard(device: DeviceRecord): void {

@@ -128,7 +128,7 @@ describe('scheduler', () => {
     ['cordoned', (d: DeviceRecord) => Object.assign(d, { desired: { cordon: true } }), 'are cordoned'],
     ['draining', (d: DeviceRecord) => Object.assign(d, { desired: { drain: true } }), 'are draining'],
     ['lost', (d: DeviceRecord) => Object.assign(d, { condition: 'lost' }), 'are offline'],
-    ['silent', (d: DeviceRecord) => Object.assign(d, { condition: 'suspect' }), 'are suspect'],
+    ['silent', (d: DeviceRecord) => Object.assign(d, { condition: 'suspect' }), 'are silent'],
     [
       'unreported',
       (d: DeviceRecord) => Object.assign(d, { reportedNonce: undefined }),
