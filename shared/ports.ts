@@ -80,8 +80,13 @@ export type AgentInput =
   | { readonly in: 'link-up'; readonly link: LinkName }
   /** The connection closed, or could not be made. */
   | { readonly in: 'link-down'; readonly link: LinkName; readonly reason: string }
-  /** The broker answered (SUBACK) the subscriptions of the `subscribe` effect with this token. */
-  | { readonly in: 'subscribed'; readonly link: LinkName; readonly token: number }
+  /** The broker answered (SUBACK) the subscriptions of the `subscribe` effect with this token; `refused` it did not grant. */
+  | {
+      readonly in: 'subscribed'
+      readonly link: LinkName
+      readonly token: number
+      readonly refused?: readonly string[]
+    }
   | { readonly in: 'message'; readonly link: LinkName; readonly message: Incoming }
   /** The broker acknowledged (PUBACK) the publish with this token. */
   | { readonly in: 'acked'; readonly link: LinkName; readonly token: number }

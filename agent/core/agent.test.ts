@@ -373,6 +373,21 @@ describe('election and office of a lone agent', () => {
     expect(will?.body).toEqual({ agent: 'pi', nonce: beacon.nonce })
   })
 
+  it('is no candidate when the broker does not let it read what a coordinator must, and says so', () => {
+    const driver = new Driver('auto').online(undefined, { candidates: ['pi'] })
+    const warm = driver.take('subscribe').at(-1)
+    const refused = ['covey/v1/home/tasks/+/spec']
+    driver.published('state')
+    driver.give({ in: 'subscribed', link: 'device', token: warm?.token ?? 0, refused })
+    expect(driver.published('state')).toMatchObject([{ online: true, candidate: 'never' }])
+    driver.hear('device', { route: 'death', id: '', body: { agent: 'boss', nonce: 'n1' } })
+    driver.timer('election/claim')
+    expect(driver.take('connect').filter((effect) => effect.link === 'seat')).toEqual([])
+    expect(driver.take('log').find((log) => log.level === 'warn')?.fields?.['remedy']).toContain(
+      '--coordinator never',
+    )
+  })
+
   it('does not claim the seat while a coordinator lives', () => {
     const driver = new Driver('auto').online(undefined, { candidates: ['pi'] })
     driver.timer('election/claim')

@@ -67,7 +67,7 @@ export class Agent implements Core<AgentInput, AgentEffect> {
         }
         break
       case 'subscribed':
-        this.#subscribed(input.link, input.token)
+        this.#subscribed(input.link, input.token, input.refused ?? [])
         break
       case 'message':
         this.#message(input.link, input.message)
@@ -105,11 +105,24 @@ export class Agent implements Core<AgentInput, AgentEffect> {
     this.#context.emit({ do: 'subscribe', link: 'seat', to, token: this.#seatToken })
   }
 
-  #subscribed(link: 'device' | 'seat', token: number): void {
+  #subscribed(link: 'device' | 'seat', token: number, refused: readonly string[]): void {
+    if (link === 'device' && refused.length > 0 && this.#refused(refused)) return
     if (link === 'device' && token === this.#deviceToken) {
       this.#worker.subscribed()
       this.#election.linkReady()
     } else if (link === 'seat' && token === this.#seatToken) this.#election.seatSubscribed()
+  }
+
+  /** @returns true when the device cannot do without */
+  #refused(topics: readonly string[]): boolean {
+    const vital = new Set(this.#worker.subscriptions().map((subscription) => subscription.topic))
+    if (topics.some((topic) => vital.has(topic))) {
+      this.#worker.refused(topics)
+      this.#election.linkDown()
+      return true
+    }
+    this.#election.disqualify(topics)
+    return false
   }
 
   /** Begins or ends to follow what a coordinator must know. */

@@ -3,7 +3,7 @@
  * and the list of effects that the step returns.
  */
 import type { AgentEffect, LinkName, LogLevel, Now, Outgoing } from '../../shared/ports.ts'
-import type { Messages } from '../../shared/protocol/schemas/index.ts'
+import type { Candidacy, Messages } from '../../shared/protocol/schemas/index.ts'
 import { type Route, TOPICS, Topics } from '../../shared/protocol/topics.ts'
 import { Random } from '../../shared/random/random.ts'
 import { type AgentOptions, DEFAULT_TIMING, type Timing } from './options.ts'
@@ -13,6 +13,8 @@ export class Context {
   readonly timing: Timing
   readonly topics: Topics
   readonly random: Random
+  /** Whether the agent may become coordinator; `never` as well once the broker has shown that it must not. */
+  candidacy: Candidacy
   now: Now = { monoMs: 0, wallMs: 0 }
   #effects: AgentEffect[] = []
   #token = 0
@@ -21,6 +23,7 @@ export class Context {
     this.options = options
     this.timing = { ...DEFAULT_TIMING, ...options.timing }
     this.topics = new Topics(options.mesh)
+    this.candidacy = options.candidate
     this.random = new Random(`${options.seed}/${options.device}`)
   }
 

@@ -94,7 +94,7 @@ export class Election {
   }
 
   get #eligible(): boolean {
-    return this.#context.options.candidate !== 'never'
+    return this.#context.candidacy !== 'never'
   }
 
   #leaseMs(): number {
@@ -134,6 +134,19 @@ export class Election {
 
   #jitter(ms: number): number {
     return this.#context.random.float() * ms
+  }
+
+  /** The broker does not let this agent read what a coordinator must: it is none, and others need not count on it. */
+  disqualify(topics: readonly string[]): void {
+    this.#context.log('warn', 'not a candidate: the broker refuses what a coordinator must read', {
+      topics,
+      remedy: 'give its user the role coordinator, or start it with --coordinator never',
+    })
+    this.#context.candidacy = 'never'
+    this.#setCandidate(false)
+    this.#rest()
+    this.#phase = 'idle'
+    this.#events.roundTrip()
   }
 
   /** Someone told of a reign: a heartbeat, a report, a beacon. A coordinator below it leaves. */

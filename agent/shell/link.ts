@@ -185,8 +185,8 @@ export class Link {
     if (pending === undefined) return
     this.#subscribes.delete(packet.messageId)
     const refused = pending.topics.filter((_, index) => (Number(packet.granted[index] ?? 0x80) & 0x80) !== 0)
-    if (refused.length > 0) this.#fail(`the broker refused the subscription of ${refused.join(', ')}`)
-    else this.#context.emit({ in: 'subscribed', link: this.name, token: pending.token })
+    const some = refused.length > 0 ? { refused } : {}
+    this.#context.emit({ in: 'subscribed', link: this.name, token: pending.token, ...some })
   }
 
   #onMessage(topic: string, payload: Buffer, packet: IPublishPacket): void {

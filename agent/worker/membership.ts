@@ -4,7 +4,7 @@
  * The incarnation grows with every start and orders births and deaths of different starts; a nonce names one
  * connection, so that a death notice that comes late cannot end a newer connection.
  */
-import type { Candidacy, DeviceState } from '../../shared/protocol/schemas/index.ts'
+import type { DeviceState } from '../../shared/protocol/schemas/index.ts'
 import { backoffMs } from '../../shared/random/random.ts'
 import type { Context } from '../core/context.ts'
 import type { Journaling } from './journaling.ts'
@@ -94,8 +94,16 @@ export class Membership {
     this.#phase = 'waiting'
     const { reconnectBaseMs, reconnectCapMs } = this.#context.timing
     const delayMs = backoffMs(this.#context.random, this.#failures++, reconnectBaseMs, reconnectCapMs)
-    this.#context.log('info', 'device link is down', { reason, retryMs: delayMs })
+    this.#context.log('debug', 'device link is down', { reason, retryMs: delayMs })
     this.#context.timer(CONNECT_TIMER, delayMs)
+  }
+
+  /** The broker grants no subscription that every device needs: there is nothing to be done on this connection. */
+  refused(topics: readonly string[]): void {
+    const reason = `the broker refused the subscription of ${topics.join(', ')}`
+    this.#context.log('error', reason, { remedy: 'give the agent credentials of its own device' })
+    this.#context.emit({ do: 'disconnect', link: 'device', will: false })
+    this.linkDown(reason)
   }
 
   /** The subscriptions stand. A device that remembers nothing waits for its own retained state first. */
@@ -183,7 +191,7 @@ export class Membership {
   }
 
   #state(online: boolean): DeviceState {
-    const { labels, capacity, executors, candidate, version } = this.#context.options
+    const { labels, capacity, executors, version } = this.#context.options
     return {
       incarnation: this.#incarnation,
       nonce: this.#nonce,
@@ -191,7 +199,7 @@ export class Membership {
       labels,
       capacity: { ...capacity },
       executors: [...executors],
-      candidate: candidate satisfies Candidacy,
+      candidate: this.#context.candidacy,
       version,
     }
   }

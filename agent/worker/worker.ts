@@ -109,6 +109,11 @@ export class Worker {
     if (this.#stopping) this.#leave()
   }
 
+  refused(topics: readonly string[]): void {
+    this.fence.reconnected()
+    this.membership.refused(topics)
+  }
+
   subscribed(): void {
     this.membership.subscribed()
     this.#greet()

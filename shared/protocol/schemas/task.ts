@@ -55,11 +55,7 @@ export const TaskSpec = Type.Object(
     run: Run,
     input: Type.Optional(Type.Unknown({ description: 'Any JSON; a command reads it on standard input' })),
     resources: Type.Optional(
-      named(
-        Quantity,
-        RESOURCES_MAX,
-        'What it needs; default cpu "100m", memory "32Mi"; memory is also a limit',
-      ),
+      named(Quantity, RESOURCES_MAX, 'What it needs; default cpu "100m", memory "32Mi"'),
     ),
     where: Type.Optional(
       named(LabelValue, WHERE_MAX, 'Labels a device must have: a value, a list, or like ">= 30"'),
