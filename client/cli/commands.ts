@@ -145,6 +145,18 @@ export const COMMANDS = {
     ],
     examples: ['covey passwd users ann --role operator', 'covey passwd users pi-1 --role coordinator'],
   },
+  demo: {
+    summary: 'Run real work on three agents, kill one, and check that nothing is lost',
+    operands: '',
+    operandsMin: 0,
+    operandsMax: 0,
+    options: ['folder', 'files', 'kill', 'demoTimeout', 'json', ...GENERAL],
+    notes: [
+      'It starts a broker and the agents on free ports of this machine, and takes everything away again',
+      'Exit code 0 means that every task ended exactly once with the right result',
+    ],
+    examples: ['covey demo', 'covey demo --folder ~/notes --kill worker'],
+  },
   version: {
     summary: 'Print the version',
     operands: '',

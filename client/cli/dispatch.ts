@@ -20,6 +20,7 @@ const LOADERS: Readonly<Record<CommandName, () => Promise<{ run: unknown }>>> = 
   cancel: () => import('./cancel.ts'),
   events: () => import('./events.ts'),
   passwd: () => import('./passwd.ts'),
+  demo: () => import('./demo.ts'),
   version: () => import('./version.ts'),
   help: () => import('./help.ts'),
 }

@@ -17,7 +17,7 @@ interface Common {
   readonly defaultText?: string
 }
 
-export type Group = 'Connection' | 'Broker' | 'Agent' | 'Task' | 'Users' | 'Output' | 'General'
+export type Group = 'Connection' | 'Broker' | 'Agent' | 'Task' | 'Users' | 'Demo' | 'Output' | 'General'
 
 export type OptionRule = Common &
   (
@@ -293,6 +293,36 @@ export const OPTIONS = {
     env: 'COVEY_WAIT_TIMEOUT',
     default: 24 * 3_600_000,
     about: 'How long to wait for the end; the task itself goes on',
+  },
+
+  // Demo
+  folder: {
+    kind: 'folder',
+    group: 'Demo',
+    defaultText: 'Covey’s own',
+    about: 'Folder whose files are the work; node_modules, .git and dist are left out',
+  },
+  files: {
+    kind: 'count',
+    min: 1,
+    max: 2_000,
+    group: 'Demo',
+    default: 200,
+    about: 'How many of its files are taken at most, each of at most 1 MiB',
+  },
+  kill: {
+    kind: 'choice',
+    choices: ['coordinator', 'worker'],
+    group: 'Demo',
+    default: 'coordinator',
+    about: 'Which agent is killed at work: the coordinator, or one that only works',
+  },
+  demoTimeout: {
+    kind: 'duration',
+    flag: 'timeout',
+    group: 'Demo',
+    default: 120_000,
+    about: 'How long it may take; what is missing then is named',
   },
 
   // Output

@@ -1,0 +1,44 @@
+/** The process behind client/demo/guard.ts: argument 1 is the demo's folder, standard input tells what it started. */
+import { readdirSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import type { GuardLine } from '../demo/guard.ts'
+
+const KILL_WAIT_MS = 5_000
+const POLL_MS = 10
+
+const root = process.argv[2]
+if (root === undefined) throw new Error('the folder of the demo is missing')
+
+const pids = new Set<number>()
+for await (const text of createInterface({ input: process.stdin })) {
+  const { pid, gone } = JSON.parse(text) as GuardLine
+  if (gone) pids.delete(pid)
+  else pids.add(pid)
+}
+await endProcesses()
+await reapTasks(root)
+await rm(root, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 })
+
+async function endProcesses(): Promise<void> {
+  const { ProcessGroup } = await import('../../agent/shell/group.ts')
+  const groups = [...pids].map((pid) => new ProcessGroup(pid))
+  for (const group of groups) group.signal('SIGKILL')
+  const untilMs = performance.now() + KILL_WAIT_MS
+  while (groups.some((group) => group.alive)) {
+    if (performance.now() > untilMs) throw new Error(`processes ${[...pids].join(', ')} do not go`)
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS))
+  }
+}
+
+/** A killed agent's tasks live on in sessions of their own, at most for as long as a task of the demo takes. */
+async function reapTasks(folder: string): Promise<void> {
+  const [{ reapLeftovers }, { createLog }] = await Promise.all([
+    import('../../agent/shell/reap.ts'),
+    import('../../agent/shell/log.ts'),
+  ])
+  const agents = join(folder, 'agents')
+  const log = createLog({ level: 'silent' })
+  for (const name of readdirSync(agents)) reapLeftovers(join(agents, name), [], log)
+}

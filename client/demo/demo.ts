@@ -1,0 +1,177 @@
+/**
+ * The demo: a mesh of real processes gets real work, one device is killed in the middle of it, and everything that
+ * came out is compared with what this process computed itself. Measured, not told: an observer of its own counts.
+ */
+import { setMaxListeners } from 'node:events'
+import { CoveyError } from '../../shared/errors/errors.ts'
+import { connect } from '../connect.ts'
+import { deadline } from '../deadline.ts'
+import { abortable } from '../link.ts'
+import { check } from './check.ts'
+import { Disturbance, rerouted, type Victim } from './disturbance.ts'
+import { MESH, Mesh } from './mesh.ts'
+import { Observer, WAITS_MAX } from './observer.ts'
+import { Progress, type Screen } from './progress.ts'
+import { type Report, report } from './report.ts'
+import { Submission } from './submission.ts'
+import { until } from './until.ts'
+import { makeCopiesFolder, planWork, type Work } from './work.ts'
+
+const DEVICES = ['attic', 'cellar', 'garage'] as const
+/** Tasks that a device runs at the same time; each asks for one core, so each device says that it has as many. */
+const SLOTS_PER_DEVICE = 4
+const CAPACITY = `cpu=${SLOTS_PER_DEVICE},memory=1Gi`
+const SLOTS = SLOTS_PER_DEVICE * DEVICES.length
+/** Some wait for a slot, the others are handed in later: submitting goes on while there is no coordinator. */
+const UNFINISHED_MAX = 3 * SLOTS
+/** After the last end it must stay quiet this long: a second end of a task would come now. */
+const QUIET_MS = 1_500
+
+export interface DemoOptions {
+  readonly folder: string
+  readonly filesMax: number
+  readonly victim: Victim
+  /** Limit for everything but cleaning up. */
+  readonly timeoutMs: number
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** Ends the demo early, with its reason as the error. */
+  readonly signal: AbortSignal
+  /** Where progress is shown. */
+  readonly screen: Screen | undefined
+}
+
+/**
+ * Runs the demo and takes everything away again: processes, orphans of the killed agent, files.
+ *
+ * @throws CoveyError when the mesh does not start or cannot be taken away; the signal's reason
+ */
+export async function runDemo(options: DemoOptions): Promise<Report> {
+  const progress = new Progress(options.screen)
+  const limit = deadline(options.timeoutMs, () => timeUp(options.timeoutMs), options.signal)
+  const { env } = options
+  const mesh = new Mesh({ devices: DEVICES, capacity: CAPACITY, env, signal: limit.signal })
+  try {
+    const result = await onMesh(mesh, options, progress, limit.signal)
+    await mesh.stop()
+    return result
+  } finally {
+    limit.done()
+    progress.stop()
+    await mesh.end()
+  }
+}
+
+async function onMesh(
+  mesh: Mesh,
+  options: DemoOptions,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<Report> {
+  const work = planWork(options.folder, makeCopiesFolder(mesh.root), options.filesMax, SLOTS)
+  await mesh.start()
+  const observer = await Observer.start(mesh.url, MESH)
+  try {
+    const isComplete = () =>
+      observer.coordinator !== undefined && DEVICES.every((id) => observer.devices.get(id)?.online === true)
+    await until(observer, isComplete, signal)
+    progress.say(`${DEVICES.join(', ')} are online, ${observer.coordinator} is coordinator`)
+    progress.say(`look on from another terminal: covey get tasks -w --broker ${mesh.url} --mesh ${MESH}`)
+    return await withWork(mesh, observer, work, options, progress, signal)
+  } finally {
+    await observer.close()
+  }
+}
+
+async function withWork(
+  mesh: Mesh,
+  observer: Observer,
+  work: Work,
+  options: DemoOptions,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<Report> {
+  const client = await abortable(connect({ url: mesh.url, mesh: MESH }), signal)
+  const submission = new Submission(work.jobs, UNFINISHED_MAX)
+  const disturbance = new Disturbance(mesh, observer, work.jobs, work.holdMs)
+  const startedMs = performance.now()
+  const troubles: string[] = []
+  progress.say(`${work.jobs.length} tasks: checksum and word count of ${work.files} files`)
+  progress.follow(() => state(observer, submission, work))
+  const tell = (text: string) => progress.say(text)
+  try {
+    await together(signal, [
+      (own) => submission.run(client, observer, own),
+      (own) => disturbance.run(options.victim, DEVICES, tell, own),
+    ])
+    const isOver = () =>
+      observer.ended >= submission.receipts.size && performance.now() - observer.lastStatusMs > QUIET_MS
+    await until(observer, isOver, signal)
+  } catch (error) {
+    // At the limit the report still says what there is and what is missing; only a wish to end ends it.
+    if (!(error instanceof CoveyError) || options.signal.aborted) throw error
+    troubles.push(error.message)
+  } finally {
+    progress.stop()
+    await client.close()
+  }
+  troubles.push(...mesh.failures(), ...witnessTroubles(observer))
+  const { course } = disturbance
+  const { receipts, failures } = submission
+  const moved = course === undefined ? [] : rerouted(course, observer)
+  const verdict = check({ jobs: work.jobs, receipts, failures, seen: observer.tasks, rerouted: moved })
+  return report({
+    folder: options.folder,
+    devices: DEVICES,
+    work,
+    verdict,
+    troubles,
+    observer,
+    course,
+    startedMs,
+    endedMs: observer.lastEndMs,
+  })
+}
+
+/** Runs all side by side; when one fails the others are ended before its error is thrown. */
+async function together(
+  outer: AbortSignal,
+  parts: readonly ((signal: AbortSignal) => Promise<void>)[],
+): Promise<void> {
+  const failed = new AbortController()
+  const signal = AbortSignal.any([outer, failed.signal])
+  setMaxListeners(WAITS_MAX, signal)
+  const results = await Promise.allSettled(
+    parts.map(async (part) => {
+      try {
+        await part(signal)
+      } catch (error) {
+        failed.abort(error)
+        throw error
+      }
+    }),
+  )
+  if (results.some(({ status }) => status === 'rejected')) throw signal.reason
+}
+
+/** What would make the observer's count worth less. */
+function witnessTroubles({ losses, unreadable }: Observer): string[] {
+  return [
+    ...(losses === 0
+      ? []
+      : [`the observer lost its connection ${losses} times and may have missed something`]),
+    ...(unreadable === 0 ? [] : [`the observer could not read ${unreadable} messages`]),
+  ]
+}
+
+function state(observer: Observer, submission: Submission, work: Work): string {
+  const devices = DEVICES.map((id) => {
+    const online = observer.devices.get(id)?.online === true
+    return `${id} ${online ? observer.runningOn(id).size : 'gone'}`
+  })
+  const { length } = work.jobs
+  return `${submission.receipts.size} of ${length} accepted, ${observer.ended} ended; running: ${devices.join(', ')}`
+}
+
+function timeUp(timeoutMs: number): CoveyError {
+  return new CoveyError('E_WAIT_TIMEOUT', `the demo was not through within ${timeoutMs} ms`)
+}

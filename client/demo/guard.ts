@@ -1,0 +1,62 @@
+/**
+ * The guard cleans up after the demo, however it ends: a process of its own that waits for the end of its standard
+ * input, which comes with the demo's end even if that is a SIGKILL. Then it kills what the demo started and has not
+ * ended itself, and removes its folder. The demo's own clean end takes the same way, so that the way is known to work.
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import type { Writable } from 'node:stream'
+import { fileURLToPath } from 'node:url'
+import { CoveyError } from '../../shared/errors/errors.ts'
+
+const PROGRAM = fileURLToPath(new URL('../cli/demo-guard.js', import.meta.url))
+const CLEAN_UP_TIMEOUT_MS = 15_000
+
+/** A line to the guard: a process that it has to end, or that has gone. */
+export interface GuardLine {
+  readonly pid: number
+  readonly gone: boolean
+}
+
+export class Guard {
+  readonly #child: ChildProcess
+  readonly #gone: Promise<number | null>
+
+  /** @param root the demo's folder; agents keep their data in folders below `root/agents` */
+  constructor(root: string, env: Readonly<Record<string, string | undefined>>) {
+    this.#child = spawn(process.execPath, [PROGRAM, root], {
+      env,
+      detached: true,
+      stdio: ['pipe', 'ignore', 'inherit'],
+    })
+    this.#gone = new Promise((resolve) => {
+      this.#child.once('error', () => resolve(null))
+      this.#child.once('exit', (code) => resolve(code))
+    })
+    this.#child.stdin?.on('error', () => {}) // a guard that died is noticed by `cleanUp`
+  }
+
+  watch(pid: number): void {
+    this.#tell({ pid, gone: false })
+  }
+
+  forget(pid: number): void {
+    this.#tell({ pid, gone: true })
+  }
+
+  /** Ends everything. @throws CoveyError E_START when the guard could not, or is not there any more */
+  async cleanUp(): Promise<void> {
+    this.#child.stdin?.end()
+    const timer = setTimeout(() => this.#child.kill('SIGKILL'), CLEAN_UP_TIMEOUT_MS)
+    const code = await this.#gone
+    clearTimeout(timer)
+    if (code === 0) return
+    throw new CoveyError('E_START', `the demo's guard ended with code ${code} before it had cleaned up`, {
+      remedy: 'Look for processes and a folder named covey-demo-… in the system’s temporary folder',
+    })
+  }
+
+  #tell(line: GuardLine): void {
+    const stdin = this.#child.stdin as Writable
+    if (stdin.writable) stdin.write(`${JSON.stringify(line)}\n`)
+  }
+}

@@ -1,0 +1,106 @@
+/** The demo's mesh: a broker and agents as processes of their own on free loopback ports, in a temporary folder. */
+import { mkdirSync, mkdtempSync, realpathSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { CoveyError } from '../../shared/errors/errors.ts'
+import { abortable } from '../link.ts'
+import { Guard } from './guard.ts'
+import { Service } from './service.ts'
+
+export const MESH = 'demo'
+
+export interface MeshOptions {
+  readonly devices: readonly string[]
+  /** What each device offers, as `--capacity` takes it. */
+  readonly capacity: string
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly signal: AbortSignal
+}
+
+export class Mesh {
+  /** The temporary folder of everything. */
+  readonly root: string
+  url = ''
+  readonly #options: MeshOptions
+  readonly #env: Readonly<Record<string, string | undefined>>
+  readonly #guard: Guard
+  readonly #services: Service[] = []
+  readonly #agents = new Map<string, Service>()
+  #broker: Service | undefined
+
+  /** Nothing runs yet but the guard: `start` the mesh, and `end` it in any case. */
+  constructor(options: MeshOptions) {
+    this.#options = options
+    this.root = realpathSync(mkdtempSync(join(tmpdir(), 'covey-demo-')))
+    mkdirSync(join(this.root, 'agents'))
+    this.#env = ownEnvironment(options.env, this.root)
+    this.#guard = new Guard(this.root, this.#env)
+  }
+
+  /** Resolves when all are ready. @throws CoveyError E_START with the end of the log of what did not start */
+  async start(): Promise<void> {
+    this.#broker = this.#launch('broker', ['broker', '--port', '0', '--data', join(this.root, 'broker')])
+    const { url } = await abortable(this.#broker.ready, this.#options.signal)
+    this.url = String(url)
+    await Promise.all(this.#options.devices.map((device) => this.startAgent(device)))
+  }
+
+  /** Starts the agent of a device, or starts it again. Resolves when it is connected. */
+  async startAgent(device: string): Promise<void> {
+    const { capacity, signal } = this.#options
+    const data = join(this.root, 'agents', device)
+    const agent = this.#launch(`agent ${device}`, [
+      ...['agent', '--broker', this.url, '--mesh', MESH, '--id', device],
+      ...['--data', data, '--capacity', capacity],
+    ])
+    this.#agents.set(device, agent)
+    await abortable(agent.ready, signal)
+  }
+
+  /** SIGKILLs the agent of a device; its tasks live on as orphans. Returns when the signal is sent. */
+  killAgent(device: string): void {
+    const agent = this.#agents.get(device)
+    if (agent === undefined) throw new RangeError(`there is no agent ${device}`)
+    agent.kill()
+  }
+
+  /** What has ended although nobody asked it to, with the end of its log. */
+  failures(): string[] {
+    return this.#services
+      .filter(({ failed }) => failed)
+      .map(({ name, log }) => `${name} ended by itself${log === '' ? '' : `; the end of its log: ${log}`}`)
+  }
+
+  /** Asks agents and then the broker to end. */
+  async stop(): Promise<void> {
+    await Promise.all([...this.#agents.values()].map((agent) => agent.stop()))
+    await this.#broker?.stop()
+  }
+
+  /** Ends what still runs and removes the folder. @throws CoveyError when that is not possible */
+  end(): Promise<void> {
+    for (const service of this.#services) service.kill()
+    return this.#guard.cleanUp()
+  }
+
+  #launch(name: string, words: readonly string[]): Service {
+    const service = new Service({
+      name,
+      words: [...words, '--json', '--log-level', 'warn'],
+      cwd: this.root,
+      env: this.#env,
+    })
+    this.#services.push(service)
+    const { pid } = service
+    if (pid === undefined) throw new CoveyError('E_START', `start ${name}: the system gave it no process`)
+    this.#guard.watch(pid)
+    void service.gone.then(() => this.#guard.forget(pid))
+    return service
+  }
+}
+
+/** Neither variables nor config files of the user reach the demo's processes. */
+function ownEnvironment(env: MeshOptions['env'], root: string): Record<string, string | undefined> {
+  const kept = Object.entries(env).filter(([name]) => !name.startsWith('COVEY_'))
+  return { ...Object.fromEntries(kept), XDG_CONFIG_HOME: root, XDG_DATA_HOME: root }
+}

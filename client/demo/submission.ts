@@ -1,0 +1,55 @@
+/** Hands the work in through the SDK, a bounded part of it at a time, so that submitting goes on while devices fail. */
+import type { Client } from '../client.ts'
+import type { Observer } from './observer.ts'
+import { until } from './until.ts'
+import type { Job } from './work.ts'
+
+/** Submissions whose receipt is awaited. */
+const IN_FLIGHT_MAX = 16
+/** A receipt takes as long as there is no coordinator. */
+const RECEIPT_TIMEOUT_MS = 30_000
+
+export class Submission {
+  /** Ids of the tasks that have a receipt: the broker acknowledged the spec, and a status answered it. */
+  readonly receipts = new Set<string>()
+  /** Why others have none, by id. */
+  readonly failures = new Map<string, string>()
+  #handedIn = 0
+  readonly #jobs: readonly Job[]
+  readonly #unfinishedMax: number
+
+  /** @param unfinishedMax tasks handed in that have not ended */
+  constructor(jobs: readonly Job[], unfinishedMax: number) {
+    this.#jobs = jobs
+    this.#unfinishedMax = unfinishedMax
+  }
+
+  /** Resolves when each task has its receipt or its failure; never rejects but for the signal. */
+  async run(client: Client, observer: Observer, signal: AbortSignal): Promise<void> {
+    const lane = async () => {
+      for (;;) {
+        let job: Job | undefined
+        const take = () => {
+          if (this.#handedIn < this.#jobs.length) {
+            if (this.#handedIn - observer.ended >= this.#unfinishedMax) return false
+            job = this.#jobs[this.#handedIn++]
+          }
+          return true
+        }
+        await until(observer, take, signal)
+        if (job === undefined) return
+        await this.#submit(client, job, signal)
+      }
+    }
+    await Promise.all(Array.from({ length: IN_FLIGHT_MAX }, lane))
+  }
+
+  async #submit(client: Client, { id, spec }: Job, signal: AbortSignal): Promise<void> {
+    try {
+      await client.submit(spec, { id, signal, timeoutMs: RECEIPT_TIMEOUT_MS })
+      this.receipts.add(id)
+    } catch (error) {
+      this.failures.set(id, (error as Error).message)
+    }
+  }
+}
