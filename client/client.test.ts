@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { TaskStatus } from '../shared/protocol/schemas/index.ts'
 import { type Client, type CoveyError, connect, InvalidSpecError } from './index.ts'
@@ -313,4 +314,27 @@ test('A broker that denies a subscription fails what needs it', async () => {
   expect(await failure(client.submit(UNAME))).toMatchObject({ code: 'E_BROKER_REFUSED' })
   expect(await failure(client.watch.tasks().next())).toMatchObject({ code: 'E_BROKER_REFUSED' })
   expect(await client.devices()).toEqual([])
+})
+
+test('What answers but is no broker, or never answers, is told within the limit', async () => {
+  const peers = new Set<Socket>()
+  const replies = ['HTTP/1.1 400 Bad Request\r\n\r\n', undefined]
+  const server = createServer((socket) => {
+    peers.add(socket)
+    socket.on('error', () => {})
+    const reply = replies.shift()
+    if (reply !== undefined) socket.once('data', () => socket.write(reply))
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const url = `mqtt://127.0.0.1:${(server.address() as AddressInfo).port}`
+  expect(await failure(connect({ url }))).toMatchObject({
+    code: 'E_BROKER_UNREACHABLE',
+    message: expect.stringContaining('does not speak MQTT'),
+  })
+  expect(await failure(connect({ url, timeoutMs: 100 }))).toMatchObject({
+    code: 'E_BROKER_UNREACHABLE',
+    message: expect.stringContaining('no answer within 100 ms'),
+  })
+  for (const socket of peers) socket.destroy()
+  await new Promise<void>((resolve) => server.close(() => resolve()))
 })

@@ -52,7 +52,8 @@ export function openConnection(options: ConnectionOptions, events: ConnectionEve
     clean: true,
     protocolVersion: 4,
     keepalive: KEEPALIVE_S,
-    connectTimeout: options.timeoutMs,
+    // Ours comes first, and says more.
+    connectTimeout: options.timeoutMs + 1_000,
     reconnectPeriod: 0,
     // Keeps 65,536 prepared buffers out of memory (`writeToStream.cacheNumbers = false`).
     writeCache: false,
@@ -81,7 +82,7 @@ export function openConnection(options: ConnectionOptions, events: ConnectionEve
       // CONNACK with a return code comes as an error that carries the code as a number.
       const code = (error as { code?: unknown }).code
       if (typeof code === 'number') fail(refused(options, code, error))
-      else fail(isCertificateError(code) ? untrusted(url, error) : unreachable(url, reasonOf(error), error))
+      else fail(isCertificateError(code) ? untrusted(url, error) : unreachable(url, explain(error), error))
     })
     mqtt.on('close', () => {
       fail(unreachable(url, failure?.message ?? 'the connection was closed before it was accepted'))
@@ -219,6 +220,13 @@ function untrusted(url: BrokerUrl, cause: Error): CoveyError {
       cause,
     },
   )
+}
+
+/** What the system reports has a code; without one it is what came over the wire that made no sense. */
+function explain(error: Error): string {
+  const reason = reasonOf(error)
+  if ((error as NodeJS.ErrnoException).code !== undefined || /timeout/i.test(reason)) return reason
+  return `what answers there does not speak MQTT (${reason})`
 }
 
 /** An AggregateError (a name with several addresses) has no message of its own. */

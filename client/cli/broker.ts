@@ -4,7 +4,6 @@ import { CoveyError } from '../../shared/errors/errors.ts'
 import type { OptionsOf } from './commands.ts'
 import { type Context, untilInterrupted } from './context.ts'
 import { dataFolder } from './data-folder.ts'
-import { readNamedFile } from './open-client.ts'
 import type { Values } from './options.ts'
 import { makeLog } from './service-log.ts'
 
@@ -61,7 +60,7 @@ function tlsOf({ tlsCert, tlsKey }: ServingValues): Pick<BrokerOptions, 'tls'> {
       remedy: `Give ${missing} FILE`,
     })
   }
-  return { tls: { cert: readNamedFile('--tls-cert', tlsCert), key: readNamedFile('--tls-key', tlsKey) } }
+  return { tls: { cert: tlsCert, key: tlsKey } }
 }
 
 export function metricsPart(metricsPort: number | undefined): string {
