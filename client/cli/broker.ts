@@ -5,7 +5,6 @@ import type { OptionsOf } from './commands.ts'
 import { type Context, untilInterrupted } from './context.ts'
 import { dataFolder } from './data-folder.ts'
 import type { Values } from './options.ts'
-import { makeLog } from './service-log.ts'
 
 type ServingValues = Values<
   | 'host'
@@ -35,13 +34,16 @@ export async function run(context: Context, values: Values<OptionsOf<'broker'>>)
 
 /** Starts a broker from the command line's options. */
 export async function openBroker(values: ServingValues, data: string): Promise<RunningBroker> {
-  const { startBroker } = await import('../../broker/broker.ts')
+  const [{ startBroker }, { createLog }] = await Promise.all([
+    import('../../broker/broker.ts'),
+    import('../../agent/shell/log.ts'),
+  ])
   const { host, port, wsPort, metricsPort, durability, passwords, insecure } = values
   const options: BrokerOptions = {
     host,
     data,
     durability,
-    logger: makeLog(values.logLevel, { part: 'broker' }),
+    logger: createLog({ level: values.logLevel, context: { part: 'broker' } }),
     ...(port === undefined ? {} : { port }),
     ...(wsPort === undefined ? {} : { wsPort }),
     ...(metricsPort === undefined ? {} : { metricsPort }),

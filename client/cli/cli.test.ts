@@ -1,8 +1,8 @@
 /** Commands as a user gives them, against a real broker and a coordinator played with raw MQTT. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { type Peer, startPeer, startTestBroker, statusOf, type TestBroker } from '../testing/mesh.ts'
-import { type TerminalOptions, type TestTerminal, testTerminal } from '../testing/terminal.ts'
 import { dispatch } from './dispatch.ts'
+import { type TerminalOptions, type TestTerminal, testTerminal } from './testing/terminal.ts'
 
 const ATTEMPT = { term: 1, agent: 'pi-1', n: 1 }
 

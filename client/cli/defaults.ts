@@ -1,5 +1,5 @@
 /** Defaults and durations as people read them. */
-import type { OptionRule } from './options.ts'
+import type { OptionRule } from './option-rule.ts'
 
 const UNITS: readonly (readonly [string, number])[] = [
   ['h', 3_600_000],

@@ -1,5 +1,4 @@
 /** `covey passwd`: users of a broker's password file. */
-import { removeUser, setPassword } from '../../broker/passwords.ts'
 import { CoveyError } from '../../shared/errors/errors.ts'
 import type { OptionsOf } from './commands.ts'
 import type { Context } from './context.ts'
@@ -13,6 +12,7 @@ export async function run(
   operands: readonly string[],
 ): Promise<number> {
   const [file, user] = operands as [string, string]
+  const { removeUser, setPassword } = await import('../../broker/passwords.ts')
   if (values.remove === true) {
     if (!(await removeUser(file, user))) {
       throw new CoveyError('E_USAGE', `${file} has no user ${user}`, { remedy: 'See the names in the file' })

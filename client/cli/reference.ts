@@ -3,7 +3,8 @@ import { COMMANDS, type CommandName, commandRule } from './commands.ts'
 import { defaultOf } from './defaults.ts'
 import { EXIT_CODES } from './exit-codes.ts'
 import { grouped, heading } from './help.ts'
-import { type OptionName, repeats, ruleOf } from './options.ts'
+import { repeats } from './option-rule.ts'
+import { type OptionName, ruleOf } from './options.ts'
 
 /** The whole page as Markdown. */
 export function cliReference(): string {

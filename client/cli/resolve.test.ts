@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { CoveyError } from '../../shared/errors/errors.ts'
-import { testTerminal } from '../testing/terminal.ts'
 import type { CommandName } from './commands.ts'
 import { resolve } from './resolve.ts'
+import { testTerminal } from './testing/terminal.ts'
 
 let folder: string
 

@@ -2,9 +2,9 @@ import { expect, test } from 'vitest'
 import type { TaskStatus } from '../../shared/protocol/schemas/index.ts'
 import type { Device } from '../device.ts'
 import { statusOf } from '../testing/mesh.ts'
-import { testTerminal } from '../testing/terminal.ts'
 import { DEVICE_COLUMNS, LOAD_COLUMNS, TASK_COLUMNS } from './columns.ts'
 import { formatTable } from './table.ts'
+import { testTerminal } from './testing/terminal.ts'
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: colour is what is to be taken out
 const plain = (text: string) => text.replace(/\u001b\[\d+m/g, '')

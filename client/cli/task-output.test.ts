@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import type { TaskStatus } from '../../shared/protocol/schemas/index.ts'
 import { statusOf } from '../testing/mesh.ts'
-import { testTerminal } from '../testing/terminal.ts'
 import { TaskOutput } from './task-output.ts'
+import { testTerminal } from './testing/terminal.ts'
 
 const first = { term: 1, agent: 'pi-1', n: 1 }
 const second = { term: 1, agent: 'pi-1', n: 2 }

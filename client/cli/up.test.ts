@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
-import { type TestTerminal, testTerminal } from '../testing/terminal.ts'
 import { dispatch } from './dispatch.ts'
+import { type TestTerminal, testTerminal } from './testing/terminal.ts'
 
 let folder: string
 let service: { terminal: TestTerminal; exit: Promise<number> }

@@ -4,7 +4,7 @@ import { parseDuration } from '../../shared/model/duration.ts'
 import { parseQuantity } from '../../shared/model/quantity.ts'
 import { isId } from '../../shared/protocol/ids.ts'
 import { parseBrokerUrl } from '../broker-url.ts'
-import type { OptionRule } from './options.ts'
+import type { OptionRule } from './option-rule.ts'
 import { didYouMean } from './suggest.ts'
 
 /** An E_USAGE error about one value; `where` names the flag, variable or config key. */

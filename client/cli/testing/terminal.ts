@@ -1,6 +1,6 @@
 /** For tests: a context for commands whose output is kept as text. */
 import { PassThrough, Readable, Writable } from 'node:stream'
-import type { Context, Input, Interruption, Output } from '../cli/context.ts'
+import type { Context, Input, Interruption, Output } from '../context.ts'
 
 export interface TestTerminal {
   readonly context: Context
