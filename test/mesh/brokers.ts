@@ -42,7 +42,7 @@ async function startEmbedded(stage: Stage, port: number): Promise<TestBroker> {
 
 /** The configuration that docs/operations.md tells people to use. */
 export function documentedConfiguration(): string {
-  const block = /```mosquitto\n([^]*?)```/.exec(readFileSync(OPERATIONS, 'utf8'))?.[1]
+  const block = /```mosquitto\n(.*?)```/s.exec(readFileSync(OPERATIONS, 'utf8'))?.[1]
   if (block === undefined) throw new Error('docs/operations.md has no block of ```mosquitto')
   return block
 }
