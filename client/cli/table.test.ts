@@ -42,6 +42,11 @@ test.each([80, 100, 60])('Tables fit a terminal of %i columns, whatever is in th
   }
 })
 
+test('A terminal that does not know its width is taken for one of 80 columns', () => {
+  const known = formatTable(testTerminal({ columns: 80 }).context, TASK_COLUMNS, tasks)
+  expect(formatTable(testTerminal({ columns: 0 }).context, TASK_COLUMNS, tasks)).toBe(known)
+})
+
 test('A row is one line and cannot move the cursor', () => {
   const { context } = testTerminal()
   const text = formatTable(context, TASK_COLUMNS, tasks)

@@ -67,7 +67,8 @@ export function formatHead<Row>(
 
 /** How wide a table may be: the terminal's width, or without limit where no person reads along. */
 export function columnsMaxOf(context: Context): number | undefined {
-  return context.stdout.isTTY === true ? (context.stdout.columns ?? 80) : undefined
+  // A terminal that does not know its width says 0.
+  return context.stdout.isTTY === true ? context.stdout.columns || 80 : undefined
 }
 
 /** Head and rows as one text that ends in a line break. */
