@@ -1,0 +1,145 @@
+/** `covey demo` as users start it: its verdict, and that nothing of it remains however it ends. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import { listProcesses, readEnvironment } from '../agent/shell/process-table.ts'
+import type { Report } from '../client/demo/report.ts'
+import { COVEY } from './mesh/brokers.ts'
+
+const FILES = 10
+const TASKS = 2 * FILES
+
+let root: string
+/** The demo's idea of the system's folder for temporary files. */
+let temporary: string
+let folder: string
+const children: ChildProcess[] = []
+
+beforeEach(() => {
+  root = realpathSync(mkdtempSync(join(tmpdir(), 'covey-demo-test-')))
+  temporary = join(root, 'tmp')
+  folder = join(root, 'folder')
+  mkdirSync(temporary)
+  mkdirSync(folder)
+  for (let i = 0; i < FILES; i++) writeFileSync(join(folder, `${i}.txt`), 'so many words '.repeat(i + 1))
+})
+afterEach(async () => {
+  for (const child of children.splice(0)) child.kill('SIGKILL')
+  await nothingRemains()
+  rmSync(root, { recursive: true })
+})
+
+interface Running {
+  readonly child: ChildProcess
+  out: string
+  err: string
+  readonly exit: Promise<number | NodeJS.Signals | null>
+}
+
+function demo(...words: string[]): Running {
+  const child = spawn(process.execPath, [COVEY, 'demo', '--folder', folder, ...words], {
+    cwd: root,
+    env: { ...process.env, TMPDIR: temporary },
+  })
+  children.push(child)
+  const exit = new Promise<number | NodeJS.Signals | null>((resolve, reject) => {
+    child.once('error', reject)
+    child.once('close', (code, signal) => resolve(signal ?? code))
+  })
+  const running: Running = { child, out: '', err: '', exit }
+  child.stdout.on('data', (text) => {
+    running.out += text
+  })
+  child.stderr.on('data', (text) => {
+    running.err += text
+  })
+  return running
+}
+
+/** Where there is no /proc only the files tell. */
+async function nothingRemains(): Promise<void> {
+  const mine = `TMPDIR=${temporary}`
+  await vi.waitFor(
+    () => {
+      const left = (listProcesses() ?? []).filter(({ pid }) => readEnvironment(pid).includes(mine))
+      expect(left).toEqual([])
+      expect(readdirSync(temporary)).toEqual([])
+    },
+    { timeout: 20_000, interval: 50 },
+  )
+}
+
+/** The demo's agents, broker, tasks and guard are children of their own; a check that never sees one proves nothing. */
+async function processesRun(): Promise<void> {
+  const table = listProcesses()
+  if (table === undefined) return
+  const mine = table.filter(({ pid }) => readEnvironment(pid).includes(`TMPDIR=${temporary}`))
+  expect(mine.length).toBeGreaterThan(5)
+}
+
+it('exits with 0 when all tasks ended once with the right result although the coordinator was killed', async () => {
+  const run = demo('--json')
+  const code = await run.exit
+  const report = JSON.parse(run.out) as Report
+  expect(report.problems).toEqual([])
+  expect(code).toBe(0)
+  expect(report).toMatchObject({
+    ...{ ok: true, tasks: TASKS, receipts: TASKS, right: TASKS, files: FILES, filesLeftOut: 0 },
+    ...{ lost: 0, wrong: 0, failed: 0, endedTwice: 0 },
+    killed: { wasCoordinator: true, rerouteMs: expect.any(Number), failoverMs: expect.any(Number) },
+  })
+  expect(report.rerouted).toBeGreaterThan(0)
+  expect(report.attempts).toBe(TASKS + report.attemptsLost)
+  expect(report.killed?.runningChecksums).toBeGreaterThan(0)
+  expect(report.killed?.runningWords).toBeGreaterThan(0)
+  expect(report.devices.reduce((sum, { tasks }) => sum + tasks, 0)).toBe(TASKS)
+  expect(run.err).toBe('')
+  await nothingRemains()
+})
+
+it('shows a worker’s death to people: plain lines in a pipe, then a table', async () => {
+  const run = demo('--kill', 'worker')
+  expect([await run.exit, run.err]).toEqual([0, ''])
+  expect(run.out).toMatch(/\d s {2}\w+ is killed while it runs \d tasks\n/)
+  expect(run.out).toMatch(/\d s {2}\d+ of 20 accepted, \d+ ended; running: attic/)
+  expect(run.out).toMatch(/\n {2}lost +0\n/)
+  expect(run.out).not.toContain('failover')
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the absence of control sequences is what is checked
+  expect(run.out).not.toMatch(/[\u001b\r]/)
+  await nothingRemains()
+})
+
+it('exits with 1 at its time limit, and says what is missing', async () => {
+  const run = demo('--json', '--timeout', '4s')
+  expect(await run.exit).toBe(1)
+  const { ok, problems, right } = JSON.parse(run.out) as Report
+  expect(ok).toBe(false)
+  expect(right).toBeLessThan(TASKS)
+  expect(problems).toContain('the demo was not through within 4000 ms')
+  expect(problems.join('\n')).toMatch(/no receipt: |lost: a receipt and no end: /)
+  await nothingRemains()
+})
+
+it.each([
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+  ['SIGHUP', 'SIGHUP'],
+  ['SIGKILL', 'SIGKILL'],
+] as const)('leaves nothing behind when it is ended by %s', async (signal, code) => {
+  const run = demo()
+  await vi.waitFor(() => expect(run.out).toContain('is killed while'), { timeout: 60_000 })
+  await processesRun()
+  run.child.kill(signal)
+  expect(await run.exit).toBe(code)
+  await nothingRemains()
+})
+
+it('leaves nothing behind when there is nothing to do', async () => {
+  rmSync(folder, { recursive: true })
+  const run = demo()
+  expect(await run.exit).toBe(2)
+  expect(run.err).toContain(`E_USAGE: --folder: ${folder} cannot be read`)
+  await nothingRemains()
+})
