@@ -175,10 +175,16 @@ export class Coordinator {
     this.#settle()
   }
 
+  /** The copy is being followed from now on. */
+  copyFollowed(): void {
+    this.#settle()
+  }
+
   /** Some brokers let the marker overtake what is retained: wait until that has been quiet. */
   #settle(): void {
     if (this.#phase !== 'reading' || !this.#markerSeen) return
-    const quietMs = this.#context.now.monoMs - this.#mirror.lastRetainedMs
+    const quietMs = this.#mirror.quietMs(this.#context.now.monoMs)
+    if (quietMs === undefined) return
     const leftMs = this.#context.timing.settleMs - quietMs
     if (leftMs > 0) return this.#context.timer(SETTLE_TIMER, leftMs)
     this.#context.cancelTimer(READING_TIMER)

@@ -215,6 +215,8 @@ export class Intake {
     const task = this.#office.ledger.get(id)
     if (task === undefined) {
       this.restore(id, status, undefined)
+      const restored = this.#office.ledger.get(id)
+      if (restored !== undefined) this.#lifecycle.takeOver(restored)
       return
     }
     if (isTerminal(status.state) && !isTerminal(task.state) && status.digest === task.digest) {

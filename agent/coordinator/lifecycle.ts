@@ -47,6 +47,8 @@ export class Lifecycle {
   /** Waits for a device, from now on or after a back-off. */
   enqueue(task: TaskRecord, delayMs = 0): void {
     task.state = 'pending'
+    // A task whose spec has not been found yet waits for that first.
+    if (task.spec === undefined) return
     if (delayMs > 0) {
       task.notBeforeMs = this.#office.context.now.monoMs + delayMs
       this.#office.due.add(delayMs, 'retry', task.id, String(task.notBeforeMs))
@@ -217,10 +219,23 @@ export class Lifecycle {
     this.#lost(task, why)
   }
 
-  /** The current attempt was on a device that nobody knows any more. */
-  strand(task: TaskRecord, why: string): void {
-    this.#over(task)
-    this.#lost(task, why)
+  /**
+   * Places the current attempt of a task that an earlier coordinator began where it is said to be. If the device
+   * does not hold it, its reports will say so.
+   */
+  takeOver(task: TaskRecord): void {
+    const { current } = task
+    if (current === undefined || isTerminal(task.state)) return
+    const device = this.#office.devices.get(current.device)
+    if (device === undefined || device.condition === 'lost') {
+      this.#over(task)
+      return this.#lost(task, `${current.device} is ${device === undefined ? 'not known any more' : 'lost'}`)
+    }
+    const resources = task.demand?.resources ?? {}
+    const key = attemptKey(current.attempt)
+    if (device.placements.has(key)) return
+    device.add({ key, attempt: current.attempt, task: task.id, resources, seq: 0, phase: 'held' })
+    this.statuses.touch(task)
   }
 
   #over(task: TaskRecord): void {

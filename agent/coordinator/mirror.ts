@@ -27,6 +27,8 @@ export class Mirror {
   /** Topics that spoke since the subscription, while retained messages may still trail. */
   #spoken: Set<string> | undefined
   #clearedMs = 0
+  /** When the broker granted the copy's subscriptions; `undefined` while it is not being followed. */
+  followedSinceMs: number | undefined
 
   /** What a candidate subscribes to beyond what every agent does. */
   static subscriptions(context: Context): readonly Subscription[] {
@@ -91,10 +93,17 @@ export class Mirror {
     for (const [id, message] of this.states) if ('body' in message) yield [id, message.body]
   }
 
+  /** How long nothing that was retained has come; `undefined` while the copy is not being followed. */
+  quietMs(nowMs: number): number | undefined {
+    if (this.followedSinceMs === undefined) return undefined
+    return nowMs - Math.max(this.followedSinceMs, this.lastRetainedMs)
+  }
+
   /** A new connection reads everything anew; what was cleared meanwhile must not linger. */
   clear(nowMs: number): void {
     this.#spoken = new Set()
     this.#clearedMs = nowMs
+    this.followedSinceMs = undefined
     this.specs.clear()
     this.statuses.clear()
     this.states.clear()

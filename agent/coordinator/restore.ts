@@ -6,7 +6,7 @@
  * Until the window closes nothing is placed, cancelled or written: reports are kept in order, and then the
  * greatest attempt of each task that anyone knows of becomes its current one.
  */
-import { type Attempt, attemptKey, compareAttempts, compareReigns } from '../../shared/protocol/attempt.ts'
+import { type Attempt, compareAttempts, compareReigns } from '../../shared/protocol/attempt.ts'
 import type { DeviceReport, DeviceState } from '../../shared/protocol/schemas/index.ts'
 import { isTerminal } from '../../shared/protocol/schemas/index.ts'
 import type { Fleet } from './fleet.ts'
@@ -14,7 +14,6 @@ import type { Intake } from './intake.ts'
 import type { Lifecycle } from './lifecycle.ts'
 import type { Mirror } from './mirror.ts'
 import type { Office } from './office.ts'
-import type { TaskRecord } from './task-record.ts'
 
 /** Reports kept while the window is open; a device whose report finds no place is asked again afterwards. */
 const REPORTS_MAX = 50_000
@@ -98,18 +97,7 @@ export class Restore {
       if (task.state === 'pending') task.state = 'assigned'
       this.#office.scheduler.remove(task)
     }
-    for (const task of [...this.#office.ledger.values()]) this.#placeCurrent(task, lifecycle)
-  }
-
-  #placeCurrent(task: TaskRecord, lifecycle: Lifecycle): void {
-    const { current } = task
-    if (current === undefined || isTerminal(task.state)) return
-    const device = this.#office.devices.get(current.device)
-    if (device === undefined) return lifecycle.strand(task, `${current.device} is not known any more`)
-    const resources = task.demand?.resources ?? {}
-    const key = attemptKey(current.attempt)
-    device.add({ key, attempt: current.attempt, task: task.id, resources, seq: 0, phase: 'held' })
-    lifecycle.statuses.touch(task)
+    for (const task of [...this.#office.ledger.values()]) lifecycle.takeOver(task)
   }
 
   #greatestSightings(): Map<string, { attempt: Attempt; device: string }> {

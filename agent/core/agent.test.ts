@@ -335,6 +335,7 @@ describe('election and office of a lone agent', () => {
     driver.pass(1_000)
     driver.published('state')
     driver.timer('election/lease')
+    driver.give({ in: 'subscribed', link: 'device', token: driver.take('subscribe')[0]?.token ?? 0 })
     const probe = driver
       .take('publish')
       .find((effect) => effect.message.route === 'state' && effect.token !== undefined)

@@ -20,6 +20,8 @@ export class Agent implements Core<AgentInput, AgentEffect> {
   readonly #mirror = new Mirror()
   #coordinator: Coordinator | undefined
   #deviceToken = 0
+  /** The subscription that brings the warm copy. */
+  #mirrorToken = 0
   #seatToken = 0
   #candidates: { version: number; ids: readonly string[] } = { version: -1, ids: [] }
 
@@ -96,6 +98,7 @@ export class Agent implements Core<AgentInput, AgentEffect> {
       to.push(...Mirror.subscriptions(this.#context))
     }
     this.#deviceToken = this.#context.token()
+    if (this.#election.candidate) this.#mirrorToken = this.#deviceToken
     this.#context.emit({ do: 'subscribe', link: 'device', to, token: this.#deviceToken })
   }
 
@@ -107,6 +110,10 @@ export class Agent implements Core<AgentInput, AgentEffect> {
 
   #subscribed(link: 'device' | 'seat', token: number, refused: readonly string[]): void {
     if (link === 'device' && refused.length > 0 && this.#refused(refused)) return
+    if (link === 'device' && token === this.#mirrorToken) {
+      this.#mirror.followedSinceMs = this.#context.now.monoMs
+      this.#coordinator?.copyFollowed()
+    }
     if (link === 'device' && token === this.#deviceToken) {
       this.#worker.subscribed()
       this.#election.linkReady()
@@ -131,8 +138,10 @@ export class Agent implements Core<AgentInput, AgentEffect> {
     const subscriptions = Mirror.subscriptions(this.#context)
     this.#mirror.clear(this.#context.now.monoMs)
     if (candidate) {
-      this.#context.emit({ do: 'subscribe', link: 'device', to: subscriptions, token: this.#context.token() })
+      this.#mirrorToken = this.#context.token()
+      this.#context.emit({ do: 'subscribe', link: 'device', to: subscriptions, token: this.#mirrorToken })
     } else {
+      this.#mirrorToken = 0
       const topics = subscriptions.map((subscription) => subscription.topic)
       this.#context.emit({ do: 'unsubscribe', link: 'device', topics })
     }

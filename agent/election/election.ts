@@ -169,17 +169,14 @@ export class Election {
     }
     this.learn(beacon)
     if (!this.#eligible) return
-    this.#consider(beacon)
-    if (this.#phase === 'waiting' && beacon.nonce !== this.#dead) this.#follow()
-    else if (this.#phase === 'following' || this.#phase === 'probing') this.#follow()
+    // What a dead coordinator sent last may come after its death notice.
+    if (this.#phase === 'waiting' && beacon.nonce === this.#dead) return
+    if (this.#phase !== 'waiting' && this.#phase !== 'following' && this.#phase !== 'probing') return
+    this.#setCandidate(beacon.candidates.includes(this.#context.options.device))
+    this.#follow()
   }
 
-  /** The coordinator names its candidates; whoever is named keeps a warm copy. */
-  #consider(beacon: Beacon): void {
-    const named = beacon.candidates.includes(this.#context.options.device)
-    if (named !== this.#candidate && !this.#claiming && !this.inOffice) this.#setCandidate(named)
-  }
-
+  /** The coordinator names its candidates; whoever is one keeps a warm copy. */
   #setCandidate(candidate: boolean): void {
     if (candidate === this.#candidate) return
     this.#candidate = candidate
@@ -219,6 +216,7 @@ export class Election {
     this.#probe = undefined
     this.#phase = 'waiting'
     this.#dead = dead
+    this.#setCandidate(true)
     this.#context.cancelTimer(LEASE_TIMER)
     if (this.#backingOff) return
     // A copy that is only just being read knows no ranks yet.

@@ -174,10 +174,14 @@ export class Worker {
   #assign(assignment: Assignment): void {
     const { attempt, task, spec } = assignment
     const known = this.#table.get(attempt)
-    if (known !== undefined) return this.#reports.changed(known)
+    if (known?.task === task) return this.#reports.changed(known)
     const demand = demandOf(spec, DEFAULT_TIMEOUT_MS)
     const refuse = (code: ErrorCode, message: string) =>
       this.#reports.rejected({ attempt, task, error: failure(code, message) })
+    // Only after a broker lost its store can a name come twice; the older attempt has nobody left to tell.
+    if (known !== undefined && known.phase !== 'done')
+      return refuse('E_ID_TAKEN', 'the attempt has another task here')
+    if (known !== undefined) this.#acknowledge(attempt)
     if (this.fence.failing) return refuse('E_JOURNAL', 'the journal does not keep who is in office')
     if (this.#stopping) return refuse('E_CAPACITY', 'the agent is stopping')
     if (!this.#context.options.executors.includes(demand.executor)) {
@@ -303,7 +307,7 @@ export class Worker {
   timer(name: string): boolean {
     if (name === HEARTBEAT_TIMER) {
       this.#context.timer(HEARTBEAT_TIMER, this.#heartbeatMs)
-      if (this.membership.online && this.fence.open) this.#context.emit({ do: 'measure' })
+      if (this.membership.online) this.#context.emit({ do: 'measure' })
     } else if (name === FLUSH_TIMER) {
       this.#reports.flush(this.membership.incarnation, this.membership.nonce, this.membership.online)
     } else if (name === RESEND_TIMER) this.#reports.resend()
@@ -324,8 +328,9 @@ export class Worker {
     if (held?.phase === 'running') this.#end(held, 'timed_out')
   }
 
+  /** A heartbeat goes out whoever is in office: one of too low a reign learns from it that it must leave. */
   measured(load: Measured): void {
-    if (!this.membership.online || !this.fence.open) return
+    if (!this.membership.online) return
     this.#context.publish('device', 'load', this.#context.options.device, {
       incarnation: this.membership.incarnation,
       nonce: this.membership.nonce,
