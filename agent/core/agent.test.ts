@@ -33,6 +33,8 @@ class Driver {
   effects: AgentEffect[] = []
   now = { monoMs: 0, wallMs: 1_700_000_000_000 }
   #journalFails = false
+  #journalWrites = true
+  #unwritten: number[] = []
 
   constructor(candidate: 'auto' | 'never' = 'never') {
     this.agent = new Agent({
@@ -53,9 +55,23 @@ class Driver {
     this.effects.push(...effects)
     for (const effect of effects) {
       if (effect.do !== 'persist') continue
-      const failed = this.#journalFails ? { error: 'ENOSPC' } : {}
-      this.give({ in: 'journaled', seq: effect.seq, ...failed })
+      if (this.#journalWrites) this.#answer(effect.seq)
+      else this.#unwritten.push(effect.seq)
     }
+  }
+
+  #answer(seq: number): void {
+    this.give({ in: 'journaled', seq, ...(this.#journalFails ? { error: 'ENOSPC' } : {}) })
+  }
+
+  /** Lets the journal take its time until `finishJournal`. */
+  slowJournal(): void {
+    this.#journalWrites = false
+  }
+
+  finishJournal(): void {
+    this.#journalWrites = true
+    for (const seq of this.#unwritten.splice(0)) this.#answer(seq)
   }
 
   breakJournal(): void {
@@ -160,6 +176,21 @@ describe('worker', () => {
     driver.inbox({ assign: [assign(1)] })
     expect(driver.take('run')).toEqual([])
     expect(driver.reports()).toMatchObject([{ held: [], rejected: [{ error: { code: 'E_JOURNAL' } }] }])
+  })
+
+  it('runs nothing that was revoked while it was being journaled, whether or not the disk takes it', () => {
+    for (const breaks of [false, true]) {
+      const driver = new Driver().online().settled()
+      driver.slowJournal()
+      driver.inbox({ seq: 1, assign: [assign(1), assign(2)] })
+      driver.inbox({ seq: 2, revoke: [attempt(1), attempt(2)] })
+      if (breaks) driver.breakJournal()
+      driver.finishJournal()
+      expect(driver.take('run')).toEqual([])
+      driver.mendJournal()
+      driver.inbox({ seq: 3, assign: [assign(3), assign(4)] })
+      expect(driver.take('run').map((run) => run.task)).toEqual(['t3', 't4'])
+    }
   })
 
   it('begins nothing for a reign that its disk does not keep, until the disk does', () => {
