@@ -6,6 +6,7 @@
 import type { Timing } from '../agent/core/options.ts'
 import type { Beacon } from '../shared/protocol/schemas/index.ts'
 import { Random } from '../shared/random/random.ts'
+import { LAN, type Latency } from './broker/link.ts'
 import type { Packet } from './broker/packet.ts'
 import { VARIANTS, type VariantName } from './broker/variants.ts'
 import { type Checker, type Violation, Violations } from './checkers/checker.ts'
@@ -23,7 +24,7 @@ import { drawPlan, type Fault, type FaultKind } from './faults/plan.ts'
 import type { CoreFactory } from './node/node.ts'
 import type { Observer } from './observer.ts'
 import { Recorder } from './recorder.ts'
-import { type DeviceSpec, drawFleet, drawWorkload } from './workload.ts'
+import { type DeviceSpec, drawFleet, drawOperations, drawWorkload } from './workload.ts'
 import { World } from './world.ts'
 
 export interface FuzzOptions {
@@ -85,6 +86,14 @@ const DRAWN_VARIANTS: readonly VariantName[] = [
   'nats-cluster',
 ]
 
+/** From a cable to a phone network. */
+const DRAWN_LATENCIES: readonly Latency[] = [
+  LAN,
+  LAN,
+  { baseMs: 2, jitterMs: 6 },
+  { baseMs: 20, jitterMs: 15 },
+]
+
 /** What a seed gives, before anything runs. */
 interface Case {
   readonly random: Random
@@ -117,6 +126,7 @@ export function planOf(seed: string, options: FuzzOptions): readonly Fault[] {
 export function runFuzzCase(seed: string, options: FuzzOptions): FuzzResult {
   const drawn = drawCase(seed, options)
   const { random, variant, fleet } = drawn
+  const devices = fleet.map(({ device }) => device)
   const plan = options.plan ?? drawn.plan
   const watchers = new Watchers(options.tasks, () => world)
   const world: World = new World({
@@ -125,11 +135,15 @@ export function runFuzzCase(seed: string, options: FuzzOptions): FuzzResult {
     variant: VARIANTS[variant],
     core: options.core,
     devices: fleet,
-    actions: drawWorkload(random.fork('workload'), {
-      tasks: options.tasks,
-      overMs: options.safetyMs * 0.95,
-      submitters: SUBMITTERS,
-    }),
+    latency: random.fork('latency').pick(DRAWN_LATENCIES),
+    actions: [
+      ...drawWorkload(random.fork('workload'), {
+        tasks: options.tasks,
+        overMs: options.safetyMs * 0.95,
+        submitters: SUBMITTERS,
+      }),
+      drawOperations(random.fork('operations'), devices, options.safetyMs * 0.95),
+    ],
     observe: (engine) => [
       ...watchers.start(engine),
       ...(options.trace === undefined ? [] : [new Recorder(options.trace, engine)]),

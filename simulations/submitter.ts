@@ -2,7 +2,7 @@
  * A stock MQTT client that submits tasks: it publishes a retained spec and takes the broker's PUBACK for the
  * receipt. Without one it tries again on a fresh connection, as a careful user would. It watches the statuses.
  */
-import type { TaskSpec, TaskState, TaskStatus } from '../shared/protocol/schemas/index.ts'
+import type { Desired, TaskSpec, TaskState, TaskStatus } from '../shared/protocol/schemas/index.ts'
 import { isTerminal } from '../shared/protocol/schemas/index.ts'
 import type { Topics } from '../shared/protocol/topics.ts'
 import type { Random } from '../shared/random/random.ts'
@@ -16,11 +16,13 @@ import type { Observer } from './observer.ts'
 
 /**
  * One thing a submitter does. `submit` publishes the spec (a second time: the same or another), `withdraw` the
- * withdrawal, `clear` an empty payload, and `garbage` something that is no spec.
+ * withdrawal, `clear` an empty payload, and `garbage` something that is no spec. `desire` is an operator's: what
+ * he wants of a device, or with an empty object that he wants nothing any more.
  */
 export type Action =
   | { readonly atMs: number; readonly do: 'submit'; readonly task: string; readonly spec: TaskSpec }
   | { readonly atMs: number; readonly do: 'withdraw' | 'clear'; readonly task: string }
+  | { readonly atMs: number; readonly do: 'desire'; readonly device: string; readonly desired: Desired }
   | { readonly atMs: number; readonly do: 'garbage'; readonly task: string; readonly text: string }
 
 interface Wish {
@@ -123,18 +125,16 @@ export class Submitter implements Target, Endpoint {
   #token = 0
 
   #wish(action: Action): void {
-    const text =
-      action.do === 'submit'
-        ? JSON.stringify(action.spec)
-        : action.do === 'garbage'
-          ? action.text
-          : action.do === 'withdraw'
-            ? '{"withdraw":true}'
-            : ''
-    const packet = packetOfText(this.#topics.of('spec', action.task), text, 1, true)
-    if (!this.seen.has(action.task)) this.seen.set(action.task, 'pending')
+    const packet = packetOfText(this.#topicOf(action), textOf(action), 1, true)
+    if (action.do !== 'desire' && !this.seen.has(action.task)) this.seen.set(action.task, 'pending')
     this.#wishes.push({ action, packet })
     if (this.#wishes.length === 1) this.#send()
+  }
+
+  #topicOf(action: Action): string {
+    return action.do === 'desire'
+      ? this.#topics.of('desired', action.device)
+      : this.#topics.of('spec', action.task)
   }
 
   #send(): void {
@@ -162,5 +162,20 @@ export class Submitter implements Target, Endpoint {
   #stopTimeout(): void {
     if (this.#timeout !== NO_EVENT) this.#engine.cancel(this.#timeout)
     this.#timeout = NO_EVENT
+  }
+}
+
+function textOf(action: Action): string {
+  switch (action.do) {
+    case 'submit':
+      return JSON.stringify(action.spec)
+    case 'garbage':
+      return action.text
+    case 'withdraw':
+      return '{"withdraw":true}'
+    case 'desire':
+      return JSON.stringify(action.desired)
+    case 'clear':
+      return ''
   }
 }

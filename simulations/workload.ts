@@ -31,6 +31,20 @@ export function drawFleet(random: Random, options: FleetOptions): DeviceSpec[] {
   }))
 }
 
+/** What an operator does with the fleet: cordons and drains devices for a while, each once at most. */
+export function drawOperations(random: Random, devices: readonly string[], overMs: number): Action[] {
+  const actions: Action[] = []
+  for (const device of devices) {
+    if (!random.chance(0.3)) continue
+    const atMs = random.between(0, overMs * 0.9)
+    const untilMs = Math.min(overMs, atMs + random.exponential(15_000))
+    const desired = random.chance(0.5) ? { drain: true } : { cordon: true }
+    actions.push({ atMs, do: 'desire', device, desired })
+    actions.push({ atMs: untilMs, do: 'desire', device, desired: {} })
+  }
+  return actions.sort((a, b) => a.atMs - b.atMs)
+}
+
 export interface WorkloadOptions {
   readonly tasks: number
   /** All are submitted within this time, in milliseconds. */

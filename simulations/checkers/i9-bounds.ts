@@ -44,7 +44,7 @@ export class BoundsChecker implements Checker {
       if (entries > JOURNAL_ENTRIES_MAX)
         this.#over(node.device, 'journal entries', JOURNAL_ENTRIES_MAX, entries)
     }
-    const retainedMax = RETAINED_MESH_MAX + 2 * nodes.length + 2 * this.#tasks
+    const retainedMax = RETAINED_MESH_MAX + 3 * nodes.length + 2 * this.#tasks
     if (broker.retained.size > retainedMax) {
       this.#over('broker', 'retained messages', retainedMax, broker.retained.size)
     }
