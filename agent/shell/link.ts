@@ -16,7 +16,7 @@ import mqttPacket from 'mqtt-packet'
 import { invariant } from '../../shared/errors/errors.ts'
 import type { AgentInput, LinkName, Outgoing, Subscription } from '../../shared/ports.ts'
 import { decode } from '../../shared/protocol/codec.ts'
-import { PAYLOAD_BYTES_MAX } from '../../shared/protocol/schemas/index.ts'
+import { payloadBytesMax } from '../../shared/protocol/schemas/index.ts'
 import type { Topics } from '../../shared/protocol/topics.ts'
 import { type BrokerAddress, describeFault } from './broker-address.ts'
 import type { ShellLimits } from './limits.ts'
@@ -38,15 +38,17 @@ interface PendingSubscribe {
   readonly topics: readonly string[]
 }
 
-/** The payload of a message as text; empty when it clears a retained topic. */
+/**
+ * The payload of a message as text; empty when it clears a retained topic.
+ *
+ * @throws InvariantError when it is larger than its route allows; cores bound what they send
+ */
 export function encode(message: Outgoing): string {
   if (message.body === null) return ''
   const text = JSON.stringify(message.body)
   const bytes = Buffer.byteLength(text)
-  invariant(
-    bytes <= PAYLOAD_BYTES_MAX,
-    () => `${message.topic}: ${bytes} bytes exceed the ${PAYLOAD_BYTES_MAX} of a payload`,
-  )
+  const bytesMax = payloadBytesMax(message.route)
+  invariant(bytes <= bytesMax, () => `${message.topic}: ${bytes} bytes exceed the ${bytesMax} of a payload`)
   return text
 }
 
@@ -103,11 +105,25 @@ export class Link {
   }
 
   publish(message: Outgoing, token: number | undefined): void {
-    const payload = encode(message)
     if (!this.#usable('publish')) return
+    const payload = this.#encoded(message)
+    if (payload === undefined) return
     const { topic, qos, retain } = message
     if (this.#window.offer({ topic, payload, qos, retain, token })) return
     this.#fail(`${this.#window.describe()} at ${this.#context.address.shown}`)
+  }
+
+  /**
+   * What users send decides on sizes in the end, so a message that came out too large costs itself and not the
+   * agent: the one who elected next would meet the same data.
+   */
+  #encoded(message: Outgoing): string | undefined {
+    try {
+      return encode(message)
+    } catch (error) {
+      this.#context.log.error({ link: this.name, err: error }, 'a message was not sent')
+      return undefined
+    }
   }
 
   #send({ topic, payload, qos, retain, token }: Publish): void {
@@ -197,7 +213,10 @@ export class Link {
       log.debug({ link: this.name, topic }, 'ignored a message on a topic that the protocol does not know')
       return
     }
-    const text = payload.length <= PAYLOAD_BYTES_MAX && isUtf8(payload) ? payload.toString('utf8') : undefined
+    const text =
+      payload.length <= payloadBytesMax(address.route) && isUtf8(payload)
+        ? payload.toString('utf8')
+        : undefined
     emit({ in: 'message', link: this.name, message: decode(address, text, payload.length, packet.retain) })
   }
 

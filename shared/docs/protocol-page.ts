@@ -31,6 +31,7 @@ import {
   LABEL_CHARS_MAX,
   LABELS_MAX,
   PAYLOAD_BYTES_MAX,
+  payloadBytesMax,
   Quantity,
   RESOURCES_MAX,
   RETRIES_MAX,
@@ -129,7 +130,8 @@ function namesAndUnits(): string {
 
 function limits(): string {
   const rows: [string, number, string][] = [
-    ['Payload of any topic', PAYLOAD_BYTES_MAX, 'bytes'],
+    ['Payload of any topic but an inbox', PAYLOAD_BYTES_MAX, 'bytes'],
+    ['Payload of an inbox', payloadBytesMax('inbox'), 'bytes'],
     ['Id', ID_CHARS_MAX, 'characters'],
     ['Labels of a device', LABELS_MAX, ''],
     ['Value of a label', LABEL_CHARS_MAX, 'characters'],

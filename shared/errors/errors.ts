@@ -13,7 +13,20 @@ export interface Rejection {
 
 /** A rejection; the remedy is the table's unless a more exact one is given. */
 export function rejection(code: ErrorCode, path: string, message: string, remedy?: string): Rejection {
-  return { code, path, message, remedy: remedy ?? ERRORS[code].remedy }
+  return {
+    code,
+    path: cut(path, PATH_CHARS_MAX),
+    message: cut(message, MESSAGE_CHARS_MAX),
+    remedy: cut(remedy ?? ERRORS[code].remedy, MESSAGE_CHARS_MAX),
+  }
+}
+
+/** What a rejection says of bad input is bounded, however large that was: it has to fit into a status. */
+const PATH_CHARS_MAX = 256
+const MESSAGE_CHARS_MAX = 512
+
+function cut(text: string, charsMax: number): string {
+  return text.length <= charsMax ? text : `${text.slice(0, charsMax - 1)}…`
 }
 
 /** An operating error with a code of the table. Programs compare `code`; people read message and remedy. */

@@ -26,15 +26,22 @@ function compileRequirement(key: string, wanted: Selector[string]): Requirement 
     const values = wanted.map(String)
     return {
       key,
-      text: `${key} in [${values.join(', ')}]`,
+      text: short(`${key} in [${values.join(', ')}]`),
       test: (value) => value !== undefined && values.includes(value),
     }
   }
   const text = String(wanted)
   const comparison = COMPARISON.exec(text)
-  if (comparison === null) return { key, text: `${key}=${text}`, test: (value) => value === text }
+  if (comparison === null) return { key, text: short(`${key}=${text}`), test: (value) => value === text }
   const [, operator, operand] = comparison as unknown as [string, string, string]
-  return { key, text: `${key} ${operator} ${operand}`, test: comparator(operator, operand.trim()) }
+  return { key, text: short(`${key} ${operator} ${operand}`), test: comparator(operator, operand.trim()) }
+}
+
+/** As it stands in explanations, which have to fit into a status. */
+const TEXT_CHARS_MAX = 120
+
+function short(text: string): string {
+  return text.length <= TEXT_CHARS_MAX ? text : `${text.slice(0, TEXT_CHARS_MAX - 1)}…`
 }
 
 function comparator(operator: string, operand: string): (value: string | undefined) => boolean {

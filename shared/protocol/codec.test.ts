@@ -54,6 +54,17 @@ describe('codec', () => {
     expect(topics.parse('covey/v1/home/tasks/../x/spec')).toBeUndefined()
   })
 
+  it('refuses a spec that grows beyond the limit when it is sent on', () => {
+    const text = `{"run":{"exec":["true"]},"input":[${new Array(20_000).fill('1e20').join(',')}]}`
+    expect(text.length).toBeLessThan(256 * 1024)
+    expect(spec(text)).toMatchObject({ rejection: { code: 'E_TOO_LARGE' } })
+  })
+
+  it('keeps what it says of bad input short, however long that is', () => {
+    const fault = spec(`{"run":{"exec":["true"]},"${'x'.repeat(100_000)}":1}`)
+    expect(JSON.stringify(fault).length).toBeLessThan(4_000)
+  })
+
   it('refuses what exceeds the limit before reading it', () => {
     const address = { mesh: 'home', route: 'spec', id: 'a' } as const
     expect(decode(address, 'x', 1e6, false)).toMatchObject({ rejection: { code: 'E_TOO_LARGE' } })

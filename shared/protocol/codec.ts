@@ -2,9 +2,16 @@
  * Turns payloads into messages, or into a rejection that says what was wrong, where, and what would be right.
  * Everything from outside passes here before anything acts on it.
  */
+import { utf8ToBytes } from '@noble/hashes/utils.js'
 import { type Rejection, rejection } from '../errors/errors.ts'
 import { ID_CHARS_MAX, isId } from './ids.ts'
-import { type Messages, PAYLOAD_BYTES_MAX, type TaskSpec, type Withdraw } from './schemas/index.ts'
+import {
+  type Messages,
+  PAYLOAD_BYTES_MAX,
+  payloadBytesMax,
+  type TaskSpec,
+  type Withdraw,
+} from './schemas/index.ts'
 import type { Address, Route } from './topics.ts'
 import { findFault } from './validators.ts'
 
@@ -45,8 +52,8 @@ export function decode(
     const shown = JSON.stringify(id.slice(0, ID_CHARS_MAX))
     return { ...head, rejection: rejection('E_ID', '', `${shown} in the topic is not an id`) } as Incoming
   }
-  if (bytes > PAYLOAD_BYTES_MAX) {
-    const message = `${bytes} bytes exceed the ${PAYLOAD_BYTES_MAX} that a payload may have`
+  if (bytes > payloadBytesMax(route)) {
+    const message = `${bytes} bytes exceed the ${payloadBytesMax(route)} that a payload may have`
     return { ...head, rejection: rejection('E_TOO_LARGE', '', message) } as Incoming
   }
   return { ...head, ...decodeBody(route, text) } as Incoming
@@ -61,7 +68,7 @@ export function decodeBody<R extends Route>(route: R, text: string | undefined):
   } catch (error) {
     return { rejection: rejection('E_NOT_JSON', '', (error as Error).message) }
   }
-  const fault = checkBody(route, value)
+  const fault = checkBody(route, value) ?? (route === 'spec' ? growsTooLarge(text, value) : undefined)
   return fault === undefined ? { body: value as Messages[R] } : { rejection: fault }
 }
 
@@ -70,6 +77,18 @@ export function checkBody(route: Route, value: unknown): Rejection | undefined {
   if (route !== 'spec') return findFault(route, value)
   if (typeof value === 'object' && value !== null && 'withdraw' in value) return findFault('withdraw', value)
   return unknownExecutor(value) ?? findFault('spec', value)
+}
+
+/** The longest that text can become when it is read and written again: `1e20,` has 5 bytes, then 22. */
+const REWRITTEN_FACTOR_MAX = 5
+
+/** A spec is sent on as it is written here, and numbers may take more room then. */
+function growsTooLarge(text: string, value: unknown): Rejection | undefined {
+  if (text.length * REWRITTEN_FACTOR_MAX <= PAYLOAD_BYTES_MAX) return undefined
+  const bytes = utf8ToBytes(JSON.stringify(value)).length
+  if (bytes <= PAYLOAD_BYTES_MAX) return undefined
+  const message = `written out in full it takes ${bytes} bytes, and ${PAYLOAD_BYTES_MAX} are allowed`
+  return rejection('E_TOO_LARGE', '', message)
 }
 
 /** `run` names its executor by its only required key, so a wrong one deserves better than "unknown field". */

@@ -47,3 +47,10 @@ export const SCHEMAS = {
 
 /** Largest payload of a topic, in bytes of UTF-8. */
 export const PAYLOAD_BYTES_MAX = 256 * 1024
+/** What an inbox may have more, so that the largest spec still fits with what an assignment adds to it. */
+export const ENVELOPE_BYTES_MAX = 16 * 1024
+
+/** Largest payload of a route, in bytes of UTF-8. */
+export function payloadBytesMax(route: Route): number {
+  return route === 'inbox' ? PAYLOAD_BYTES_MAX + ENVELOPE_BYTES_MAX : PAYLOAD_BYTES_MAX
+}
