@@ -51,9 +51,11 @@ export async function runDemo(options: DemoOptions): Promise<Report> {
   const { env } = options
   const mesh = new Mesh({ devices: DEVICES, capacity: CAPACITY, env, signal: limit.signal })
   try {
-    const result = await onMesh(mesh, options, progress, limit.signal)
-    await mesh.stop()
-    return result
+    const found = await onMesh(mesh, options, progress, limit.signal)
+    // Where work is left nobody waits for it: all is killed below.
+    if (!found.ok) return found
+    const problems = await mesh.stop()
+    return { ...found, ok: problems.length === 0, problems }
   } finally {
     limit.done()
     progress.stop()

@@ -71,10 +71,10 @@ export class Mesh {
       .map(({ name, log }) => `${name} ended by itself${log === '' ? '' : `; the end of its log: ${log}`}`)
   }
 
-  /** Asks agents and then the broker to end. */
-  async stop(): Promise<void> {
-    await Promise.all([...this.#agents.values()].map((agent) => agent.stop()))
-    await this.#broker?.stop()
+  /** Asks agents and then the broker to end. @returns what was not orderly about it */
+  async stop(): Promise<string[]> {
+    const agents = await Promise.all([...this.#agents.values()].map((agent) => agent.stop()))
+    return [...agents, await this.#broker?.stop()].filter((trouble) => trouble !== undefined)
   }
 
   /** Ends what still runs and removes the folder. @throws CoveyError when that is not possible */

@@ -126,7 +126,7 @@ export function reportText(report: Report): string {
   const leftOut =
     report.filesLeftOut === 0
       ? []
-      : ['', `  ${report.filesLeftOut} more files were left out by --files or their size`]
+      : ['', `  ${report.filesLeftOut} more files were left out: too many, too large, empty or unreadable`]
   const verdict = report.ok
     ? ['', 'Every task ended exactly once with the right result; nothing was lost.']
     : ['', 'This is wrong:', ...report.problems.map((problem) => `  - ${problem}`)]

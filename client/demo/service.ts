@@ -9,6 +9,7 @@ const READY_TIMEOUT_MS = 20_000
 const STOP_TIMEOUT_MS = 5_000
 /** The end of its log that is kept to explain a failure. */
 const LOG_CHARS_MAX = 4_000
+const ORDERLY = 'exit code 0'
 const PROGRAM = fileURLToPath(new URL('../cli/main.js', import.meta.url))
 
 export interface ServiceOptions {
@@ -81,14 +82,31 @@ export class Service {
     if (!this.#isGone) this.#child.kill('SIGKILL')
   }
 
-  /** Asks it to end, and ends it when that takes too long. */
-  async stop(): Promise<void> {
+  /**
+   * Asks it to end, and ends it when that takes too long.
+   *
+   * @returns what was not orderly about it, or `undefined`
+   */
+  async stop(): Promise<string | undefined> {
+    if (this.#isGone) return undefined
     this.#asked = true
-    if (this.#isGone) return
-    this.#child.kill('SIGTERM')
-    const timer = setTimeout(() => this.#child.kill('SIGKILL'), STOP_TIMEOUT_MS)
-    await this.gone
+    for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+      this.#child.kill(signal)
+      const how = await this.#goneWithin(STOP_TIMEOUT_MS)
+      if (how === ORDERLY) return undefined
+      if (how !== undefined) return `${this.name} was asked to end and ended with ${how}`
+    }
+    return `${this.name} does not go although it was killed`
+  }
+
+  async #goneWithin(limitMs: number): Promise<string | undefined> {
+    let timer: NodeJS.Timeout | undefined
+    const over = new Promise<undefined>((resolve) => {
+      timer = setTimeout(() => resolve(undefined), limitMs)
+    })
+    const how = await Promise.race([this.gone, over])
     clearTimeout(timer)
+    return how
   }
 
   #untilReady(): Promise<ReadyLine> {
@@ -96,7 +114,8 @@ export class Service {
       const fail = (why: string) => {
         clearTimeout(timer)
         const log = this.log === '' ? '' : `; the end of its log: ${this.log}`
-        reject(new CoveyError('E_START', `start ${this.name}: ${why}${log}`))
+        const remedy = 'See whether covey broker and covey agent start when they are called directly'
+        reject(new CoveyError('E_START', `start ${this.name}: ${why}${log}`, { remedy }))
       }
       const timer = setTimeout(() => fail(`not ready within ${READY_TIMEOUT_MS} ms`), READY_TIMEOUT_MS)
       void this.gone.then((how) => fail(`it ended with ${how}`))

@@ -37,7 +37,7 @@ export interface Job {
 export interface Work {
   readonly jobs: readonly Job[]
   readonly files: number
-  /** Files that a limit kept out: their size, their number, or that of all bytes together. */
+  /** Files that could not be read, or that a limit kept out: their size, their number, or that of all bytes. */
   readonly filesLeftOut: number
   /** How long a task takes at least. */
   readonly holdMs: number
@@ -82,16 +82,16 @@ export const TASK_RESOURCES = { cpu: '1', memory: '128Mi' } as const
  * @throws CoveyError E_USAGE when the folder cannot be read or holds no file that fits
  */
 export function planWork(folder: string, copies: string, filesMax: number, slots: number): Work {
-  const { paths, leftOut } = listFiles(folder, filesMax)
-  if (paths.length === 0) {
+  const paths = listFiles(folder)
+  const files = readFiles(paths, filesMax)
+  if (files.length === 0) {
     throw new CoveyError('E_USAGE', `${folder} holds no file of 1 to ${FILE_BYTES_MAX} bytes`, {
       remedy: 'Name a folder with files in it with --folder',
     })
   }
-  const waves = (2 * paths.length) / slots
+  const waves = (2 * files.length) / slots
   const holdMs = Math.round(Math.min(HOLD_MS_MAX, Math.max(HOLD_MS_MIN, WORK_MS / waves - START_MS)))
-  const jobs = paths.flatMap((path, i) => {
-    const content = readFileSync(path)
+  const jobs = files.flatMap(({ path, content }, i) => {
     const copy = join(copies, String(i))
     writeFileSync(copy, content)
     const file = relative(folder, path)
@@ -100,7 +100,7 @@ export function planWork(folder: string, copies: string, filesMax: number, slots
       job(`words-${i}`, 'words', file, copy, holdMs, String(wordsIn(content.toString('utf8')))),
     ]
   })
-  return { jobs, files: paths.length, filesLeftOut: leftOut, holdMs }
+  return { jobs, files: files.length, filesLeftOut: paths.length - files.length, holdMs }
 }
 
 function job(id: string, kind: Kind, file: string, copy: string, holdMs: number, expected: string): Job {
@@ -127,7 +127,7 @@ export function wordsIn(text: string): number {
 }
 
 /** Files in a fixed order, so that the same folder makes the same work; links are not followed. */
-function listFiles(folder: string, filesMax: number): { paths: string[]; leftOut: number } {
+function listFiles(folder: string): string[] {
   const found: string[] = []
   const folders = [folder]
   let entries = 0
@@ -141,16 +141,36 @@ function listFiles(folder: string, filesMax: number): { paths: string[]; leftOut
     }
     open.closeSync()
   }
-  found.sort()
+  return found.sort()
+}
+
+interface ReadFile {
+  readonly path: string
+  readonly content: Buffer
+}
+
+/** The first files that fit; one that is gone by now, or may not be read, is among those left out. */
+function readFiles(paths: readonly string[], filesMax: number): ReadFile[] {
+  const files: ReadFile[] = []
   let bytes = 0
-  const fits = found.filter((path) => {
-    const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0
-    if (size === 0 || size > FILE_BYTES_MAX || bytes + size > FOLDER_BYTES_MAX) return false
-    bytes += size
-    return true
-  })
-  const paths = fits.slice(0, filesMax)
-  return { paths, leftOut: found.length - paths.length }
+  for (const path of paths) {
+    if (files.length >= filesMax) break
+    const content = readFitting(path, Math.min(FILE_BYTES_MAX, FOLDER_BYTES_MAX - bytes))
+    if (content === undefined) continue
+    files.push({ path, content })
+    bytes += content.length
+  }
+  return files
+}
+
+function readFitting(path: string, bytesMax: number): Buffer | undefined {
+  try {
+    const { size } = statSync(path)
+    return size === 0 || size > bytesMax ? undefined : readFileSync(path)
+  } catch {
+    // It is counted as left out, which the report says.
+    return undefined
+  }
 }
 
 function openFolder(path: string, isFirst: boolean): ReturnType<typeof opendirSync> | undefined {
