@@ -86,6 +86,7 @@ const DRAWN_VARIANTS: readonly VariantName[] = [
   'nats-cluster',
 ]
 
+const DRAWN_RUN_MS: readonly number[] = [100, 1_000, 2_500, 8_000]
 /** From a cable to a phone network. */
 const DRAWN_LATENCIES: readonly Latency[] = [
   LAN,
@@ -141,6 +142,7 @@ export function runFuzzCase(seed: string, options: FuzzOptions): FuzzResult {
         tasks: options.tasks,
         overMs: options.safetyMs * 0.95,
         submitters: SUBMITTERS,
+        runMsMean: random.fork('run').pick(DRAWN_RUN_MS),
       }),
       drawOperations(random.fork('operations'), devices, options.safetyMs * 0.95),
     ],

@@ -50,22 +50,27 @@ export interface WorkloadOptions {
   /** All are submitted within this time, in milliseconds. */
   readonly overMs: number
   readonly submitters: number
+  /** How long a task runs on average, in milliseconds. */
+  readonly runMsMean?: number
 }
+
+const RUN_MS_MEAN = 2_500
 
 /** What each submitter does and when. Task ids are `t<n>`. */
 export function drawWorkload(random: Random, options: WorkloadOptions): Action[][] {
+  const { runMsMean = RUN_MS_MEAN } = options
   const actions: Action[][] = Array.from({ length: options.submitters }, () => [])
   for (let n = 0; n < options.tasks; n++) {
     const mine = actions[n % options.submitters] as Action[]
     const atMs = random.between(0, options.overMs)
     const task = `t${n}`
-    const spec = drawSpec(random)
+    const spec = drawSpec(random, runMsMean)
     mine.push({ atMs, do: 'submit', task, spec })
     const laterMs = atMs + random.exponential(5_000)
     const draw = random.float()
     if (draw < 0.06) mine.push({ atMs: laterMs, do: 'withdraw', task })
     else if (draw < 0.1) mine.push({ atMs: laterMs, do: 'submit', task, spec })
-    else if (draw < 0.13) mine.push({ atMs: laterMs, do: 'submit', task, spec: drawSpec(random) })
+    else if (draw < 0.13) mine.push({ atMs: laterMs, do: 'submit', task, spec: drawSpec(random, runMsMean) })
     else if (draw < 0.15) mine.push({ atMs: laterMs, do: 'clear', task })
     else if (draw < 0.17) mine.push({ atMs: laterMs, do: 'garbage', task, text: '{"run":42}' })
   }
@@ -73,8 +78,8 @@ export function drawWorkload(random: Random, options: WorkloadOptions): Action[]
   return actions
 }
 
-function drawSpec(random: Random): TaskSpec {
-  const behaviour = drawBehaviour(random)
+function drawSpec(random: Random, runMsMean: number): TaskSpec {
+  const behaviour = drawBehaviour(random, runMsMean)
   return {
     run: runOf(behaviour),
     resources: { cpu: `${100 * (1 + random.below(8))}m`, memory: `${32 * (1 + random.below(8))}Mi` },
@@ -86,8 +91,8 @@ function drawSpec(random: Random): TaskSpec {
   }
 }
 
-function drawBehaviour(random: Random): Behaviour {
-  const ms = Math.round(Math.min(random.exponential(2_500), 20_000))
+function drawBehaviour(random: Random, runMsMean: number): Behaviour {
+  const ms = Math.round(Math.min(random.exponential(runMsMean), 8 * runMsMean))
   const ends = random.chance(0.85) ? 'succeeds' : random.chance(0.7) ? 'fails' : 'hangs'
   return {
     ms,
