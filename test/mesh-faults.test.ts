@@ -272,7 +272,7 @@ function brokerTests(kind: BrokerKind): void {
     await observer.until(() => observer.events('placed').length > 5, 'some to be placed')
     await broker.program.ended(signal)
     await observer.until(() => !observer.connected, 'the onlooker to notice')
-    broker = await startBroker(stage, kind, broker.port)
+    broker = await startBroker(stage, kind, { port: broker.port })
     // The onlooker sends again what was not acknowledged, so that in the end all were.
     await submitted
     flood.open()

@@ -6,6 +6,9 @@ import { COVEY, type TestBroker } from './brokers.ts'
 import { Observer } from './observer.ts'
 import type { Program, Stage } from './stage.ts'
 
+/** The user that the onlooker is, where the broker asks for one. An agent's user has the name of its device. */
+const OPERATOR = 'ann'
+
 export interface AgentOptions {
   readonly labels?: Readonly<Record<string, string>>
   readonly capacity?: Readonly<Record<string, string>>
@@ -28,7 +31,11 @@ export class Mesh {
 
   /** Meshes of different names share a broker without knowing of each other. */
   static async open(stage: Stage, broker: TestBroker, name: string): Promise<Mesh> {
-    const mesh: Mesh = new Mesh(stage, broker, name, await Observer.open(broker.url, name, () => mesh.said()))
+    const observer = await Observer.open(broker.url, name, {
+      alsoSeen: () => mesh.said(),
+      ...(broker.password === undefined ? {} : { username: OPERATOR, password: broker.password }),
+    })
+    const mesh: Mesh = new Mesh(stage, broker, name, observer)
     stage.later(() => mesh.observer.close())
     return mesh
   }
@@ -46,7 +53,9 @@ export class Mesh {
       ...Object.entries(labels).flatMap(([key, value]) => ['--label', `${key}=${value}`]),
       ...Object.entries(capacity).flatMap(([name, amount]) => ['--capacity', `${name}=${amount}`]),
     ]
-    const program = this.#stage.spawn(`agent ${id}`, process.execPath, [COVEY, ...argv])
+    const { password } = this.#broker
+    const env = password === undefined ? {} : { COVEY_USERNAME: id, COVEY_PASSWORD: password }
+    const program = this.#stage.spawn(`agent ${id}`, process.execPath, [COVEY, ...argv], { env })
     this.agents.set(id, program)
     await program.ready()
     return program

@@ -26,6 +26,15 @@ export interface Sighting {
 const SHOWN_MAX = 60
 const SHOWN_CHARS_MAX = 260
 
+export interface ObserverOptions {
+  readonly username?: string
+  readonly password?: string
+  /** What it looks at; all of the mesh unless told otherwise. */
+  readonly filter?: string
+  /** What else to show when a wait fails. */
+  readonly alsoSeen?: () => string
+}
+
 export class Observer {
   readonly sightings: Sighting[] = []
   readonly #client: MqttClient
@@ -50,14 +59,20 @@ export class Observer {
   }
 
   /** Connects and subscribes to all of the mesh. It connects again when the broker comes back. */
-  static async open(url: string, mesh: string, alsoSeen: () => string = () => ''): Promise<Observer> {
+  static async open(url: string, mesh: string, options: ObserverOptions = {}): Promise<Observer> {
     const root = `covey/v1/${mesh}/`
-    const client = mqtt.connect(url, { protocolVersion: 4, reconnectPeriod: 100, connectTimeout: 5_000 })
+    const { alsoSeen = () => '', filter = '#', ...credentials } = options
+    const client = mqtt.connect(url, {
+      protocolVersion: 4,
+      reconnectPeriod: 100,
+      connectTimeout: 5_000,
+      ...credentials,
+    })
     // Said by `close` as well; the client tries again.
     client.on('error', () => undefined)
     const observer = new Observer(client, root, alsoSeen)
     await until(() => client.connected, `the onlooker's connection to ${url}`)
-    await client.subscribeAsync(`${root}#`, { qos: 1 })
+    await client.subscribeAsync(root + filter, { qos: 1 })
     return observer
   }
 
