@@ -6,7 +6,7 @@ export type Input = Readable & { readonly isTTY?: boolean; setRawMode?(on: boole
 
 /** Why a command is asked to end. */
 export interface Interruption {
-  readonly signal: 'SIGINT' | 'SIGTERM'
+  readonly signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP'
   /** 128 + the signal's number. */
   readonly exitCode: number
 }

@@ -20,6 +20,7 @@ export const EXIT_CODES: readonly (readonly [string, string])[] = [
   ['125', 'run: Covey could not run it: rejected, lost, no broker, no answer in time'],
   ['127', 'run: the command does not exist on the device'],
   ['128+N', 'run: the command was ended by signal N'],
+  ['129', 'Ended because its terminal was closed'],
   ['130', 'Ended by Ctrl-C; run: the task was cancelled'],
   ['143', 'Ended by SIGTERM'],
 ]

@@ -7,10 +7,15 @@ import { dispatch } from './dispatch.ts'
 import { EXIT_PIPE } from './exit-codes.ts'
 
 const interruption = new AbortController()
-for (const [signal, exitCode] of [
+/** A closed terminal ends a command in order too. Without one the signal may be ignored on purpose (`nohup`). */
+const terminal = process.stdin.isTTY === true || process.stdout.isTTY === true
+const signals = [
   ['SIGINT', 130],
   ['SIGTERM', 143],
-] as const) {
+  ['SIGHUP', 129],
+] as const
+for (const [signal, exitCode] of signals) {
+  if (signal === 'SIGHUP' && !terminal) continue
   process.on(signal, () => {
     if (interruption.signal.aborted) process.exit(exitCode)
     interruption.abort({ signal, exitCode } satisfies Interruption)
