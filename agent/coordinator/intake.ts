@@ -59,12 +59,12 @@ export class Intake {
 
   /** A task that is seen for the first time. */
   accept(id: string, spec: TaskSpec): TaskRecord {
-    const { ledger, context, settings, due } = this.#office
+    const { ledger, context, settings, scheduler, due } = this.#office
     const demand = demandOf(spec, settings.defaultTimeoutMs)
     const task = newTask(id, ledger.nextSeq(), specDigest(spec), context.instant(), spec, demand)
-    if (ledger.unfinished >= settings.pendingTasksMax) {
+    if (scheduler.waiting >= settings.pendingTasksMax) {
       ledger.add(task)
-      const message = `${ledger.unfinished} tasks are unfinished and ${settings.pendingTasksMax} are allowed`
+      const message = `${scheduler.waiting} tasks wait for a device and ${settings.pendingTasksMax} are allowed`
       this.#endRejected(task, rejection('E_PENDING_MAX', '', message))
       return task
     }

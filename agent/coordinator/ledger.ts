@@ -1,4 +1,4 @@
-/** All tasks that the coordinator knows, and how many of them are unfinished. */
+/** All tasks that the coordinator knows, and those of them that have ended, the oldest first. */
 import { isTerminal } from '../../shared/protocol/schemas/index.ts'
 import type { TaskRecord } from './task-record.ts'
 
@@ -13,10 +13,6 @@ export class Ledger {
 
   get size(): number {
     return this.#tasks.size
-  }
-
-  get unfinished(): number {
-    return this.#tasks.size - this.#finished.size
   }
 
   nextSeq(): number {

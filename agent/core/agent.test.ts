@@ -480,6 +480,20 @@ describe('election and office of a lone agent', () => {
     expect(driver.published('spec')).toEqual([SPEC])
   })
 
+  it('rejects a task beyond the number that may wait, and takes one when there is room again', () => {
+    const driver = new Driver('auto')
+    serve(driver)
+    driver.hear('device', { route: 'config', id: '', body: { pendingTasksMax: 1 } })
+    driver.hear('device', { route: 'spec', id: 'one', body: SPEC })
+    driver.hear('device', { route: 'spec', id: 'two', body: SPEC })
+    const told = Object.fromEntries(statuses(driver).map((status) => [status.task, status]))
+    expect(told['one']?.state).toBe('pending')
+    expect(told['two']).toMatchObject({ state: 'rejected', error: { code: 'E_PENDING_MAX' } })
+    driver.hear('device', { route: 'spec', id: 'one', body: { withdraw: true } })
+    driver.hear('device', { route: 'spec', id: 'three', body: SPEC })
+    expect(statuses(driver).find((status) => status.task === 'three')?.state).toBe('pending')
+  })
+
   it('ends a withdrawn unknown task as cancelled', () => {
     const driver = new Driver('auto')
     serve(driver)
