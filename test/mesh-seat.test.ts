@@ -70,7 +70,7 @@ async function fight(
     const start = new Start(ids.length, staggersMs[round % staggersMs.length] ?? 0)
     const pair = ids.map((id) => startDuellist(broker.url, mesh, id, `${mesh}/${round}/${id}`, start))
     started.push(...pair)
-    await Promise.all(pair.map(({ ready }) => ready))
+    await observer.until(() => pair.every(({ ready }) => ready), `${ids} to be connected`)
     if (round > 0) await known(observer, ids)
     const from = observer.sightings.length
     const before = observer.beacons().at(-1)

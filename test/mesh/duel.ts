@@ -100,7 +100,8 @@ class Held implements Core<AgentInput, AgentEffect> {
 
 export interface Duellist {
   readonly id: string
-  readonly ready: Promise<void>
+  /** Connected, with its subscriptions granted. */
+  readonly ready: boolean
   /** True while the broker counts it as the seat, as far as it knows. */
   readonly hasSeat: boolean
   /** How often it has tried to take the seat. */
@@ -144,9 +145,19 @@ export function startDuellist(url: string, mesh: string, id: string, seed: strin
     }),
     measure: () => ({}),
   })
+  let ready = false
+  running.ready.then(
+    () => {
+      ready = true
+    },
+    // Ended before it was connected: then it never is.
+    () => undefined,
+  )
   return {
     id,
-    ready: running.ready,
+    get ready() {
+      return ready
+    },
     get hasSeat() {
       return held.hasSeat
     },

@@ -23,6 +23,8 @@ export interface Sighting {
   readonly retained: boolean
 }
 
+/** A broker that is started again meanwhile must have answered by then. */
+const PUBACK_MS_MAX = 30_000
 const SHOWN_MAX = 60
 const SHOWN_CHARS_MAX = 260
 
@@ -87,7 +89,17 @@ export class Observer {
   /** Publishes with QoS 1 and resolves when the broker has acknowledged. `null` clears what is retained. */
   async publish(topic: string, body: unknown, retain = true): Promise<void> {
     const payload = body === null ? '' : typeof body === 'string' ? body : JSON.stringify(body)
-    await this.#client.publishAsync(this.#root + topic, payload, { qos: 1, retain })
+    const acknowledged = this.#client.publishAsync(this.#root + topic, payload, { qos: 1, retain })
+    let late: NodeJS.Timeout | undefined
+    const limit = new Promise<never>((_, reject) => {
+      const error = () => new Error(`no PUBACK for ${topic} within ${PUBACK_MS_MAX} ms\n${this.#alsoSeen()}`)
+      late = setTimeout(() => reject(error()), PUBACK_MS_MAX)
+    })
+    try {
+      await Promise.race([acknowledged, limit])
+    } finally {
+      clearTimeout(late)
+    }
   }
 
   until<T>(read: () => T, what: string, limitMs?: number) {
