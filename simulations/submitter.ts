@@ -77,6 +77,11 @@ export class Submitter implements Target, Endpoint {
     return this.#wishes.length === 0
   }
 
+  /** Does something now, whatever the action's own time: for who makes actions as the run goes on. */
+  act(action: Action): void {
+    this.#wish(action)
+  }
+
   on(kind: number, arg: unknown): void {
     if (kind === Event.act) this.#wish(arg as Action)
     else if (kind === Event.retry) this.#connect()

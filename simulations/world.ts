@@ -16,6 +16,16 @@ import { type Observer, Observers } from './observer.ts'
 import { type Action, Submitter } from './submitter.ts'
 import type { DeviceSpec } from './workload.ts'
 
+/** What may differ from device to device; what is absent is the world's. */
+export interface DeviceProfile {
+  readonly latency?: Latency
+  readonly driftPpmMax?: number
+  readonly startWithinMs?: number
+  readonly keepAliveMs?: number
+  /** How fast it computes: with 0.5 everything runs twice as long. */
+  readonly speed?: number
+}
+
 export interface WorldOptions {
   readonly seed: string
   readonly mesh: string
@@ -31,6 +41,8 @@ export interface WorldOptions {
   /** Agents start within this time, in milliseconds. */
   readonly startWithinMs?: number
   readonly driftPpmMax?: number
+  /** How a device differs from the rest; asked once for each, in order. */
+  readonly profile?: (device: string) => DeviceProfile
   /** Makes who watches the run. */
   readonly observe?: (engine: Engine) => readonly Observer[]
   readonly trace?: Trace
@@ -39,6 +51,7 @@ export interface WorldOptions {
 const DEFAULT_KEEP_ALIVE_MS = 5_000
 const DEFAULT_CONNECT_TIMEOUT_MS = 5_000
 const DEFAULT_DRIFT_PPM_MAX = 200
+const DEFAULT_START_WITHIN_MS = 1_000
 const WALL_OFFSET_MS_MAX = 2_000
 
 export class World {
@@ -60,34 +73,38 @@ export class World {
     ])
     this.broker = new Broker(this.engine, options.variant, this.observers)
     const random = this.engine.random('world')
-    const driftPpm = options.driftPpmMax ?? DEFAULT_DRIFT_PPM_MAX
     const around = {
       engine: this.engine,
       broker: this.broker,
       observers: this.observers,
       core: options.core,
     }
-    this.nodes = options.devices.map(
-      (device) =>
-        new SimNode(around, {
-          agent: options.timing === undefined ? device : { ...device, timing: options.timing },
-          latency,
-          clock: {
-            driftPpm: random.between(-driftPpm, driftPpm),
-            wallOffsetMs: random.between(-WALL_OFFSET_MS_MAX, WALL_OFFSET_MS_MAX),
-          },
-          keepAliveMs: options.keepAliveMs ?? DEFAULT_KEEP_ALIVE_MS,
-          connectTimeoutMs: options.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS,
-        }),
-    )
+    const startWithinMs: number[] = []
+    this.nodes = options.devices.map((device) => {
+      const profile = options.profile?.(device.device) ?? {}
+      const driftPpm = profile.driftPpmMax ?? options.driftPpmMax ?? DEFAULT_DRIFT_PPM_MAX
+      startWithinMs.push(profile.startWithinMs ?? options.startWithinMs ?? DEFAULT_START_WITHIN_MS)
+      const node = new SimNode(around, {
+        agent: options.timing === undefined ? device : { ...device, timing: options.timing },
+        latency: profile.latency ?? latency,
+        clock: {
+          driftPpm: random.between(-driftPpm, driftPpm),
+          wallOffsetMs: random.between(-WALL_OFFSET_MS_MAX, WALL_OFFSET_MS_MAX),
+        },
+        keepAliveMs: profile.keepAliveMs ?? options.keepAliveMs ?? DEFAULT_KEEP_ALIVE_MS,
+        connectTimeoutMs: options.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS,
+      })
+      node.executor.slowness = 1 / (profile.speed ?? 1)
+      return node
+    })
     this.#byDevice = new Map(this.nodes.map((node) => [node.device, node]))
     this.submitters = options.actions.map(
       (actions, n) =>
         new Submitter(this.engine, this.broker, this.topics, this.observers, `s${n}`, latency, actions),
     )
-    for (const node of this.nodes) {
+    for (const [n, node] of this.nodes.entries()) {
       const starter = { serial: node.serial, on: () => node.start() }
-      this.engine.after(random.between(0, options.startWithinMs ?? 1_000), starter, 0)
+      this.engine.after(random.between(0, startWithinMs[n] as number), starter, 0)
     }
   }
 
