@@ -85,44 +85,6 @@ for (const on of BROKERS) {
       expect(JSON.parse(await stock.read(`tasks/${id}/status`))).toMatchObject({ state: 'rejected' })
     })
 
-    it('may send specs of 256 KiB, also several at once', async () => {
-      const sized = (bytes: number) => {
-        const spec = { run: { exec: ['wc', '-c'] }, input: '' }
-        return JSON.stringify({ ...spec, input: 'x'.repeat(bytes - JSON.stringify(spec).length) })
-      }
-      const ids = ['large-0', 'large-1', 'large-2', 'large-3']
-      await Promise.all(ids.map((id) => stock.submit(id, sized(PAYLOAD_BYTES_MAX))))
-      for (const id of ids) {
-        const status = await watch.ended(id)
-        expect(status).toMatchObject({ state: 'succeeded', lost: 0 })
-        // The input as JSON, and the end of its line.
-        const input = JSON.stringify(JSON.parse(sized(PAYLOAD_BYTES_MAX)).input)
-        expect(status.result?.stdout).toBe(`${input.length + 1}\n`)
-      }
-    })
-
-    it('may send numbers that take more room when they are written again', async () => {
-      const input = `[${Array.from({ length: 40_000 }, () => '1e20').join(',')}]`
-      await stock.submit('grows', `{"run":{"exec":["wc","-c"]},"input":${input}}`)
-      const status = await watch.ended('grows')
-      // Whether it runs or is refused for its size is not promised; that it ends, and that the mesh lives on, is.
-      if (status.state !== 'succeeded') expect(status).toMatchObject({ error: { code: 'E_TOO_LARGE' } })
-      await stock.submit('after-grows', { run })
-      expect(await watch.ended('after-grows')).toMatchObject({ state: 'succeeded', lost: 0 })
-    })
-
-    it('do not take the mesh down with a payload beyond all limits', async () => {
-      // The broker may close the connection over it, and mosquitto_pub then ends badly or tries again.
-      const sent = stock.publish(
-        'tasks/monster/spec',
-        JSON.stringify({ run, input: 'x'.repeat(2 * MEBIBYTE) }),
-      )
-      sent.catch(() => undefined)
-      await stock.submit('after-monster', { run })
-      expect(await watch.ended('after-monster')).toMatchObject({ state: 'succeeded' })
-      expect(watch.statuses('monster').filter(({ state }) => state !== 'rejected')).toEqual([])
-    })
-
     it('learn that an id is taken, and the first content stands', async () => {
       const gate = mesh.file('taken-gate')
       await stock.submit('taken', shell(`until [ -e ${gate} ]; do sleep 0.05; done; echo first`))
@@ -234,6 +196,55 @@ for (const on of BROKERS) {
       expect(isAlive(pid)).toBe(true)
       await stock.submit('stays', WITHDRAW)
       expect(await watch.ended('stays')).toMatchObject({ state: 'cancelled' })
+    })
+
+    describe('large payloads, in a mesh of their own', () => {
+      let big: StockClients
+      let seen: Watch
+      beforeAll(async () => {
+        const large = await Mesh.open(stage, broker, 'large')
+        big = new StockClients(stage, broker, 'large')
+        seen = big.watch('tasks/#')
+        await large.start(['pi-1', 'pi-2'])
+      })
+
+      it('may send specs of 256 KiB, also several at once', async () => {
+        const sized = (bytes: number) => {
+          const spec = { run: { exec: ['wc', '-c'] }, input: '' }
+          return JSON.stringify({ ...spec, input: 'x'.repeat(bytes - JSON.stringify(spec).length) })
+        }
+        const ids = ['large-0', 'large-1', 'large-2', 'large-3']
+        await Promise.all(ids.map((id) => big.submit(id, sized(PAYLOAD_BYTES_MAX))))
+        for (const id of ids) {
+          const status = await seen.ended(id)
+          expect(status).toMatchObject({ state: 'succeeded', lost: 0 })
+          // The input as JSON, and the end of its line.
+          const input = JSON.stringify(JSON.parse(sized(PAYLOAD_BYTES_MAX)).input)
+          expect(status.result?.stdout).toBe(`${input.length + 1}\n`)
+        }
+      })
+
+      it('may send numbers that take more room when they are written again', async () => {
+        const input = `[${Array.from({ length: 40_000 }, () => '1e20').join(',')}]`
+        await big.submit('grows', `{"run":{"exec":["wc","-c"]},"input":${input}}`)
+        const status = await seen.ended('grows')
+        // Whether it runs or is refused for its size is not promised; that it ends, and that the mesh lives on, is.
+        if (status.state !== 'succeeded') expect(status).toMatchObject({ error: { code: 'E_TOO_LARGE' } })
+        await big.submit('after-grows', { run })
+        expect(await seen.ended('after-grows')).toMatchObject({ state: 'succeeded', lost: 0 })
+      })
+
+      it('do not take the mesh down with a payload beyond all limits', async () => {
+        // The broker may close the connection over it, and mosquitto_pub then ends badly or tries again.
+        const sent = big.publish(
+          'tasks/monster/spec',
+          JSON.stringify({ run, input: 'x'.repeat(2 * MEBIBYTE) }),
+        )
+        sent.catch(() => undefined)
+        await big.submit('after-monster', { run })
+        expect(await seen.ended('after-monster')).toMatchObject({ state: 'succeeded' })
+        expect(seen.statuses('monster').filter(({ state }) => state !== 'rejected')).toEqual([])
+      })
     })
   })
 }
