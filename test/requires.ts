@@ -7,6 +7,7 @@ import { delimiter, join } from 'node:path'
 
 /** Programs tests may ask for, with the package `.ci/run` installs for each. */
 const PROGRAMS = {
+  chromium: { program: 'chromium', package: 'chromium' },
   mosquitto: { program: 'mosquitto', package: 'mosquitto' },
   mosquitto_pub: { program: 'mosquitto_pub', package: 'mosquitto-clients' },
   mosquitto_sub: { program: 'mosquitto_sub', package: 'mosquitto-clients' },
