@@ -136,6 +136,39 @@ function taskTests(the: () => Mesh): void {
     expect(missing.error?.message).toContain('no-such-command-anywhere')
   })
 
+  it.each<[string, unknown, string]>([
+    ['an argument with a NUL', { exec: ['echo', 'a\0b'] }, 'failed|rejected E_START|E_SHAPE'],
+    ['a variable with a NUL', { exec: ['env'], env: { A: 'a\0b' } }, 'failed|rejected E_START|E_SHAPE'],
+    ['an argument that no system takes', { exec: ['echo', 'x'.repeat(131_072)] }, 'failed E_START'],
+    ['a working folder that is not there', { exec: ['true'], cwd: '/no/such/folder' }, 'failed E_START'],
+    ['a working folder that is a file', { exec: ['true'], cwd: '/etc/passwd' }, 'failed E_START'],
+    ['a program that is a folder', { exec: ['/tmp'] }, 'failed E_NOT_FOUND|E_START'],
+    ['a program that is no program', { exec: ['/etc/passwd'] }, 'failed E_NOT_FOUND|E_START'],
+    ['an empty name of a program', { exec: [''] }, 'failed|rejected E_NOT_FOUND|E_START|E_SHAPE'],
+  ])('survives %s, and says what was wrong', async (what, run, wanted) => {
+    const id = `hostile-${what.replace(/\W/g, '-')}`
+    const { observer } = the()
+    await observer.publish(`tasks/${id}/spec`, { run })
+    const { state, error, attempts } = await observer.ended(id)
+    const [states = '', codes = ''] = wanted.split(' ')
+    expect(states.split('|'), error?.message).toContain(state)
+    expect(codes.split('|'), error?.message).toContain(error?.code)
+    expect(attempts).toBeLessThanOrEqual(1)
+    expect(await the().run(`after-${id}`, 'echo on')).toMatchObject({ state: 'succeeded' })
+  })
+
+  it('takes names from specs for what they are, also those that JavaScript has already', async () => {
+    const { observer } = the()
+    const run = '{"exec":["sh","-c","cat"],"env":{"__proto__":"x","constructor":"y"}}'
+    await observer.publish('tasks/constructor/spec', `{"run":${run},"input":{"__proto__":{"a":1}}}`)
+    const status = await observer.ended('constructor')
+    expect(status).toMatchObject({ state: 'succeeded', result: { stdout: '{"__proto__":{"a":1}}\n' } })
+    await observer.publish('tasks/toString/spec', '{"run":{"exec":["true"]},"where":{"constructor":"x"}}')
+    expect((await observer.inState('toString', 'pending')).explanation).toMatch(/constructor/)
+    await the().withdraw('toString')
+    expect(await observer.ended('toString')).toMatchObject({ state: 'cancelled' })
+  })
+
   it('ends a task at its timeout, with its whole group, even one that ignores TERM', async () => {
     const pids = the().file('stubborn')
     const script = `trap '' TERM; sh -c 'trap "" TERM; echo $$ >> ${pids}; while :; do sleep 0.1; done' & echo $$ >> ${pids}; while :; do sleep 0.1; done`
