@@ -6,7 +6,7 @@
  * it concerns. A task's way: intake → scheduler → lifecycle → inboxes ⇢ device ⇢ fleet → lifecycle → statuses.
  */
 
-import type { Subscription } from '../../shared/ports.ts'
+import type { LinkName, Subscription } from '../../shared/ports.ts'
 import type { Reign } from '../../shared/protocol/attempt.ts'
 import type { Incoming } from '../../shared/protocol/codec.ts'
 import { isTerminal } from '../../shared/protocol/schemas/index.ts'
@@ -116,7 +116,8 @@ export class Coordinator {
   }
 
   /** A message of either link; the mirror has it already. */
-  message(message: Incoming): void {
+  message(message: Incoming, link: LinkName): void {
+    if (link === 'seat' && message.route === 'state') this.#fleet.stateRead(message.id)
     if (message.route === 'marker') return this.#marker(message)
     if (message.route === 'load' && 'body' in message) {
       if (this.serving) this.#fleet.load(message.id, message.body)

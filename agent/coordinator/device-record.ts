@@ -33,6 +33,8 @@ export class DeviceRecord {
   lastHeardMs: number
   /** Connection whose full report was taken in; the device can be judged only when it is the present one. */
   reportedNonce: string | undefined
+  /** Connection that its last heartbeat or report came from. */
+  heardNonce: string | undefined
   /** Parts of a full report that is under way. */
   partial: { id: number; nonce: string; keys: Set<string> } | undefined
   readonly placements = new Map<string, Placement>()

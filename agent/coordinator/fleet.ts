@@ -22,11 +22,15 @@ const LOST_HEARTBEATS = 5
 /** Disagreements in a row that ask for a full report: while nothing was under way, and in any case. */
 const MISMATCHES_QUIET = 2
 const MISMATCHES_ANY = 6
+/** Pause between two reads of a device's state, and how many devices' pauses are remembered. */
+const READ_AGAIN_HEARTBEATS = 2
+const READ_AGAIN_MAX = 10_000
 
 export class Fleet {
   readonly #office: Office
   readonly #lifecycle: Lifecycle
   readonly #learn: (reign: Reign) => void
+  readonly #readMs = new Map<string, number>()
   /** Results of tasks that are not known yet are left to be sent again while this is true. */
   unknownMayCome = true
 
@@ -45,7 +49,8 @@ export class Fleet {
   state(id: string, state: DeviceState): void {
     const known = this.#office.devices.get(id)
     if (known === undefined) return this.#meet(id, state)
-    if (state.incarnation < known.state.incarnation) return
+    // A wiped disk may count anew: then the connection that speaks tells which state is the present one.
+    if (state.incarnation < known.state.incarnation && state.nonce !== known.heardNonce) return
     // A death notice of an earlier connection of the same start says nothing about the present one.
     const sameStart = state.incarnation === known.state.incarnation
     if (!state.online && sameStart && known.state.online && state.nonce !== known.state.nonce) return
@@ -126,7 +131,8 @@ export class Fleet {
   load(id: string, load: DeviceLoad): void {
     this.#learn(load.highestTerm)
     const device = this.#office.devices.get(id)
-    if (device === undefined || load.nonce !== device.state.nonce) return
+    if (device !== undefined) device.heardNonce = load.nonce
+    if (device === undefined || load.nonce !== device.state.nonce) return this.#readAgain(id)
     this.#heard(device)
     device.load = load
     if (compareReigns(load.highestTerm, this.#office.reign) !== 0) return
@@ -142,6 +148,27 @@ export class Fleet {
       device.mismatch = { count: 0, changes: -1 }
       this.#office.inboxes.askFull(device)
     }
+  }
+
+  /**
+   * A device speaks on a connection that its known state does not name: that state is stale, so the retained one
+   * is read again. The subscription goes when the answer has come.
+   */
+  #readAgain(id: string): void {
+    const lastMs = this.#readMs.get(id)
+    if (lastMs !== undefined && this.#nowMs - lastMs < READ_AGAIN_HEARTBEATS * this.#office.heartbeatMs)
+      return
+    if (this.#readMs.size >= READ_AGAIN_MAX) this.#readMs.clear()
+    this.#readMs.set(id, this.#nowMs)
+    const { context } = this.#office
+    const topic = context.topics.of('state', id)
+    context.emit({ do: 'subscribe', link: 'seat', to: [{ topic, qos: 0 }], token: context.token() })
+  }
+
+  /** The state that was read again has come. */
+  stateRead(id: string): void {
+    const { context } = this.#office
+    context.emit({ do: 'unsubscribe', link: 'seat', topics: [context.topics.of('state', id)] })
   }
 
   /** An order that was sent long ago has not been read: it is lost, and so may be a revocation. */
@@ -165,7 +192,9 @@ export class Fleet {
     const device = this.#office.devices.get(id)
     if (device === undefined || compareReigns(report.highestTerm, this.#office.reign) !== 0) return
     if (report.incarnation < device.state.incarnation) return
+    device.heardNonce = report.nonce
     if (report.nonce === device.state.nonce) this.#heard(device)
+    else this.#readAgain(id)
     for (const result of report.results) this.#lifecycle.result(device, result, this.unknownMayCome)
     for (const rejected of report.rejected) this.#lifecycle.rejected(device, rejected)
     for (const held of report.held) this.#held(device, held, report.full !== undefined)

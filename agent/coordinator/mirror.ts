@@ -93,6 +93,13 @@ export class Mirror {
     for (const [id, message] of this.states) if ('body' in message) yield [id, message.body]
   }
 
+  /** Takes in a device's state that was read again because the one known was wrong. */
+  correct(message: Incoming): void {
+    if (message.route !== 'state') return
+    keep(this.states, message)
+    this.fleetVersion++
+  }
+
   /** How long nothing that was retained has come; `undefined` while the copy is not being followed. */
   quietMs(nowMs: number): number | undefined {
     if (this.followedSinceMs === undefined) return undefined
@@ -100,8 +107,9 @@ export class Mirror {
   }
 
   /** A new connection reads everything anew; what was cleared meanwhile must not linger. */
-  clear(nowMs: number): void {
-    this.#spoken = new Set()
+  clear(nowMs: number, sameConnection: boolean): void {
+    // What an earlier subscription of this connection asked for may still trail.
+    if (!sameConnection || this.#spoken === undefined) this.#spoken = new Set()
     this.#clearedMs = nowMs
     this.followedSinceMs = undefined
     this.specs.clear()

@@ -94,7 +94,7 @@ export class Agent implements Core<AgentInput, AgentEffect> {
     this.#worker.membership.linkUp()
     const to = [...this.#worker.subscriptions()]
     if (this.#election.candidate) {
-      this.#mirror.clear(this.#context.now.monoMs)
+      this.#mirror.clear(this.#context.now.monoMs, false)
       to.push(...Mirror.subscriptions(this.#context))
     }
     this.#deviceToken = this.#context.token()
@@ -136,7 +136,7 @@ export class Agent implements Core<AgentInput, AgentEffect> {
   #follow(candidate: boolean): void {
     if (!this.#worker.membership.linked) return
     const subscriptions = Mirror.subscriptions(this.#context)
-    this.#mirror.clear(this.#context.now.monoMs)
+    this.#mirror.clear(this.#context.now.monoMs, true)
     if (candidate) {
       this.#mirrorToken = this.#context.token()
       this.#context.emit({ do: 'subscribe', link: 'device', to: subscriptions, token: this.#mirrorToken })
@@ -148,7 +148,9 @@ export class Agent implements Core<AgentInput, AgentEffect> {
   }
 
   #message(link: 'device' | 'seat', message: Incoming): void {
-    if (link === 'device' && !this.#mirror.apply(message, this.#context.now.monoMs)) return
+    // What is asked for again through the seat is newer than anything in the copy.
+    if (link === 'seat') this.#mirror.correct(message)
+    else if (!this.#mirror.apply(message, this.#context.now.monoMs)) return
     if ('rejection' in message && message.route !== 'spec') this.#unreadable(message)
     if (message.route === 'beacon') {
       if ('body' in message) this.#beacon(link, message.body)
@@ -159,7 +161,7 @@ export class Agent implements Core<AgentInput, AgentEffect> {
     } else {
       const own = message.route === 'state' && message.id === this.#context.options.device
       if (own && link === 'device' && 'body' in message) this.#worker.ownState(message.body)
-      this.#coordinator?.message(message)
+      this.#coordinator?.message(message, link)
     }
   }
 
