@@ -47,6 +47,8 @@ export class DeviceRecord {
   /** Grows with everything that may change the digest; equal at two heartbeats means nothing was under way. */
   changes = 0
   mismatch = { count: 0, changes: -1 }
+  /** The digest as of a count of changes: heartbeats come far more often than changes. */
+  #digested = { changes: -1, digest: '' }
 
   constructor(id: string, state: DeviceState, nowMs: number) {
     this.id = id
@@ -102,7 +104,10 @@ export class DeviceRecord {
 
   /** Digest of what the device should hold. */
   digest(): string {
-    return setDigest(this.placements.keys())
+    if (this.#digested.changes !== this.changes) {
+      this.#digested = { changes: this.changes, digest: setDigest(this.placements.keys()) }
+    }
+    return this.#digested.digest
   }
 
   /** Why nothing new may be placed here whatever it is, or `undefined`. */

@@ -138,7 +138,8 @@ export class Fleet {
     if (compareReigns(load.highestTerm, this.#office.reign) !== 0) return
     const agrees = device.reported && !this.#lags(device, load) && load.heldDigest === device.digest()
     if (agrees) {
-      device.mismatch = { count: 0, changes: device.changes }
+      device.mismatch.count = 0
+      device.mismatch.changes = device.changes
       return
     }
     const quiet = device.mismatch.changes === device.changes

@@ -18,6 +18,7 @@ export class Context {
   now: Now = { monoMs: 0, wallMs: 0 }
   #effects: AgentEffect[] = []
   #token = 0
+  readonly #ownTopics: Partial<Record<Route, string>> = {}
 
   constructor(options: AgentOptions) {
     this.options = options
@@ -51,7 +52,18 @@ export class Context {
   /** Composes a message with the quality of service and retention that its topic has. */
   message<R extends Route>(route: R, id: string | undefined, body: Messages[R] | null): Outgoing {
     const { qos, retained } = TOPICS[route]
-    return { route, topic: this.topics.of(route, id), body, qos, retain: retained } as Outgoing
+    const topic = id === this.options.device ? this.#ownTopic(route) : this.topics.of(route, id)
+    return { route, topic, body, qos, retain: retained } as Outgoing
+  }
+
+  /** A device publishes on the same few topics all the time. */
+  #ownTopic(route: Route): string {
+    let topic = this.#ownTopics[route]
+    if (topic === undefined) {
+      topic = this.topics.of(route, this.options.device)
+      this.#ownTopics[route] = topic
+    }
+    return topic
   }
 
   publish<R extends Route>(

@@ -185,9 +185,9 @@ export class Election {
   }
 
   #follow(): void {
+    if (this.#phase === 'waiting') this.#context.cancelTimer(CLAIM_TIMER)
     this.#phase = 'following'
     this.#probe = undefined
-    this.#context.cancelTimer(CLAIM_TIMER)
     this.#context.timer(LEASE_TIMER, this.#silenceMs())
   }
 

@@ -36,6 +36,8 @@ export class HeldTable {
   readonly capacity: Resources
   readonly #held = new Map<string, Held>()
   readonly #reserved: Record<string, number> = {}
+  /** The digest of the keys, until they change. */
+  #digest: string | undefined
 
   constructor(capacity: Resources) {
     this.capacity = capacity
@@ -73,6 +75,7 @@ export class HeldTable {
     invariant(!this.#held.has(key), () => `attempt ${key} is admitted twice`)
     const held: Held = { key, attempt, task, spec, demand, phase: 'queued', logSeq: 0, reportable: false }
     this.#held.set(key, held)
+    this.#digest = undefined
     accumulate(this.#reserved, demand.resources, 1)
     return held
   }
@@ -92,6 +95,7 @@ export class HeldTable {
       reportable: false,
     }
     this.#held.set(key, held)
+    this.#digest = undefined
     return held
   }
 
@@ -107,11 +111,13 @@ export class HeldTable {
   drop(held: Held): void {
     if (held.phase !== 'done') accumulate(this.#reserved, held.demand.resources, -1)
     this.#held.delete(held.key)
+    this.#digest = undefined
   }
 
   /** Digest of all that is held; the coordinator compares it with what it believes. */
   digest(): string {
-    return setDigest(this.#held.keys())
+    this.#digest ??= setDigest(this.#held.keys())
+    return this.#digest
   }
 }
 

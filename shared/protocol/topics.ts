@@ -131,16 +131,33 @@ for (const [route, rule] of Object.entries(TOPICS) as [Route, TopicRule][]) {
   else ROUTES_WITHOUT_ID.set(rule.pattern, route)
 }
 
+type Parts = Readonly<Record<Route, { readonly before: string; readonly after: string | undefined }>>
+
+/** A process has one mesh, or a simulator's many agents have it together: the last one's parts are shared. */
+let latest: { readonly prefix: string; readonly parts: Parts } | undefined
+
+function partsBelow(prefix: string): Parts {
+  const parts = Object.entries(TOPICS).map(([route, { pattern }]) => {
+    const [before, after] = pattern.split(':id') as [string, string | undefined]
+    return [route, { before: prefix + before, after }] as const
+  })
+  return Object.fromEntries(parts) as Parts
+}
+
 /** Topics of one mesh. Build it once a process; the strings are made by concatenation. */
 export class Topics {
   readonly mesh: string
   readonly #prefix: string
+  /** Each route's topic up to its id and after it; without an id, the whole of it. */
+  readonly #parts: Parts
 
   /** @throws RangeError when `mesh` is not an id. */
   constructor(mesh: string) {
     if (!isId(mesh)) throw new RangeError(`mesh ${JSON.stringify(mesh)} is not an id`)
     this.mesh = mesh
     this.#prefix = `${TOPIC_ROOT}/${mesh}/`
+    if (latest?.prefix !== this.#prefix) latest = { prefix: this.#prefix, parts: partsBelow(this.#prefix) }
+    this.#parts = latest.parts
   }
 
   readonly seatClientId = (): string => `covey-${this.mesh}-seat`
@@ -148,10 +165,10 @@ export class Topics {
 
   /** The concrete topic of a route; `id` is required where the route has one, `'+'` makes a filter. */
   of(route: Route, id?: string): string {
-    const pattern: string = TOPICS[route].pattern
-    if (!pattern.includes(':id')) return this.#prefix + pattern
+    const { before, after } = this.#parts[route]
+    if (after === undefined) return before
     if (id === undefined) throw new RangeError(`the topic of ${route} needs an id`)
-    return this.#prefix + pattern.replace(':id', id)
+    return before + id + after
   }
 
   /** The subscription filter that matches a route for every id. */

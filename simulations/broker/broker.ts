@@ -3,6 +3,8 @@
  * client ids, retained messages and their order, acknowledgement before or after storing, bounded queues, and
  * a cluster's lag. Sessions are clean, so nothing is kept for a client that is away.
  */
+
+import { parseTopic } from '../../shared/protocol/topics.ts'
 import type { Random } from '../../shared/random/random.ts'
 import { type Engine, US_PER_MS } from '../engine/engine.ts'
 import type { Target } from '../engine/queue.ts'
@@ -206,7 +208,8 @@ export class Broker implements Target {
     const { packet, from, token } = accepted
     this.published++
     this.#observer.accepted?.(packet, from)
-    if (from !== undefined && packet.qos === 1 && from.brokerState === 'open') {
+    // A client that named no token waits for no acknowledgement: it would be an event of no effect.
+    if (from !== undefined && token >= 0 && packet.qos === 1 && from.brokerState === 'open') {
       from.toClient(Down.puback, undefined, token)
     }
     const { servers } = this.variant
@@ -283,6 +286,8 @@ export class Broker implements Target {
     const exact = this.retained.get(filter)
     if (exact !== undefined) return [exact]
     if (!filter.includes('+') && !filter.includes('#')) return []
+    const address = parseTopic(filter)
+    if (address?.id === '+') return [...this.retained.ofRoute(address)]
     const found: Packet[] = []
     for (const packet of this.retained.all()) if (matches(filter, packet.topic)) found.push(packet)
     return found

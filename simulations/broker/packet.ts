@@ -67,10 +67,24 @@ export class Packet {
   }
 }
 
+/** Topics that are remembered taken apart; beyond it all are forgotten and taken apart anew. */
+const REMEMBERED_TOPICS_MAX = 500_000
+const addresses = new Map<string, Address | undefined>()
+
+/** The address of a topic; agents publish on few topics very often. */
+function addressOf(topic: string): Address | undefined {
+  const known = addresses.get(topic)
+  if (known !== undefined || addresses.has(topic)) return known
+  const address = parseTopic(topic)
+  if (addresses.size >= REMEMBERED_TOPICS_MAX) addresses.clear()
+  addresses.set(topic, address)
+  return address
+}
+
 /** What a core publishes, as a packet. */
 export function packetOf(message: Outgoing): Packet {
   const content: Content = message.body === null ? EMPTY : { body: freezeDeep(message.body) }
-  return new Packet(message.topic, message.qos, message.retain, parseTopic(message.topic), content)
+  return new Packet(message.topic, message.qos, message.retain, addressOf(message.topic), content)
 }
 
 const EMPTY = Object.freeze({ empty: true } as const)

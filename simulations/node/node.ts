@@ -44,7 +44,7 @@ export const BACKLOG_INPUTS_MAX = 200_000
 /** How long a service manager waits before it starts an agent again that ended by a bug. */
 const RESTART_AFTER_BUG_MS = 1_000
 
-const Event = { timer: 1, measured: 2, drain: 3, start: 4 } as const
+const Event = { timer: 1, drain: 2, start: 3 } as const
 
 /** An input that waits because the agent is frozen or slow, and what it must be checked against then. */
 interface Waiting {
@@ -84,6 +84,8 @@ export class SimNode implements Target, Endpoint {
   #backlog: Waiting[] = []
   #busyUntilUs = 0
   #draining = false
+  /** The step at hand asked for a measurement. */
+  #measuring = false
 
   constructor(around: Surroundings, options: NodeOptions) {
     const { engine } = around
@@ -216,7 +218,7 @@ export class SimNode implements Target, Endpoint {
     if (token >= 0) this.#take({ in: 'acked', link: connection.tag as LinkName, token }, connection)
   }
 
-  on(kind: number, arg: unknown, n: number): void {
+  on(kind: number, arg: unknown): void {
     if (kind === Event.drain) {
       this.#draining = false
       this.#drain()
@@ -224,9 +226,8 @@ export class SimNode implements Target, Endpoint {
       this.start()
     } else if (kind === Event.timer) {
       const timer = arg as Timer
-      this.#take({ in: 'timer', name: timer.name }, undefined, 0, timer, n)
-    } else if (n === this.boots) {
-      this.#take({ in: 'measured', load: this.#measure() })
+      if (!this.timers.came(timer)) return
+      this.#take({ in: 'timer', name: timer.name }, undefined, 0, timer, timer.generation)
     }
   }
 
@@ -299,6 +300,10 @@ export class SimNode implements Target, Endpoint {
       if (!this.running) return
     }
     if (this.stepMs > 0) this.#busyUntilUs = engine.nowUs + Math.ceil(this.stepMs * 1000)
+    if (!this.#measuring) return
+    // As in the real shell: measured at once, and stepped after what waits already.
+    this.#measuring = false
+    this.#take({ in: 'measured', load: this.#measure() })
   }
 
   #carryOut(effect: AgentEffect): void {
@@ -313,7 +318,7 @@ export class SimNode implements Target, Endpoint {
         this.timers.cancel(effect.name)
         break
       case 'measure':
-        this.#around.engine.after(0, this, Event.measured, undefined, this.boots)
+        this.#measuring = true
         break
       case 'persist':
         this.disk.write(effect.seq, effect.change)
@@ -379,6 +384,7 @@ export class SimNode implements Target, Endpoint {
     this.timers.clear()
     this.disk.crash()
     this.#backlog = []
+    this.#measuring = false
     this.#busyUntilUs = 0
     for (const link of ['device', 'seat'] as const) {
       const connection = this.#connections[link]

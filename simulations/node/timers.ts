@@ -7,7 +7,10 @@ export interface Timer {
   readonly name: string
   /** Grows with every start, so that an event that waits to be acted on is known to be of an older one. */
   generation: number
+  /** The event that waits for it; none once that has come. */
   handle: Handle
+  /** When the event comes. It may be before the timer is due, and is sent on then. */
+  eventUs: number
   /** When it is due: on the engine's clock, while it runs. */
   dueUs: number
 }
@@ -19,7 +22,7 @@ export class NodeTimers {
   readonly #kind: number
   readonly #timers = new Map<string, Timer>()
 
-  /** The target's event has the timer as its argument and its generation as its number. */
+  /** The target's event has the timer as its argument. It asks `came` what that means. */
   constructor(engine: Engine, clock: NodeClock, target: Target, kind: number) {
     this.#engine = engine
     this.#clock = clock
@@ -37,14 +40,31 @@ export class NodeTimers {
 
   /** Starts or restarts a timer; the delay is on the node's clock. */
   set(name: string, delayMs: number): void {
+    const dueUs = this.#engine.nowUs + Math.ceil(this.#clock.engineMs(delayMs) * US_PER_MS)
     let timer = this.#timers.get(name)
     if (timer === undefined) {
-      timer = { name, generation: 0, handle: NO_EVENT, dueUs: 0 }
+      timer = { name, generation: 0, handle: NO_EVENT, eventUs: 0, dueUs }
       this.#timers.set(name, timer)
-    } else this.#engine.cancel(timer.handle)
+    }
     timer.generation++
-    timer.dueUs = this.#engine.nowUs + Math.ceil(this.#clock.engineMs(delayMs) * US_PER_MS)
-    timer.handle = this.#engine.at(timer.dueUs, this.#target, this.#kind, timer, timer.generation)
+    timer.dueUs = dueUs
+    // A lease is put off at every beacon: the event that waits comes first and is sent on.
+    if (timer.handle !== NO_EVENT && timer.eventUs <= dueUs) return
+    this.#engine.cancel(timer.handle)
+    this.#push(timer)
+  }
+
+  #push(timer: Timer): void {
+    timer.eventUs = timer.dueUs
+    timer.handle = this.#engine.at(timer.dueUs, this.#target, this.#kind, timer)
+  }
+
+  /** The timer's event has come; false when the timer was put off meanwhile and is due later. */
+  came(timer: Timer): boolean {
+    timer.handle = NO_EVENT
+    if (timer.dueUs <= this.#engine.nowUs) return true
+    this.#push(timer)
+    return false
   }
 
   cancel(name: string): void {
@@ -68,7 +88,10 @@ export class NodeTimers {
 
   /** The clock stands still from now on. */
   suspend(): void {
-    for (const timer of this.#timers.values()) this.#engine.cancel(timer.handle)
+    for (const timer of this.#timers.values()) {
+      this.#engine.cancel(timer.handle)
+      timer.handle = NO_EVENT
+    }
   }
 
   /** The clock goes on after it has stood still for so long. */
@@ -77,7 +100,7 @@ export class NodeTimers {
       // One that had come before and waits to be acted on needs no second event.
       if (timer.dueUs <= this.#engine.nowUs - stoodStillUs) continue
       timer.dueUs += stoodStillUs
-      timer.handle = this.#engine.at(timer.dueUs, this.#target, this.#kind, timer, timer.generation)
+      this.#push(timer)
     }
   }
 }
