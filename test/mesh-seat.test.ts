@@ -103,14 +103,15 @@ async function settled(
   const one = () => {
     const last = since().slice(-SETTLED_BEACONS)
     const same = last.length === SETTLED_BEACONS && last.every(({ nonce }) => nonce === last[0]?.nonce)
-    return same && pair.filter(({ hasSeat }) => hasSeat).length === 1 ? last[0] : undefined
+    const seated = pair.filter(({ hasSeat }) => hasSeat).map(({ id }) => id)
+    // On a slow machine one may take the other's silence for its death; then it is not over yet.
+    return same && seated.length === 1 && seated[0] === last[0]?.agent ? last[0] : undefined
   }
   const holder = await observer.until(one, 'one coordinator that stays')
   const beacons = since()
   const nonces = [...new Set(beacons.map(({ nonce }) => nonce))]
   const claims = pair.map((duellist) => duellist.claims)
   const story = () => `${JSON.stringify({ before, beacons, claims })}\n${observer.story()}`
-  expect(pair.find(({ hasSeat }) => hasSeat)?.id, story()).toBe(holder.agent)
   expect(
     claims.every((count) => count > 0 && count <= CLAIMS_MAX),
     story(),
