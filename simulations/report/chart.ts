@@ -14,7 +14,10 @@ export const POINTS_MAX = 1_500
 /** So many bands are drawn behind a chart; more than that cannot be told apart. */
 export const BANDS_DRAWN_MAX = 500
 export const PLOT_WIDTH = 1_000
-export const PLOT_HEIGHT = 150
+/** Of the lines; above them is room for the strip of faults, which would hide a line at the top. */
+const LINES_HEIGHT = 150
+const HEADROOM = 10
+export const PLOT_HEIGHT = HEADROOM + LINES_HEIGHT
 const STRIP_HEIGHT = 5
 /** Narrower bands would not be seen. */
 const BAND_WIDTH_MIN = 1.5
@@ -25,7 +28,7 @@ export interface Line {
   readonly key: string
   readonly label: string
   readonly values: readonly (number | null)[]
-  /** What is said of the line as a whole, like `at most 12`. */
+  /** What is said of the line as a whole, like `max 12`. */
   readonly summary: string
 }
 
@@ -66,9 +69,10 @@ export function chartFigure(chart: Chart, axis: TimeAxis): string {
     lines.flatMap((line) => line.values),
   )
   const time = timeScale(axis.endMs, TIME_TICKS)
-  const read = { unit, keys: lines.map((line) => line.key), scale: { ...scale, ticks: undefined } }
+  const { kind, min, max } = scale
+  const read = { unit, keys: lines.map((line) => line.key), scale: { kind, min, max }, headroom: HEADROOM }
   const label = (value: number): string =>
-    unit === 'duration' && value === 0 ? '0' : formatValue(unit, value).replace(/\/s$/, '')
+    unit === 'duration' ? formatMoment(value) : formatValue(unit, value).replace(/\/s$/, '')
   const drawn = lines.map((line, n) => lineMarks(line, n, chart.steps === true, axis, scale, time)).join('')
   return [
     `<figure class="chart" id="chart-${id}" data-read="${escapeHtml(JSON.stringify(read))}">`,
@@ -97,18 +101,30 @@ const legendItem = (line: Line, n: number): string =>
   `<b data-key="${line.key}">${escapeHtml(line.summary)}</b></li>`
 
 const x = (time: Scale, ms: number): number => round(position(time, ms) * PLOT_WIDTH)
-const y = (scale: Scale, value: number): number => round((1 - position(scale, value)) * PLOT_HEIGHT)
+const y = (scale: Scale, value: number): number => round(upright(scale, value))
+const upright = (scale: Scale, value: number): number =>
+  HEADROOM + (1 - position(scale, value)) * LINES_HEIGHT
 const round = (value: number): number => Math.round(value * 10) / 10
 /** As a percentage, for text that keeps its size when the chart is stretched. */
 const percent = (share: number): string => `${Math.round(share * 1000) / 10}%`
 
 function lineMarks(line: Line, n: number, steps: boolean, axis: TimeAxis, scale: Scale, time: Scale): string {
-  const runs = runsOf(downsample(axis.atMs, line.values, POINTS_MAX))
   const place = ({ atMs, value }: Measured): readonly [number, number] => [x(time, atMs), y(scale, value)]
-  const placed = runs.map((run) => run.map(place))
-  const d = placed.map((run) => strokeOf(run, steps)).join('')
-  const area = steps ? `<path class="area s${n + 1}" d="${placed.map(areaOf).join('')}"/>` : ''
-  return d === '' ? '' : `${area}<path class="line s${n + 1}" d="${d}"/>`
+  const runs = runsOf(downsample(axis.atMs, line.values, POINTS_MAX)).map((run) => run.map(place))
+  const path = (name: string, d: string): string =>
+    d === '' ? '' : `<path class="${name} s${n + 1}" d="${d}"/>`
+  const long = runs.filter((run) => run.length > 1)
+  return [
+    steps ? path('area', long.map(areaOf).join('')) : '',
+    path('line', long.map((run) => strokeOf(run, steps)).join('')),
+    path(
+      'line lone',
+      runs
+        .filter((run) => run.length === 1)
+        .map(dotOf)
+        .join(''),
+    ),
+  ].join('')
 }
 
 interface Measured {
@@ -132,19 +148,17 @@ function runsOf(points: readonly Point[]): Measured[][] {
 
 type Places = readonly (readonly [number, number])[]
 
-/** A stretch of one sample is a line of no length, which round ends make a dot. */
-function strokeOf(run: Places, steps: boolean): string {
-  const [first, ...rest] = run
-  if (first === undefined) return ''
-  const start = `M${first[0]} ${first[1]}`
-  if (rest.length === 0) return `${start}H${first[0]}`
-  return start + rest.map(([px, py]) => (steps ? `H${px}V${py}` : `L${px} ${py}`)).join('')
+function strokeOf([first, ...rest]: Places, steps: boolean): string {
+  const to = ([px, py]: readonly [number, number]): string => (steps ? `H${px}V${py}` : `L${px} ${py}`)
+  return first === undefined ? '' : `M${first[0]} ${first[1]}${rest.map(to).join('')}`
 }
 
-const areaOf = (run: Places): string =>
-  run.length < 2 ? '' : `${strokeOf(run, true)}V${PLOT_HEIGHT}H${run[0]?.[0] ?? 0}Z`
+/** A sample between gaps: a line of no length, which round ends make a dot. */
+const dotOf = (run: Places): string => run.map(([px, py]) => `M${px} ${py}H${px}`).join('')
 
-/** Failovers over the full height; faults, which may be many and overlap, as a strip along the top. */
+const areaOf = (run: Places): string => `${strokeOf(run, true)}V${PLOT_HEIGHT}H${run[0]?.[0] ?? 0}Z`
+
+/** Failovers over the full height; faults, which may be many and overlap, as a strip above the lines. */
 function bandMarks(bands: readonly Band[], time: Scale): string {
   return bands
     .slice(0, BANDS_DRAWN_MAX)
@@ -176,7 +190,8 @@ export function timeMarks(time: Scale, height: number): string {
 
 function yAxis(scale: Scale, label: (value: number) => string): string {
   const texts = scale.ticks.map(
-    (tick) => `<text x="100%" y="${percent(1 - position(scale, tick))}" dy="0.32em">${label(tick)}</text>`,
+    (tick) =>
+      `<text x="100%" y="${percent(upright(scale, tick) / PLOT_HEIGHT)}" dy="0.32em">${label(tick)}</text>`,
   )
   return `<svg class="y" aria-hidden="true">${texts.join('')}</svg>`
 }

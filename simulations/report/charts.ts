@@ -22,7 +22,7 @@ export function chartsOf(report: SimReport): Chart[] {
     key,
     label,
     values,
-    summary: unit === 'duration' ? `at most ${formatMs(most(values))}` : peak(unit, values),
+    summary: unit === 'duration' ? `max ${formatMs(most(values))}` : peak(unit, values),
   })
   const rate = (key: 'placements' | 'reroutes' | 'ends'): Line =>
     line('rate', key, key, perSecond(series.atMs, series[key]))
@@ -33,7 +33,7 @@ export function chartsOf(report: SimReport): Chart[] {
       about: `How many of the ${report.devices} devices were up.`,
       unit: 'count',
       steps: true,
-      lines: [{ ...line('count', 'devicesUp', 'devices'), summary: `at least ${least(series.devicesUp)}` }],
+      lines: [{ ...line('count', 'devicesUp', 'devices'), summary: `min ${least(series.devicesUp)}` }],
     },
     {
       id: 'load',
@@ -82,4 +82,4 @@ const least = (values: readonly number[]): string =>
   values.length === 0 ? NOTHING : String(values.reduce((min, value) => Math.min(min, value)))
 
 const peak = (unit: Unit, values: readonly (number | null)[]): string =>
-  `at most ${formatValue(unit, most(values))}`
+  `max ${formatValue(unit, most(values))}`

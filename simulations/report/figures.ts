@@ -21,11 +21,11 @@ export function formatRate(perSecond: number): string {
   return `${formatCount(perSecond)}/s`
 }
 
-/** Milliseconds: `240 ms`, `1.23 s`, `2m 05s`, `1h 04m`, `3d 02h`. */
+/** Milliseconds: `240ms`, `1.23s`, `2m 05s`, `1h 04m`, `3d 02h`. */
 export function formatMs(ms: number | null): string {
   if (ms === null) return NOTHING
-  if (ms < 999.5) return `${Number(ms.toPrecision(3))} ms`
-  if (ms < 59_950) return `${Number((ms / 1000).toPrecision(3))} s`
+  if (ms < 999.5) return `${Number(ms.toPrecision(3))}ms`
+  if (ms < 59_950) return `${Number((ms / 1000).toPrecision(3))}s`
   const seconds = Math.round(ms / 1000)
   if (seconds < 3_600) return pair(seconds, 60, 'm', 1, 's')
   if (seconds < 86_400) return pair(seconds, 3_600, 'h', 60, 'm')
@@ -34,7 +34,7 @@ export function formatMs(ms: number | null): string {
 
 /** A moment since the start, to a tenth of a second, without the parts that are 0: `0`, `31.4s`, `2m`, `1h 4m 30s`. */
 export function formatMoment(ms: number): string {
-  if (ms < 1000) return ms === 0 ? '0' : `${Number(ms.toPrecision(3))} ms`
+  if (ms < 1000) return ms === 0 ? '0' : `${Number(ms.toPrecision(3))}ms`
   const tenths = Math.round(ms / 100)
   const parts: readonly [number, string][] = [
     [Math.floor(tenths / 864_000), 'd'],
@@ -73,15 +73,15 @@ const pair = (seconds, large, largeUnit, small, smallUnit) =>
   Math.floor(seconds / large) + largeUnit + ' ' + two(Math.floor((seconds % large) / small)) + smallUnit
 const formatMs = (ms) => {
   if (ms === null) return '${NOTHING}'
-  if (ms < 999.5) return Number(ms.toPrecision(3)) + ' ms'
-  if (ms < 59950) return Number((ms / 1000).toPrecision(3)) + ' s'
+  if (ms < 999.5) return Number(ms.toPrecision(3)) + 'ms'
+  if (ms < 59950) return Number((ms / 1000).toPrecision(3)) + 's'
   const seconds = Math.round(ms / 1000)
   if (seconds < 3600) return pair(seconds, 60, 'm', 1, 's')
   if (seconds < 86400) return pair(seconds, 3600, 'h', 60, 'm')
   return pair(seconds, 86400, 'd', 3600, 'h')
 }
 const formatMoment = (ms) => {
-  if (ms < 1000) return ms === 0 ? '0' : Number(ms.toPrecision(3)) + ' ms'
+  if (ms < 1000) return ms === 0 ? '0' : Number(ms.toPrecision(3)) + 'ms'
   const tenths = Math.round(ms / 100)
   const parts = [
     [Math.floor(tenths / 864000), 'd'],

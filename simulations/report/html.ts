@@ -83,8 +83,11 @@ ${report.about === '' ? '' : `<p class="about">${escapeHtml(report.about)}</p>`}
 
 /** What was wrong comes before what happened. */
 function judgement(report: SimReport): string {
-  return `<section><h2>Expectations</h2>${expectationsTable(report)}</section>
-<section><h2>Violations of invariants</h2>${violationsTable(report)}</section>`
+  const violations =
+    report.violations.length === 0
+      ? ''
+      : `<section><h2>Violations of invariants</h2>${violationsTable(report)}</section>`
+  return `${violations}<section><h2>Expectations</h2>${expectationsTable(report)}</section>`
 }
 
 function course(report: SimReport): string {
@@ -93,7 +96,7 @@ function course(report: SimReport): string {
   const key =
     report.bands.length === 0
       ? ''
-      : ' Behind the charts, <i class="swatch tall failover"></i>is a time without a coordinator and <i class="swatch thin fault"></i>along the top a fault.'
+      : ' Behind the charts, <i class="swatch tall failover"></i>is a time without a coordinator and <i class="swatch thin fault"></i>above the lines a fault.'
   const table =
     report.bands.length === 0
       ? ''
@@ -106,6 +109,6 @@ ${[timelineFigure(report.bands, endMs), ...chartsOf(report).map((chart) => chart
 }
 
 function figures(report: SimReport): string {
-  return `<section><h2>Durations</h2>${percentilesTable(report)}</section>
-<section><h2>Totals</h2>${totalsTable(report.totals)}</section>`
+  return `<section class="durations"><h2>Durations</h2>${percentilesTable(report)}</section>
+<section class="totals"><h2>Totals</h2>${totalsTable(report.totals)}</section>`
 }

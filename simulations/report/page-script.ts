@@ -72,7 +72,7 @@ const show = (n) => {
     chart.values.forEach((element, line) => {
       const value = valueOf(chart.read.unit, chart.read.keys[line], n)
       element.textContent = value === null ? formatMs(null) : FORMATS[chart.read.unit](value)
-      const y = value === null ? 0 : (1 - share(chart.read.scale, value)) * chart.height
+      const y = value === null ? 0 : chart.read.headroom + (1 - share(chart.read.scale, value)) * (chart.height - chart.read.headroom)
       chart.dots[line].setAttribute('d', value === null ? '' : 'M' + x + ' ' + y + 'H' + x)
     })
   }

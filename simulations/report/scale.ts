@@ -11,7 +11,8 @@ export interface Scale {
 /** What a value is of; it decides on the marks and on how they are written. */
 export type Unit = 'count' | 'share' | 'rate' | 'duration'
 
-const TICKS_TARGET = 4
+const TICKS_TARGET = 3
+const LOG_TICKS_TARGET = 4
 /** Durations whose largest is so many times their smallest are shown on a logarithmic axis. */
 export const LOG_RATIO_MIN = 50
 
@@ -33,7 +34,7 @@ export function scaleOf(unit: Unit, values: readonly (number | null)[]): Scale {
     if (value > 0) minAbove0 = Math.min(minAbove0, value)
   }
   if (unit === 'duration' && max / minAbove0 >= LOG_RATIO_MIN) {
-    const ticks = logTicks(minAbove0, max, TICKS_TARGET)
+    const ticks = logTicks(minAbove0, max, LOG_TICKS_TARGET)
     return { kind: 'log', min: ticks[0] as number, max: Math.max(max, ticks.at(-1) as number), ticks }
   }
   const floor = { count: 2, share: 1, rate: 1, duration: 10 }[unit]

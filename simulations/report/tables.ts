@@ -16,11 +16,11 @@ export interface Counted {
 
 /** The totals in the order in which a task lives. */
 export function countsOf(totals: Totals): Counted[] {
-  const states = Object.entries(totals.ended).sort(([a], [b]) => (a < b ? -1 : 1))
+  const states = Object.entries(totals.ended).sort(([a], [b]) => order(a, b))
   return [
     { name: 'submitted', value: totals.submitted, note: 'tasks' },
     { name: 'receipted', value: totals.receipted, note: 'specs the broker acknowledged' },
-    ...states.map(([state, value]) => ({ name: state.replaceAll('_', ' '), value, note: 'ended so' })),
+    ...states.map(([state, value]) => ({ name: state.replaceAll('_', ' '), value, note: 'ended' })),
     { name: 'unfinished', value: totals.unfinished, note: 'receipted, without an end' },
     { name: 'lost', value: totals.lost, note: 'forgotten by the mesh', mustBe0: true },
     { name: 'ended twice', value: totals.endedTwice, note: 'with two terminal states', mustBe0: true },
@@ -32,6 +32,10 @@ export function countsOf(totals: Totals): Counted[] {
     { name: 'messages', value: totals.messages, note: 'published' },
   ]
 }
+
+/** What everybody hopes for first, the rest by name. */
+const order = (a: string, b: string): number =>
+  a === b ? 0 : a === 'succeeded' || (b !== 'succeeded' && a < b) ? -1 : 1
 
 /** The measured durations, with what each of them is from and to. */
 export function durationsOf(report: SimReport): (readonly [string, string, Percentiles])[] {
@@ -82,12 +86,12 @@ export function expectationsTable(report: SimReport): string {
 }
 
 export function violationsTable(report: SimReport): string {
-  if (report.violations.length === 0) return '<p class="note">No invariant was broken.</p>'
+  if (report.violations.length === 0) return ''
   return listTable(
     ['invariant', 'at', 'what was found'],
     report.violations.map(({ invariant, atMs, message }) => [
       `<td class="state bad">${escapeHtml(invariant)}</td>`,
-      `<td class="state">${formatMoment(atMs)}</td>`,
+      `<td class="when">${formatMoment(atMs)}</td>`,
       `<td class="wide">${escapeHtml(message)}</td>`,
     ]),
   )
@@ -99,9 +103,9 @@ export function bandsTable(report: SimReport): string {
     report.bands
       .toSorted((a, b) => a.fromMs - b.fromMs)
       .map(({ kind, fromMs, toMs, label }) => [
-        `<td>${kind}</td>`,
-        `<td>${formatMoment(fromMs)}</td>`,
-        `<td>${formatMs(toMs - fromMs)}</td>`,
+        `<td class="when">${kind}</td>`,
+        `<td class="when">${formatMoment(fromMs)}</td>`,
+        `<td class="when">${formatMs(toMs - fromMs)}</td>`,
         `<td class="wide">${escapeHtml(label)}</td>`,
       ]),
   )
