@@ -1,6 +1,6 @@
 // Compiles the sources into dist/ from a clean slate, so that a spawned process never runs a stale file.
 import { spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, rmSync } from 'node:fs'
+import { chmodSync, cpSync, existsSync, rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -11,5 +11,7 @@ const result = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], {
   stdio: 'inherit',
 })
 if (result.status !== 0) process.exit(result.status ?? 1)
+// The library of scenarios is data, which the compiler leaves behind.
+cpSync(`${root}simulations/scenarios`, `${root}dist/simulations/scenarios`, { recursive: true })
 const cli = `${root}dist/client/cli/main.js`
 if (existsSync(cli)) chmodSync(cli, 0o755)

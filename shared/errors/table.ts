@@ -197,6 +197,11 @@ export const ERRORS = {
     remedy: 'See covey get tasks; a status is kept for the task’s ttl, an hour by default',
     retry: false,
   },
+  E_SCENARIO: {
+    about: 'A scenario, or a file that it needs, cannot be used; the message names line and column',
+    remedy: 'Compare it with docs/simulation.md',
+    retry: false,
+  },
 } as const satisfies Record<string, ErrorEntry>
 
 export type ErrorCode = keyof typeof ERRORS

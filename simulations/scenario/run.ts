@@ -1,0 +1,254 @@
+/**
+ * Runs a scenario in virtual time and makes its report. While it lasts tasks come and things fail; then everything is
+ * healed, and what has not ended must end within the settle time. All checkers watch from the first event to the last.
+ */
+import { setImmediate } from 'node:timers/promises'
+import { Agent } from '../../agent/core/agent.ts'
+import { VARIANTS } from '../broker/variants.ts'
+import { type Checker, describeViolation, Violations } from '../checkers/checker.ts'
+import { FencingChecker } from '../checkers/i1-fencing.ts'
+import { OnceChecker } from '../checkers/i2-once.ts'
+import { CapacityChecker } from '../checkers/i4-capacity.ts'
+import { demandLiveness } from '../checkers/i6-liveness.ts'
+import { CurrentChecker } from '../checkers/i7-current.ts'
+import { BoundsChecker } from '../checkers/i9-bounds.ts'
+import { WireChecker } from '../checkers/wire-rules.ts'
+import type { Engine } from '../engine/engine.ts'
+import type { Trace } from '../engine/trace.ts'
+import { Injector } from '../faults/injector.ts'
+import { describeFault, type Fault } from '../faults/plan.ts'
+import type { CoreFactory } from '../node/node.ts'
+import type { Observer } from '../observer.ts'
+import { Recorder } from '../recorder.ts'
+import { type Band, REPORT_VERSION, type SimReport } from '../report/model.ts'
+import { World } from '../world.ts'
+import { Arrivals } from './arrivals.ts'
+import { expectedTasks } from './check.ts'
+import { meet } from './expect.ts'
+import { faultPlan } from './fault-plan.ts'
+import { fleetOf } from './fleet.ts'
+import { BANDS_MAX, cpuMilliOf, Metrics } from './metrics.ts'
+import { Operator } from './operator.ts'
+import { Sampler } from './sampler.ts'
+import { deviceCount, type Scenario } from './scenario.ts'
+
+export interface Progress {
+  readonly virtualMs: number
+  readonly durationMs: number
+  readonly devicesUp: number
+  readonly submitted: number
+  readonly ended: number
+  readonly violations: number
+}
+
+export interface RunOptions {
+  readonly seed: string
+  /** What runs the same again, for the report. */
+  readonly command: string
+  /** Makes the agents' cores; the real ones unless a test wants others. */
+  readonly core?: CoreFactory
+  /** Ends the run early; the report is then of the part that ran. */
+  readonly signal?: AbortSignal
+  /** Told some times a second. */
+  readonly progress?: (progress: Progress) => void
+  readonly trace?: Trace
+}
+
+const MESH = 'sim'
+/** Events are carried out in slices of so much virtual time; between them the run can be interrupted. */
+const SLICE_MS = 200
+const BREATH_MS = 100
+/** From the end of all faults until a coordinator is in office: what the fuzzer demands too. */
+const COORDINATOR_MS = 60_000
+/** Until specs are cleared once every task has ended. */
+const CLEARED_MS = 60_000
+
+/** Runs a scenario. What a core does wrong is a violation in the report; nothing of it is thrown. */
+export async function runScenario(scenario: Scenario, options: RunOptions): Promise<SimReport> {
+  const startedMs = performance.now()
+  const run = new ScenarioRun(scenario, options)
+  const whole = await run.until(scenario.durationMs)
+  if (whole && (await run.settle())) run.conclude()
+  return run.report((performance.now() - startedMs) / 1000)
+}
+
+class ScenarioRun {
+  readonly #scenario: Scenario
+  readonly #options: RunOptions
+  readonly #world: World
+  readonly #plan: readonly Fault[]
+  readonly #injector: Injector
+  readonly #operator: Operator
+  readonly #arrivals: Arrivals
+  readonly #sampler: Sampler
+  #violations!: Violations
+  #once!: OnceChecker
+  #metrics!: Metrics
+  #checkers: readonly Checker[] = []
+  #partial = true
+  #breathedMs = performance.now()
+
+  constructor(scenario: Scenario, options: RunOptions) {
+    const { seed, trace } = options
+    this.#scenario = scenario
+    this.#options = options
+    this.#plan = faultPlan(scenario, seed)
+    const { devices, profile } = fleetOf(scenario.fleet, MESH)
+    this.#world = new World({
+      seed,
+      mesh: MESH,
+      variant: VARIANTS[scenario.variant],
+      core: options.core ?? ((agent) => new Agent(agent)),
+      devices,
+      profile,
+      actions: Array.from({ length: scenario.submitters }, () => []),
+      timing: scenario.timing,
+      observe: (engine) => this.#watch(engine),
+      ...(trace === undefined ? {} : { trace }),
+    })
+    this.#injector = new Injector(this.#world, this.#plan)
+    this.#operator = new Operator(this.#world, scenario, seed)
+    this.#arrivals = new Arrivals(this.#world, scenario)
+    const cpuMilli = devices.reduce((sum, { capacity }) => sum + cpuMilliOf(capacity), 0)
+    this.#sampler = new Sampler(this.#world, this.#metrics, scenario.durationMs, cpuMilli)
+  }
+
+  #watch(engine: Engine): readonly Observer[] {
+    this.#violations = new Violations(engine)
+    this.#once = new OnceChecker(this.#violations)
+    this.#metrics = new Metrics(engine)
+    this.#checkers = [
+      new FencingChecker(this.#violations),
+      this.#once,
+      new CapacityChecker(this.#violations),
+      new CurrentChecker(this.#violations),
+      new BoundsChecker(this.#violations, expectedTasks(this.#scenario), () => this.#world),
+      new WireChecker(this.#violations),
+    ]
+    const { trace } = this.#options
+    return [...this.#checkers, this.#metrics, ...(trace === undefined ? [] : [new Recorder(trace, engine)])]
+  }
+
+  /** Runs to a moment, or until the condition holds. False when it was interrupted. */
+  async until(timeMs: number, condition: () => boolean = () => false): Promise<boolean> {
+    const { engine } = this.#world
+    const { signal, progress } = this.#options
+    while (engine.nowMs < timeMs && !condition()) {
+      engine.runUntil(Math.min(timeMs, engine.nowMs + SLICE_MS))
+      if (performance.now() - this.#breathedMs < BREATH_MS) continue
+      progress?.(this.#progress())
+      await setImmediate()
+      this.#breathedMs = performance.now()
+      if (signal?.aborted === true) return false
+    }
+    return signal?.aborted !== true
+  }
+
+  /** Ends all faults and waits until every task has ended. False when it was interrupted. */
+  async settle(): Promise<boolean> {
+    this.#injector.heal()
+    this.#operator.release()
+    this.#world.engine.note('fault', 'all is healed')
+    const untilMs = this.#world.engine.nowMs + this.#scenario.settleMs
+    return await this.until(untilMs, () => this.#submittersIdle() && this.#once.openCount === 0)
+  }
+
+  /** Asks what can be asked only of a run that was given its whole time. */
+  conclude(): void {
+    demandLiveness(
+      this.#world,
+      this.#once,
+      { coordinatorMs: COORDINATOR_MS, tasksMs: CLEARED_MS },
+      this.#violations,
+    )
+    for (const checker of this.#checkers) checker.finish?.()
+    this.#partial = false
+  }
+
+  report(tookSeconds: number): SimReport {
+    const scenario = this.#scenario
+    const metrics = this.#metrics
+    const report: SimReport = {
+      version: REPORT_VERSION,
+      scenario: scenario.name,
+      about: scenario.about,
+      seed: this.#options.seed,
+      command: this.#options.command,
+      broker: scenario.variant,
+      mode: 'virtual',
+      devices: deviceCount(scenario.fleet),
+      durationMs: Math.round(this.#world.engine.nowMs),
+      tookSeconds: Math.round(tookSeconds * 100) / 100,
+      partial: this.#partial,
+      hash: this.#world.engine.hash.text(),
+      totals: this.#totals(),
+      latency: { placed: metrics.placedMs.percentiles(), ended: metrics.endedMs.percentiles() },
+      failoverMs: metrics.failoverMs.percentiles(),
+      rerouteMs: metrics.rerouteMs.percentiles(),
+      series: this.#sampler.series,
+      bands: this.#bands(),
+      expectations: [],
+      violations: this.#violations.list.map((violation) => ({
+        invariant: violation.invariant,
+        atMs: violation.atMs,
+        message: describeViolation(violation),
+      })),
+    }
+    return { ...report, expectations: scenario.expectations.map((expectation) => meet(expectation, report)) }
+  }
+
+  #totals(): SimReport['totals'] {
+    const metrics = this.#metrics
+    const { broker, topics } = this.#world
+    const open = this.#once.open()
+    return {
+      submitted: this.#arrivals.submitted,
+      receipted: metrics.receipted,
+      ended: metrics.ended,
+      unfinished: open.length,
+      lost: open.filter((task) => broker.retained.get(topics.of('spec', task)) === undefined).length,
+      endedTwice: metrics.endedTwice,
+      attempts: metrics.attempts,
+      reroutes: metrics.reroutes,
+      duplicates: metrics.duplicates,
+      terms: metrics.terms,
+      faults: Object.values(this.#injector.begun).reduce((sum, count) => sum + count, 0),
+      messages: broker.published,
+    }
+  }
+
+  #bands(): Band[] {
+    const { nowMs } = this.#world.engine
+    const faults = this.#plan
+      .filter(({ atMs }) => atMs <= nowMs)
+      .slice(0, BANDS_MAX)
+      .map((fault): Band => {
+        const toMs = Math.min(nowMs, this.#scenario.durationMs, fault.atMs + fault.durationMs)
+        return { kind: 'fault', fromMs: fault.atMs, toMs: Math.max(fault.atMs, toMs), label: labelOf(fault) }
+      })
+    return [...this.#metrics.failovers, ...faults]
+  }
+
+  #submittersIdle(): boolean {
+    return this.#world.submitters.every((submitter) => submitter.idle)
+  }
+
+  #progress(): Progress {
+    return {
+      virtualMs: this.#world.engine.nowMs,
+      durationMs: this.#scenario.durationMs,
+      devicesUp: this.#sampler.devicesUp(),
+      submitted: this.#arrivals.submitted,
+      ended: Object.values(this.#metrics.ended).reduce((sum, count) => sum + count, 0),
+      violations: this.#violations.count,
+    }
+  }
+}
+
+/** Names of many targets would only hide what happened. */
+const TARGETS_SHOWN_MAX = 3
+
+function labelOf(fault: Fault): string {
+  if (fault.targets.length <= TARGETS_SHOWN_MAX) return describeFault(fault)
+  return describeFault({ ...fault, targets: [`${fault.targets.length} devices`] })
+}

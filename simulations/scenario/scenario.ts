@@ -1,0 +1,69 @@
+/** A scenario that was read and checked: what a run is made from. All times are virtual milliseconds. */
+import type { Timing } from '../../agent/core/options.ts'
+import { parseDuration } from '../../shared/model/duration.ts'
+import type { VariantName } from '../broker/variants.ts'
+import type { Expectation } from './expect.ts'
+import type { Outage } from './outages.ts'
+import type { DeviceClass, FaultRow, Operation, TaskClass, TimingRow } from './schema.ts'
+
+export interface Scenario {
+  readonly name: string
+  readonly about: string
+  readonly durationMs: number
+  /** Within this time after the end of all faults every task must have ended. */
+  readonly settleMs: number
+  readonly variant: VariantName
+  readonly submitters: number
+  readonly timing: Partial<Timing>
+  readonly fleet: readonly DeviceClass[]
+  readonly tasks: readonly TaskClass[]
+  readonly faults: readonly FaultRow[]
+  readonly operations: readonly Operation[]
+  readonly expectations: readonly Expectation[]
+  /** By the file that a fault row names: the outages in it, once they have been read. */
+  readonly outages: ReadonlyMap<string, readonly Outage[]>
+}
+
+export const DEFAULTS = {
+  settleMs: 300_000,
+  variant: 'covey',
+  submitters: 4,
+  faultDurationMs: 5_000,
+} as const
+
+/** A duration that has passed the schema, in milliseconds. */
+export function ms(text: string | undefined, fallbackMs: number): number {
+  return text === undefined ? fallbackMs : (parseDuration(text) ?? fallbackMs)
+}
+
+const TIMING_KEYS = {
+  interval: 'intervalMs',
+  heartbeat: 'heartbeatMs',
+  step: 'stepMs',
+  jitter: 'jitterMs',
+  settle: 'settleMs',
+  lostGrace: 'lostGraceMs',
+  reconnectBase: 'reconnectBaseMs',
+  reconnectCap: 'reconnectCapMs',
+} as const satisfies Record<keyof TimingRow, keyof Timing>
+
+export const TIMING_NAMES: readonly (keyof Timing)[] = Object.values(TIMING_KEYS)
+
+/** The agents' times as the cores want them. */
+export function timingOf(row: TimingRow | undefined): Partial<Timing> {
+  const timing: Partial<Record<keyof Timing, number>> = {}
+  for (const [key, text] of Object.entries(row ?? {})) {
+    timing[TIMING_KEYS[key as keyof TimingRow]] = ms(text, 0)
+  }
+  return timing
+}
+
+/** How many devices the scenario has. */
+export function deviceCount(fleet: readonly DeviceClass[]): number {
+  return fleet.reduce((sum, { count }) => sum + count, 0)
+}
+
+/** The names of a class's devices. */
+export function namesOf({ class: name, count }: DeviceClass): string[] {
+  return Array.from({ length: count }, (_, n) => `${name}-${n + 1}`)
+}
