@@ -39,7 +39,7 @@ export class DeviceRecord {
   partial: { id: number; nonce: string; keys: Set<string> } | undefined
   readonly placements = new Map<string, Placement>()
   readonly reserved: Record<string, number> = {}
-  /** No placing before, on the monotonic clock: it refused something. */
+  /** No placing before, on the monotonic clock: it refused something, or its agent restarts. */
   avoidUntilMs = 0
   /** Last inbox message sent to it in this reign, and when. */
   sentSeq = 0
@@ -118,7 +118,7 @@ export class DeviceRecord {
     if (this.desired.cordon === true) return 'cordoned'
     const { hold } = this.desired
     if (hold !== undefined && Date.parse(hold.until) > wallMs) return `held by ${hold.by}`
-    if (this.avoidUntilMs > nowMs) return 'refused work a moment ago'
+    if (this.avoidUntilMs > nowMs) return 'left alone for a moment'
     return undefined
   }
 }

@@ -26,7 +26,7 @@ const RETRY_CAP_MS = 60_000
 const REROUTE_BASE_MS = 250
 /** How long past the grace a device may take to confirm that an attempt is gone. */
 const STOP_MARGIN_MS = 10_000
-/** A device that refused something is left alone for this many heartbeats. */
+/** A device that refused something, or whose agent restarts, is left alone for this many heartbeats. */
 const AVOID_HEARTBEATS = 2
 /** Not sent yet: no report can have read it. */
 const UNSENT = Number.MAX_SAFE_INTEGER
@@ -164,7 +164,11 @@ export class Lifecycle {
     if (outcome === 'failed' || outcome === 'timed_out') task.failed++
     if (task.stopping !== undefined) return this.#stop(task)
     if (outcome === 'revoked') return this.#again(task, 0, `moved away from ${device.id}`)
-    if (outcome === 'interrupted') return this.#lost(task, `the agent on ${device.id} restarted`)
+    if (outcome === 'interrupted') {
+      // An agent that stops says so right after its results; until then it looks open and empty.
+      this.#avoid(device)
+      return this.#lost(task, `the agent on ${device.id} restarted`)
+    }
     const body = {
       ...result.result,
       ...(result.durationMs === undefined ? {} : { durationMs: result.durationMs }),
@@ -193,10 +197,7 @@ export class Lifecycle {
     const task = this.#office.ledger.get(placement.task)
     if (task === undefined || !sameAttempt(task.current?.attempt, rejected.attempt)) return
     if (!asked) {
-      const { context, heartbeatMs, due } = this.#office
-      const delayMs = AVOID_HEARTBEATS * heartbeatMs
-      device.avoidUntilMs = context.now.monoMs + delayMs
-      due.add(delayMs, 'open', device.id)
+      this.#avoid(device)
       this.#office.inboxes.askFull(device)
     }
     this.#over(task)
@@ -207,6 +208,13 @@ export class Lifecycle {
       device: device.id,
       code: rejected.error.code,
     })
+  }
+
+  /** Places nothing on the device for a moment. */
+  #avoid(device: DeviceRecord): void {
+    const delayMs = AVOID_HEARTBEATS * this.#office.heartbeatMs
+    device.avoidUntilMs = this.#office.context.now.monoMs + delayMs
+    this.#office.due.add(delayMs, 'open', device.id)
   }
 
   /** The attempt is gone from its device without a word: the device was lost, or has forgotten it. */

@@ -107,9 +107,10 @@ export class Mirror {
   }
 
   /** A new connection reads everything anew; what was cleared meanwhile must not linger. */
-  clear(nowMs: number, sameConnection: boolean): void {
-    // What an earlier subscription of this connection asked for may still trail.
-    if (!sameConnection || this.#spoken === undefined) this.#spoken = new Set()
+  clear(nowMs: number): void {
+    // Also on the same connection: between two subscriptions a topic may have spoken unheard, so what is retained
+    // then counts. A state that an earlier subscription delivers late is found by the device's heartbeats.
+    this.#spoken = new Set()
     this.#clearedMs = nowMs
     this.followedSinceMs = undefined
     this.specs.clear()

@@ -94,7 +94,7 @@ export class Agent implements Core<AgentInput, AgentEffect> {
     this.#worker.membership.linkUp()
     const to = [...this.#worker.subscriptions()]
     if (this.#election.candidate) {
-      this.#mirror.clear(this.#context.now.monoMs, false)
+      this.#mirror.clear(this.#context.now.monoMs)
       to.push(...Mirror.subscriptions(this.#context))
     }
     this.#deviceToken = this.#context.token()
@@ -136,7 +136,7 @@ export class Agent implements Core<AgentInput, AgentEffect> {
   #follow(candidate: boolean): void {
     if (!this.#worker.membership.linked) return
     const subscriptions = Mirror.subscriptions(this.#context)
-    this.#mirror.clear(this.#context.now.monoMs, true)
+    this.#mirror.clear(this.#context.now.monoMs)
     if (candidate) {
       this.#mirrorToken = this.#context.token()
       this.#context.emit({ do: 'subscribe', link: 'device', to: subscriptions, token: this.#mirrorToken })
