@@ -13,6 +13,7 @@ import { isTerminal } from '../../shared/protocol/schemas/index.ts'
 import type { Context } from '../core/context.ts'
 import { INVENTORY_INTERVALS } from '../core/options.ts'
 import { DUE_TIMER, type Due } from './due.ts'
+import { Endings } from './endings.ts'
 import { Fleet } from './fleet.ts'
 import { INBOX_TIMER } from './inboxes.ts'
 import { Intake } from './intake.ts'
@@ -53,6 +54,7 @@ export class Coordinator {
   readonly #events: CoordinatorEvents
   readonly #nonce: string
   readonly #office: Office
+  readonly #endings: Endings
   readonly #lifecycle: Lifecycle
   readonly #fleet: Fleet
   readonly #intake: Intake
@@ -71,9 +73,10 @@ export class Coordinator {
     this.#sinceMs = context.now.monoMs
     const config = mirror.config !== undefined && 'body' in mirror.config ? mirror.config.body : undefined
     this.#office = new Office(context, reign, config)
-    this.#lifecycle = new Lifecycle(this.#office)
+    this.#endings = new Endings(this.#office)
+    this.#lifecycle = new Lifecycle(this.#office, this.#endings)
     this.#fleet = new Fleet(this.#office, this.#lifecycle, (seen) => events.learn(seen))
-    this.#intake = new Intake(this.#office, this.#lifecycle, this.#windowMs())
+    this.#intake = new Intake(this.#office, this.#lifecycle, this.#endings, this.#windowMs())
     this.#restore = new Restore(this.#office, mirror)
     context.publish('seat', 'marker', undefined, { nonce })
     context.timer(READING_TIMER, READING_MS_MAX)
@@ -216,14 +219,14 @@ export class Coordinator {
   }
 
   acked(token: number): void {
-    this.#lifecycle.statuses.acked(token)
+    this.#endings.statuses.acked(token)
   }
 
   /** @returns true when the timer was the coordinator's */
   timer(name: string): boolean {
     if (name === RUN_TIMER) this.#run()
     else if (name === INBOX_TIMER) this.#office.inboxes.flush()
-    else if (name === STATUS_TIMER) this.#lifecycle.statuses.flush()
+    else if (name === STATUS_TIMER) this.#endings.statuses.flush()
     else if (name === DUE_TIMER) for (const due of this.#office.due.take()) this.#dueNow(due)
     else if (name === TICK_TIMER) this.#tick()
     else if (name === SETTLE_TIMER) this.#settle()
@@ -255,7 +258,7 @@ export class Coordinator {
       if (task.explanation === explanation.text) continue
       task.explanation = explanation.text
       task.reasons = explanation.reasons
-      this.#lifecycle.statuses.touch(task)
+      this.#endings.statuses.touch(task)
     }
   }
 
@@ -270,7 +273,7 @@ export class Coordinator {
     if (task === undefined) return
     if (due.kind === 'orphan') return this.#intake.orphanDue(task, due.mark)
     if (due.kind === 'expire') {
-      if (isTerminal(task.state) && String(task.expiresMs) === due.mark) this.#lifecycle.expire(task)
+      if (isTerminal(task.state) && String(task.expiresMs) === due.mark) this.#endings.expire(task)
     } else if (due.kind === 'stopped') this.#lifecycle.stopOverdue(task, due.mark)
     else if (due.kind === 'deadline') this.#deadline(task)
     else if (due.kind === 'retry') {

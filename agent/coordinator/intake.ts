@@ -4,6 +4,7 @@ import { demandOf } from '../../shared/model/task.ts'
 import { type Incoming, isWithdraw } from '../../shared/protocol/codec.ts'
 import { isId } from '../../shared/protocol/ids.ts'
 import { isTerminal, type TaskSpec, type TaskStatus } from '../../shared/protocol/schemas/index.ts'
+import type { Endings } from './endings.ts'
 import { failure, type Lifecycle } from './lifecycle.ts'
 import type { Office } from './office.ts'
 import { continueFrom, newTask, specDigest, type TaskRecord } from './task-record.ts'
@@ -16,12 +17,14 @@ const WITHDRAWN = { state: 'cancelled', explanation: 'withdrawn by its submitter
 export class Intake {
   readonly #office: Office
   readonly #lifecycle: Lifecycle
+  readonly #endings: Endings
   readonly #windowMs: number
 
   /** @param windowMs length of an inventory window */
-  constructor(office: Office, lifecycle: Lifecycle, windowMs: number) {
+  constructor(office: Office, lifecycle: Lifecycle, endings: Endings, windowMs: number) {
     this.#office = office
     this.#lifecycle = lifecycle
+    this.#endings = endings
     this.#windowMs = windowMs
   }
 
@@ -79,7 +82,7 @@ export class Intake {
   /** Lets a task wait for a device, and tells so. */
   track(task: TaskRecord): void {
     this.#lifecycle.enqueue(task)
-    this.#lifecycle.statuses.touch(task)
+    this.#endings.statuses.touch(task)
   }
 
   /** The same id again: the same content changes nothing, other content is refused. */
@@ -92,29 +95,29 @@ export class Intake {
         rejection('E_ID_TAKEN', '', 'a task of this id with other content exists'),
       )
     }
-    if (isTerminal(task.state) && task.publication.acked > 0) this.#lifecycle.settle(task)
+    if (isTerminal(task.state) && task.publication.acked > 0) this.#endings.settle(task)
   }
 
   /** Other content under a known id: said in the status; the first content stands. */
   #refuse(task: TaskRecord, digest: string, why: Rejection): void {
     if (isTerminal(task.state)) {
-      if (task.publication.acked > 0) this.#lifecycle.clearSpec(task)
+      if (task.publication.acked > 0) this.#endings.clearSpec(task)
     } else if (task.spec !== undefined && task.stopping === undefined) {
       this.#office.context.publish('seat', 'spec', task.id, task.spec)
     }
     this.#office.event('refused', why.message, { task: task.id, code: why.code })
     if (task.refused?.digest === digest && task.refused.error.code === why.code) return
     task.refused = { digest, error: { ...why } }
-    this.#lifecycle.statuses.touch(task)
+    this.#endings.statuses.touch(task)
   }
 
   #withdraw(id: string, task: TaskRecord | undefined): void {
     if (task === undefined) {
       const unknown = newTask(id, this.#office.ledger.nextSeq(), '', this.#office.context.instant())
       this.#office.ledger.add(unknown)
-      this.#lifecycle.end(unknown, 'cancelled', 'withdrawn before it was known')
+      this.#endings.end(unknown, 'cancelled', 'withdrawn before it was known')
     } else if (isTerminal(task.state)) {
-      if (task.publication.acked > 0) this.#lifecycle.clearSpec(task)
+      if (task.publication.acked > 0) this.#endings.clearSpec(task)
     } else this.#lifecycle.stop(task, WITHDRAWN)
   }
 
@@ -129,7 +132,7 @@ export class Intake {
     task.error = { ...why }
     const at = why.path === '' ? '' : ` at ${why.path}`
     this.#office.context.log('warn', 'a task was rejected', { task: task.id, code: why.code, path: why.path })
-    this.#lifecycle.end(task, 'rejected', `${why.message}${at}`)
+    this.#endings.end(task, 'rejected', `${why.message}${at}`)
   }
 
   /** Takes over a task from what is retained of it, before the inventory is looked at. */
@@ -145,7 +148,7 @@ export class Intake {
     ledger.add(task)
     if (isTerminal(task.state)) {
       task.publication.version = task.publication.acked = 1
-      this.#lifecycle.settle(task)
+      this.#endings.settle(task)
     } else if (spec === undefined) this.#orphan(id)
     else if (kept === undefined) this.#afterWindow.push(() => this.#spoiled(task, spec))
     else if (demand?.deadlineMs !== undefined) {
@@ -173,7 +176,7 @@ export class Intake {
     task.over = current?.attempt ?? task.over
     task.current = undefined
     task.error = error
-    this.#lifecycle.end(task, 'rejected', error.message)
+    this.#endings.end(task, 'rejected', error.message)
   }
 
   /** An unfinished status whose spec is not there: absence proves nothing yet. */
@@ -222,7 +225,7 @@ export class Intake {
     if (isTerminal(status.state) && !isTerminal(task.state) && status.digest === task.digest) {
       return this.#adoptEnd(task, status)
     }
-    this.#lifecycle.statuses.touch(task)
+    this.#endings.statuses.touch(task)
   }
 
   /** An earlier coordinator ended the task before this one did: its word stands. */
@@ -239,16 +242,16 @@ export class Intake {
     if (task.publication.inFlight === 0) {
       task.publication.version++
       task.publication.acked = task.publication.version
-      this.#lifecycle.statuses.forget(task)
-      this.#lifecycle.settle(task)
+      this.#endings.statuses.forget(task)
+      this.#endings.settle(task)
       // A status of our own is on its way and would bury the end: the end goes after it.
-    } else this.#lifecycle.statuses.touch(task)
+    } else this.#endings.statuses.touch(task)
     if (device !== undefined && placement !== undefined) this.#lifecycle.revoke(device, placement)
   }
 
   /** Someone cleared the status of a task that still has one. */
   statusCleared(id: string): void {
     const task = this.#office.ledger.get(id)
-    if (task !== undefined) this.#lifecycle.statuses.touch(task)
+    if (task !== undefined) this.#endings.statuses.touch(task)
   }
 }

@@ -1,24 +1,20 @@
 /**
- * The life of a task: pending, assigned, running, and one end. Every change of a task's state is made here.
+ * The life of a task until it ends: pending, assigned, running. Its end is made in endings.ts.
  *
  * At most one attempt is current. An attempt is over when its result was taken, when it was given up with its
  * device, or when it never began; nothing that comes of it later counts.
  */
 import { type Failure, invariant, rejection } from '../../shared/errors/errors.ts'
 import type { ErrorCode } from '../../shared/errors/table.ts'
-import { DEFAULT_GRACE_MS, DEFAULT_TTL_MS } from '../../shared/model/task.ts'
+import { DEFAULT_GRACE_MS } from '../../shared/model/task.ts'
 import { type Attempt, attemptKey, compareAttempts, sameAttempt } from '../../shared/protocol/attempt.ts'
-import {
-  type AttemptResult,
-  isTerminal,
-  type RejectedAttempt,
-  type TerminalState,
-} from '../../shared/protocol/schemas/index.ts'
+import { type AttemptResult, isTerminal, type RejectedAttempt } from '../../shared/protocol/schemas/index.ts'
 import { backoffMs } from '../../shared/random/random.ts'
 import type { DeviceRecord, Placement } from './device-record.ts'
+import type { Endings } from './endings.ts'
 import type { Office } from './office.ts'
 import type { Decision } from './scheduler/scheduler.ts'
-import { Statuses } from './statuses.ts'
+import type { Statuses } from './statuses.ts'
 import type { TaskRecord } from './task-record.ts'
 
 const RETRY_BASE_MS = 1_000
@@ -32,16 +28,15 @@ const AVOID_HEARTBEATS = 2
 const UNSENT = Number.MAX_SAFE_INTEGER
 
 export class Lifecycle {
-  readonly statuses: Statuses
   readonly #office: Office
+  readonly #endings: Endings
+  readonly #statuses: Statuses
   #attempts = 0
 
-  constructor(office: Office) {
+  constructor(office: Office, endings: Endings) {
     this.#office = office
-    this.statuses = new Statuses(office.context, office.reign, {
-      terminal: (task) => this.settle(task),
-      accounted: (device, attempt) => this.acknowledge(device, attempt),
-    })
+    this.#endings = endings
+    this.#statuses = endings.statuses
   }
 
   /** Waits for a device, from now on or after a back-off. */
@@ -96,7 +91,7 @@ export class Lifecycle {
         ? { ...task.spec, timeout: `${settings.defaultTimeoutMs}ms` }
         : task.spec
     inboxes.assign(device, { attempt, task: task.id, spec })
-    this.statuses.touch(task)
+    this.#statuses.touch(task)
     this.#office.event('placed', decision.explanation, { task: task.id, device: device.id })
   }
 
@@ -111,7 +106,7 @@ export class Lifecycle {
       const resources = task.demand?.resources ?? {}
       device.add({ key: attemptKey(attempt), attempt, task: task.id, resources, seq: 0, phase: 'held' })
     }
-    this.statuses.touch(task)
+    this.#statuses.touch(task)
   }
 
   /** True when a task would take the attempt as its own. */
@@ -125,7 +120,7 @@ export class Lifecycle {
     if (task.state !== 'assigned') return
     task.state = 'running'
     if (started !== undefined) task.times.started = started
-    this.statuses.touch(task)
+    this.#statuses.touch(task)
   }
 
   /** A device reports how an attempt ended. */
@@ -138,7 +133,7 @@ export class Lifecycle {
     }
     const task = this.#office.ledger.get(result.task)
     if (task === undefined) {
-      if (!unknownMayCome) this.acknowledge(device.id, result.attempt)
+      if (!unknownMayCome) this.#endings.acknowledge(device.id, result.attempt)
       return
     }
     if (this.adoptable(task, result.attempt)) this.adopt(task, device, result.attempt)
@@ -148,9 +143,9 @@ export class Lifecycle {
     if (task.publication.owed.some((owed) => sameAttempt(owed.attempt, result.attempt))) return
     if (!sameAttempt(task.over, result.attempt) && !counted && ran(result)) {
       task.duplicates++
-      this.statuses.touch(task)
+      this.#statuses.touch(task)
     }
-    this.acknowledge(device.id, result.attempt)
+    this.#endings.acknowledge(device.id, result.attempt)
   }
 
   /** The current attempt has ended: what follows from it. */
@@ -158,7 +153,7 @@ export class Lifecycle {
     this.#over(task)
     const placement = device.placement(result.attempt)
     if (placement !== undefined) device.finish(placement)
-    this.statuses.owe(task, device.id, result.attempt)
+    this.#statuses.owe(task, device.id, result.attempt)
     const { outcome } = result
     if (result.started !== undefined) task.times.started = result.started
     if (outcome === 'failed' || outcome === 'timed_out') task.failed++
@@ -177,11 +172,11 @@ export class Lifecycle {
     task.error = result.error
     if (outcome === 'succeeded') {
       task.error = undefined
-      return this.end(task, 'succeeded', `ran on ${device.id}`)
+      return this.#endings.end(task, 'succeeded', `ran on ${device.id}`)
     }
     const message = result.error?.message ?? outcome
     if (task.failed > (task.demand?.retriesFailed ?? 0))
-      return this.end(task, outcome, `${message} on ${device.id}`)
+      return this.#endings.end(task, outcome, `${message} on ${device.id}`)
     const delayMs =
       RETRY_BASE_MS / 2 + backoffMs(this.#office.context.random, task.failed - 1, RETRY_BASE_MS, RETRY_CAP_MS)
     this.#again(task, delayMs, `failed on ${device.id}: ${message}; again in ${Math.round(delayMs)} ms`)
@@ -243,7 +238,7 @@ export class Lifecycle {
     const key = attemptKey(current.attempt)
     if (device.placements.has(key)) return
     device.add({ key, attempt: current.attempt, task: task.id, resources, seq: 0, phase: 'held' })
-    this.statuses.touch(task)
+    this.#statuses.touch(task)
   }
 
   #over(task: TaskRecord): void {
@@ -256,7 +251,7 @@ export class Lifecycle {
     const most = task.demand?.retriesLost ?? 0
     if (task.lost > most) {
       task.error = failure('E_LOST', `lost ${task.lost} times, last because ${why}`)
-      return this.end(task, 'failed', task.error.message)
+      return this.#endings.end(task, 'failed', task.error.message)
     }
     const delayMs =
       task.lost === 1
@@ -270,7 +265,7 @@ export class Lifecycle {
     task.explanation = explanation
     delete task.times.started
     this.enqueue(task, delayMs)
-    this.statuses.touch(task)
+    this.#statuses.touch(task)
   }
 
   /** Lets a task end early: withdrawn, or past its deadline. What runs is ended first. */
@@ -288,7 +283,7 @@ export class Lifecycle {
     }
     this.revoke(device, placement)
     task.explanation = `${how.explanation}; being ended on ${device.id}`
-    this.statuses.touch(task)
+    this.#statuses.touch(task)
     const graceMs = task.demand?.graceMs ?? DEFAULT_GRACE_MS
     this.#office.due.add(graceMs + STOP_MARGIN_MS, 'stopped', task.id, placement.key)
   }
@@ -305,7 +300,7 @@ export class Lifecycle {
     const { stopping } = task
     if (stopping === undefined) return
     task.error = stopping.error
-    this.end(task, stopping.state, stopping.explanation)
+    this.#endings.end(task, stopping.state, stopping.explanation)
   }
 
   /** Tells a device to end an attempt; its room stays reserved until it is confirmed gone. */
@@ -325,53 +320,6 @@ export class Lifecycle {
     }
     placement.phase = 'revoking'
     this.#office.inboxes.revoke(device, placement.attempt)
-  }
-
-  /** The one end of a task. */
-  end(task: TaskRecord, state: TerminalState, explanation: string): void {
-    invariant(!isTerminal(task.state), () => `${task.id} ends ${state} but has ended ${task.state}`)
-    this.#office.scheduler.remove(task)
-    task.state = state
-    task.explanation = explanation
-    task.reasons = undefined
-    task.times.ended = this.#office.context.instant()
-    this.statuses.touch(task)
-    const code = task.error?.code
-    this.#office.event(state, explanation, { task: task.id, ...(code === undefined ? {} : { code }) })
-    const surplus = this.#office.ledger.finished(task)
-    if (surplus !== undefined && surplus !== task) this.expire(surplus)
-  }
-
-  /** The broker has the terminal status: now it takes effect. */
-  settle(task: TaskRecord): void {
-    this.clearSpec(task)
-    const ttlMs = task.demand?.ttlMs ?? DEFAULT_TTL_MS
-    task.spec = undefined
-    task.expiresMs = this.#office.context.now.monoMs + ttlMs
-    this.#office.due.add(ttlMs, 'expire', task.id, String(task.expiresMs))
-  }
-
-  /** Takes the spec of an ended task from the broker. */
-  clearSpec(task: TaskRecord): void {
-    if (!task.specRetained) return
-    task.specRetained = false
-    this.#office.context.publish('seat', 'spec', task.id, null)
-  }
-
-  /** Takes the status of an ended task from the broker and forgets the task. */
-  expire(task: TaskRecord): void {
-    this.statuses.forget(task)
-    this.#office.ledger.remove(task)
-    this.#office.context.publish('seat', 'status', task.id, null)
-  }
-
-  /** The device need not send the attempt's result again. */
-  acknowledge(deviceId: string, attempt: Attempt): void {
-    const device = this.#office.devices.get(deviceId)
-    if (device === undefined) return
-    const placement = device.placement(attempt)
-    if (placement !== undefined) device.remove(placement)
-    this.#office.inboxes.ack(device, attempt)
   }
 }
 
