@@ -1,5 +1,6 @@
 /**
- * The event queue: a binary heap ordered by (time, sequence), with removal by handle.
+ * The event queue: a heap of four children a node, ordered by (time, sequence), with removal by handle. Keys stand in
+ * the order of the heap, so that the children that are compared lie side by side in memory.
  *
  * Millions of events pass through it, so events live in parallel arrays and not in objects: pushing and
  * popping allocate nothing. The heap holds slot numbers and every slot knows its place in the heap, so a
@@ -30,12 +31,13 @@ export class EventQueue {
   arg: unknown
 
   #sequence = 0
-  #times = new Float64Array(FIRST_SLOTS)
-  #sequences = new Float64Array(FIRST_SLOTS)
   #kinds = new Int32Array(FIRST_SLOTS)
   #numbers = new Float64Array(FIRST_SLOTS)
   #generations = new Int32Array(FIRST_SLOTS)
   #places = new Int32Array(FIRST_SLOTS)
+  /** By place in the heap: the key, and the slot. */
+  #times = new Float64Array(FIRST_SLOTS)
+  #sequences = new Float64Array(FIRST_SLOTS)
   #heap = new Int32Array(FIRST_SLOTS)
   #targets: (Target | undefined)[] = []
   #args: unknown[] = []
@@ -45,26 +47,24 @@ export class EventQueue {
   /** Adds an event. Events of one time come out in the order in which they were pushed. */
   push(timeUs: number, target: Target, kind: number, arg: unknown, n: number): Handle {
     const slot = this.#free.pop() ?? this.#newSlot()
-    this.#times[slot] = timeUs
-    this.#sequences[slot] = this.#sequence++
     this.#kinds[slot] = kind
     this.#numbers[slot] = n
     this.#targets[slot] = target
     this.#args[slot] = arg
-    this.#rise(this.size++, slot)
+    this.#rise(this.size++, timeUs, this.#sequence++, slot)
     return (this.#generations[slot] as number) * SLOTS_MAX + slot
   }
 
   /** The time of the next event; Infinity when there is none. */
   nextUs(): number {
-    return this.size === 0 ? Infinity : (this.#times[this.#heap[0] as number] as number)
+    return this.size === 0 ? Infinity : (this.#times[0] as number)
   }
 
   /** Takes the next event out, into `timeUs`, `kind`, `target`, `arg` and `n`. False when there is none. */
   pop(): boolean {
     if (this.size === 0) return false
     const slot = this.#heap[0] as number
-    this.timeUs = this.#times[slot] as number
+    this.timeUs = this.#times[0] as number
     this.kind = this.#kinds[slot] as number
     this.n = this.#numbers[slot] as number
     this.target = this.#targets[slot]
@@ -88,49 +88,62 @@ export class EventQueue {
     this.#targets[slot] = undefined
     this.#args[slot] = undefined
     this.#free.push(slot)
-    const last = this.#heap[--this.size] as number
-    if (last === slot) return
-    if (place > 0 && this.#before(last, this.#heap[(place - 1) >> 1] as number)) this.#rise(place, last)
-    else this.#sink(place, last)
+    const end = --this.size
+    if (place === end) return
+    const timeUs = this.#times[end] as number
+    const sequence = this.#sequences[end] as number
+    const last = this.#heap[end] as number
+    if (place > 0 && this.#before(timeUs, sequence, (place - 1) >> 2))
+      this.#rise(place, timeUs, sequence, last)
+    else this.#sink(place, timeUs, sequence, last)
   }
 
-  #before(a: number, b: number): boolean {
-    const first = this.#times[a] as number
-    const second = this.#times[b] as number
-    return (
-      first < second || (first === second && (this.#sequences[a] as number) < (this.#sequences[b] as number))
-    )
+  /** True when the key comes before that of a place. */
+  #before(timeUs: number, sequence: number, place: number): boolean {
+    const other = this.#times[place] as number
+    return timeUs < other || (timeUs === other && sequence < (this.#sequences[place] as number))
   }
 
-  #rise(from: number, slot: number): void {
-    const heap = this.#heap
+  #rise(from: number, timeUs: number, sequence: number, slot: number): void {
     let place = from
     while (place > 0) {
-      const parent = (place - 1) >> 1
-      const other = heap[parent] as number
-      if (!this.#before(slot, other)) break
-      heap[place] = other
-      this.#places[other] = place
+      const parent = (place - 1) >> 2
+      if (!this.#before(timeUs, sequence, parent)) break
+      this.#move(parent, place)
       place = parent
     }
-    heap[place] = slot
-    this.#places[slot] = place
+    this.#put(place, timeUs, sequence, slot)
   }
 
-  #sink(from: number, slot: number): void {
-    const heap = this.#heap
+  #sink(from: number, timeUs: number, sequence: number, slot: number): void {
     let place = from
     for (;;) {
-      let child = 2 * place + 1
-      if (child >= this.size) break
-      if (child + 1 < this.size && this.#before(heap[child + 1] as number, heap[child] as number)) child++
-      const other = heap[child] as number
-      if (!this.#before(other, slot)) break
-      heap[place] = other
-      this.#places[other] = place
+      const first = 4 * place + 1
+      if (first >= this.size) break
+      const end = Math.min(first + 4, this.size)
+      let child = first
+      for (let other = first + 1; other < end; other++) {
+        if (this.#before(this.#times[other] as number, this.#sequences[other] as number, child)) child = other
+      }
+      if (this.#before(timeUs, sequence, child)) break
+      this.#move(child, place)
       place = child
     }
-    heap[place] = slot
+    this.#put(place, timeUs, sequence, slot)
+  }
+
+  #move(from: number, to: number): void {
+    const slot = this.#heap[from] as number
+    this.#times[to] = this.#times[from] as number
+    this.#sequences[to] = this.#sequences[from] as number
+    this.#heap[to] = slot
+    this.#places[slot] = to
+  }
+
+  #put(place: number, timeUs: number, sequence: number, slot: number): void {
+    this.#times[place] = timeUs
+    this.#sequences[place] = sequence
+    this.#heap[place] = slot
     this.#places[slot] = place
   }
 

@@ -6,7 +6,7 @@
 
 import type { AgentOptions } from '../../agent/core/options.ts'
 import { parseResources, type Resources } from '../../shared/model/resources.ts'
-import type { AgentEffect, AgentInput, Core, LinkName, Measured } from '../../shared/ports.ts'
+import type { AgentEffect, AgentInput, Core, LinkName } from '../../shared/ports.ts'
 import type { Random } from '../../shared/random/random.ts'
 import type { Broker } from '../broker/broker.ts'
 import type { Connection, Endpoint } from '../broker/connection.ts'
@@ -226,15 +226,15 @@ export class SimNode implements Target, Endpoint {
       this.start()
     } else if (kind === Event.timer) {
       const timer = arg as Timer
-      if (!this.timers.came(timer)) return
-      this.#take({ in: 'timer', name: timer.name }, undefined, 0, timer, timer.generation)
+      if (this.timers.came(timer)) this.#take({ in: 'timer', name: timer.name }, undefined, 0, timer)
     }
   }
 
   // ---- steps ----
 
-  #take(input: AgentInput, connection?: Connection, qos: 0 | 1 = 0, timer?: Timer, generation = 0): void {
+  #take(input: AgentInput, connection?: Connection, qos: 0 | 1 = 0, timer?: Timer): void {
     if (!this.running) return
+    const generation = timer?.generation ?? 0
     if (this.frozen || this.#backlog.length > 0 || this.#busyUntilUs > this.#around.engine.nowUs) {
       if (this.#backlog.length >= BACKLOG_INPUTS_MAX) {
         throw new RangeError(`${this.device}: more than ${BACKLOG_INPUTS_MAX} inputs wait`)
@@ -300,10 +300,7 @@ export class SimNode implements Target, Endpoint {
       if (!this.running) return
     }
     if (this.stepMs > 0) this.#busyUntilUs = engine.nowUs + Math.ceil(this.stepMs * 1000)
-    if (!this.#measuring) return
-    // As in the real shell: measured at once, and stepped after what waits already.
-    this.#measuring = false
-    this.#take({ in: 'measured', load: this.#measure() })
+    if (this.#measuring) this.#measureNow()
   }
 
   #carryOut(effect: AgentEffect): void {
@@ -393,11 +390,11 @@ export class SimNode implements Target, Endpoint {
     }
   }
 
-  #measure(): Measured {
-    return {
-      cpu: this.executor.processes.size * 0.1,
-      memoryUsed: 2 ** 28 + this.executor.processes.size * 2 ** 25,
-      memoryTotal: 2 ** 31,
-    }
+  /** As in the real shell: measured at once, and stepped after what waits already. */
+  #measureNow(): void {
+    this.#measuring = false
+    const { size } = this.executor.processes
+    const load = { cpu: size * 0.1, memoryUsed: 2 ** 28 + size * 2 ** 25, memoryTotal: 2 ** 31 }
+    this.#take({ in: 'measured', load })
   }
 }

@@ -1,0 +1,82 @@
+/**
+ * The benchmarks' command line.
+ *
+ *   npm run bench -- sim            the simulator: fleets of up to 100,000 devices, an hour with faults, the fuzzer
+ *   npm run bench -- mesh           real processes against a floor that only passes messages on
+ *   npm run bench -- sim --quick    the same, smaller; --json for programs, --seed for another run
+ */
+import { parseArgs } from 'node:util'
+import { describeMachine, machine } from './machine.ts'
+import { type MeshResult, type MeshSide, runMeshBench } from './mesh.ts'
+import { deviceSecondUs, fuzzRunsPerMinute, runSimBench, type SimReport } from './sim.ts'
+import { table } from './table.ts'
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    quick: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+    seed: { type: 'string', default: 'bench' },
+  },
+})
+
+const say = (text: string): void => {
+  process.stdout.write(`${text}\n`)
+}
+const tell = (text: string): void => {
+  process.stderr.write(`${text}\n`)
+}
+const number = (value: number, digits = 0): string => value.toFixed(digits)
+
+function saySim({ runs, fuzz }: SimReport): void {
+  const rows = runs.map((run) => [
+    run.case.name,
+    number(run.case.simulatedMs / 1000),
+    `${run.ended}/${run.case.tasks}`,
+    number((run.startCpuMs + run.cpuMs + run.drainCpuMs) / 1000, 1),
+    number(run.startCpuMs / 1000, 1),
+    number(deviceSecondUs(run), 1),
+    number(run.events / 1e6, 2),
+    number(run.peakRssMb),
+  ])
+  say(table(['simulated', 'sim s', 'tasks', 'cpu s', 'start', 'us/dev-s', 'Mevents', 'MiB'], rows))
+  say(
+    `fuzz: ${number(fuzz.cpuMs / fuzz.cases)} ms of CPU a run, ${number(fuzzRunsPerMinute(fuzz))} runs a minute ` +
+      `on 2 cores, ${fuzz.violations} violations in ${fuzz.cases} runs`,
+  )
+}
+
+function sayMesh(result: MeshResult): void {
+  const row = (side: MeshSide): string[] => [
+    side.name,
+    number(side.tasksPerSecond),
+    number(side.p50Ms, 1),
+    number(side.p99Ms, 1),
+    number(side.cpuMs),
+  ]
+  say(table(['side', 'tasks/s', 'p50 ms', 'p99 ms', 'cpu ms/1000'], [row(result.covey), row(result.floor)]))
+  const share = ({ byRole }: MeshSide): string =>
+    Object.entries(byRole)
+      .map(([name, ms]) => `${name.replace('floor-', '')} ${number(ms)}`)
+      .join(', ')
+  say(`covey: ${share(result.covey)}`)
+  say(`floor: ${share(result.floor)}`)
+  say(`ratio of CPU: ${number(result.ratio, 2)}`)
+}
+
+const what = positionals[0]
+if (what !== 'sim' && what !== 'mesh') {
+  tell(`bench ${JSON.stringify(what ?? '')} is unknown; use sim or mesh`)
+  process.exitCode = 2
+} else {
+  const { seed, quick, json } = values
+  const head = { bench: what, seed, quick, ...machine() }
+  if (!json) say(describeMachine(head))
+  const result =
+    what === 'sim'
+      ? runSimBench(seed, quick, tell)
+      : await runMeshBench({ tasks: quick ? 1_000 : 5_000, rounds: quick ? 1 : 4, workers: 10 })
+  if (json) say(JSON.stringify({ ...head, result }))
+  else if ('runs' in result) saySim(result)
+  else sayMesh(result)
+}
