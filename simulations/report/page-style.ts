@@ -113,9 +113,11 @@ const NARROW = `
   h1 { font-size: 1.6rem }
   .columns, .charts { grid-template-columns: minmax(0, 1fr) }
   .facts { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)) }
-  .frame { grid-template-columns: 50px minmax(0, 1fr) } .chart .y { width: 44px } .frame text { font-size: 0.733rem }
+  .frame { grid-template-columns: 50px minmax(0, 1fr) } .chart .y { width: 44px } .frame text { font-size: 0.75rem }
   .x .second { display: none }
-  th, td { padding-right: 10px } .durations small { display: none }
+  th, td { padding-right: 10px }
+  .durations table { font-size: 0.867rem } .durations th, .durations td { padding-right: 7px }
+  .durations small { display: none }
 }`
 
 const PRINT = `

@@ -13,6 +13,8 @@ export type Unit = 'count' | 'share' | 'rate' | 'duration'
 
 const TICKS_TARGET = 3
 const LOG_TICKS_TARGET = 4
+/** Durations below a microsecond stand at the edge of a logarithmic axis; in milliseconds. */
+const LOG_MS_MIN = 0.001
 /** Durations whose largest is so many times their smallest are shown on a logarithmic axis. */
 export const LOG_RATIO_MIN = 50
 
@@ -31,7 +33,7 @@ export function scaleOf(unit: Unit, values: readonly (number | null)[]): Scale {
   for (const value of values) {
     if (value === null) continue
     max = Math.max(max, value)
-    if (value > 0) minAbove0 = Math.min(minAbove0, value)
+    if (value > 0) minAbove0 = Math.min(minAbove0, Math.max(value, LOG_MS_MIN))
   }
   if (unit === 'duration' && max / minAbove0 >= LOG_RATIO_MIN) {
     const ticks = logTicks(minAbove0, max, LOG_TICKS_TARGET)

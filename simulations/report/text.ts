@@ -5,6 +5,7 @@ import { countsOf, durationsOf } from './tables.ts'
 import { verdictOf } from './verdict.ts'
 
 const COLUMNS = 80
+const NAME_COLUMNS = 14
 /** So many expectations and so many violations are listed; the rest is counted. */
 const LISTED_MAX = 50
 
@@ -37,7 +38,8 @@ export function reportText(report: SimReport): string {
 function totals(report: SimReport): string[] {
   return countsOf(report.totals).flatMap(({ name, value, note, mustBe0 }) => {
     const wrong = mustBe0 === true && value > 0 ? ' (must be 0)' : ''
-    return columns(name.padEnd(14), formatCount(value).padStart(11), `${note}${wrong}`)
+    const lead = `  ${cell(name, NAME_COLUMNS)}${formatCount(value).padStart(11)}  `
+    return block(lead, `${note}${wrong}`)
   })
 }
 
@@ -85,9 +87,11 @@ function listed<T>(items: readonly T[], lines: (item: T) => readonly string[]): 
   ]
 }
 
-/** A name, a figure and a note, each in its column; the note goes on below itself. */
-function columns(name: string, figure: string, note: string): string[] {
-  return block(`  ${printable(name)}${figure}  `, note)
+/** Text in so many columns, cut or filled. */
+function cell(text: string, columns: number): string {
+  const [first = '', ...rest] = wrap(printable(text).trim(), columns - 2)
+  const shown = rest.length === 0 ? first : `${first}…`
+  return shown + ' '.repeat(columns - columnsOf(shown))
 }
 
 /** Words behind a lead that stands on the first line only; empty text gives no line. */
