@@ -7,6 +7,7 @@ import { ExecExecutor } from '../agent/shell/exec.ts'
 import { DEFAULT_LIMITS, type ShellLimits } from '../agent/shell/limits.ts'
 import { readProcess } from '../agent/shell/process-table.ts'
 import { reapLeftovers } from '../agent/shell/reap.ts'
+import { ERRORS } from '../shared/errors/table.ts'
 import type { RunEnd } from '../shared/ports.ts'
 import type { TaskSpec } from '../shared/protocol/schemas/index.ts'
 import { InputRecorder, recordLog, until } from './agent-shell-support.ts'
@@ -61,7 +62,11 @@ describe('a command', () => {
   it('fails with its exit code', async () => {
     expect(await start(sh('echo out; echo err >&2; exit 3')).end()).toEqual({
       outcome: 'failed',
-      error: { code: 'E_EXIT', message: 'the command ended with code 3' },
+      error: {
+        code: 'E_EXIT',
+        message: 'the command ended with code 3',
+        remedy: ERRORS.E_EXIT.remedy,
+      },
       result: { exitCode: 3, stdout: 'out\n', stderr: 'err\n' },
     })
   })
@@ -77,7 +82,11 @@ describe('a command', () => {
   it('that does not exist or may not be executed is told apart from one that fails', async () => {
     expect(await start({ exec: ['no-such-program'] }).end()).toEqual({
       outcome: 'failed',
-      error: { code: 'E_NOT_FOUND', message: 'no-such-program does not exist on this device' },
+      error: {
+        code: 'E_NOT_FOUND',
+        message: 'no-such-program does not exist on this device',
+        remedy: ERRORS.E_NOT_FOUND.remedy,
+      },
     })
     const file = join(data, 'plain.txt')
     writeFileSync(file, 'text', { mode: 0o600 })

@@ -9,6 +9,7 @@ import { mkdirSync, statSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
+import { failure } from '../../shared/errors/errors.ts'
 import type { ErrorCode } from '../../shared/errors/table.ts'
 import type { RunEnd } from '../../shared/ports.ts'
 import { type Attempt, attemptKey } from '../../shared/protocol/attempt.ts'
@@ -264,7 +265,7 @@ function explainSpawn(program: string, { error }: Exit): RunEnd {
 }
 
 export function failed(code: ErrorCode, message: string): RunEnd {
-  return { outcome: 'failed', error: { code, message: message.slice(0, 2_000) } }
+  return { outcome: 'failed', error: failure(code, message) }
 }
 
 /** Reads a stream no faster than that: the writer waits on its full pipe. */

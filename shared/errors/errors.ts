@@ -62,3 +62,11 @@ export interface Failure {
   path?: string
   remedy?: string
 }
+
+/** A failure with the table's remedy; the message is cut to what a status carries. */
+export function failure(code: ErrorCode, message: string): Failure {
+  return { code, message: cut(message, FAILURE_CHARS_MAX), remedy: ERRORS[code].remedy }
+}
+
+/** Characters of a failure's message: below the 2048 that its schema takes. */
+const FAILURE_CHARS_MAX = 2000
