@@ -60,6 +60,12 @@ const cpuMs = (since: NodeJS.CpuUsage): number => {
   return (user + system) / 1000
 }
 
+/** Long runs say how far they are. */
+const tell = (what: string, spentMs: number): void => {
+  const rssMb = Math.round(process.memoryUsage.rss() / 2 ** 20)
+  process.stderr.write(`${what}, ${(spentMs / 1000).toFixed(1)} s of CPU, ${rssMb} MiB now\n`)
+}
+
 /** A spec that is cleared, or overwritten by what is no spec, may be gone before anybody has seen it. */
 const isReceipted = (action: Action): boolean => action.do === 'submit' || action.do === 'withdraw'
 
@@ -83,6 +89,7 @@ export function runSimCase(simCase: SimCase): SimResult {
   })
   world.runFor(startMs)
   const startCpuMs = cpuMs(begin)
+  tell(`${simCase.name}: started`, startCpuMs)
   const started = process.cpuUsage()
   const [actions = []] = drawWorkload(random.fork('workload'), {
     tasks,
@@ -102,6 +109,7 @@ export function runSimCase(simCase: SimCase): SimResult {
   const injector = new Injector(world, plan)
   world.runFor(simulatedMs)
   const measuredCpuMs = cpuMs(started)
+  tell(`${simCase.name}: ${simulatedMs / 1000} s simulated`, measuredCpuMs)
   const drained = process.cpuUsage()
   injector.heal()
   world.runUntil(() => feeder.done && ends.count >= tasks, DRAIN_MS_MAX, 1_000)
