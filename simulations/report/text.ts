@@ -133,6 +133,7 @@ const WIDE =
 /** Columns that a terminal gives a text: none for marks that combine, two for what is wide. */
 function columnsOf(text: string): number {
   let columns = 0
-  for (const character of text) columns += /\p{M}/u.test(character) ? 0 : WIDE.test(character) ? 2 : 1
+  for (const character of text)
+    columns += /[\p{Mn}\p{Me}]/u.test(character) ? 0 : WIDE.test(character) ? 2 : 1
   return columns
 }
