@@ -31,7 +31,9 @@ export interface Decision {
 export class Scheduler {
   readonly #shapes = new Map<string, Shape>()
   readonly #shapeOf = new Map<TaskRecord, Shape>()
-  readonly #devices = new Set<DeviceRecord>()
+  /** Every device has a slot, a small number that shapes find it by. */
+  readonly #devices = new Map<DeviceRecord, number>()
+  readonly #freeSlots: number[] = []
 
   /** Tasks that wait for a device. */
   get waiting(): number {
@@ -62,7 +64,7 @@ export class Scheduler {
     if (shape !== undefined) return shape
     if (this.#shapes.size >= SHAPES_MAX) this.#dropIdleShape()
     shape = new Shape(task)
-    for (const device of this.#devices) shape.admit(device)
+    for (const [device, slot] of this.#devices) shape.admit(device, slot)
     this.#shapes.set(key, shape)
     return shape
   }
@@ -77,21 +79,31 @@ export class Scheduler {
 
   /** A device is new, or its capacity, labels or executors changed. */
   deviceChanged(device: DeviceRecord): void {
-    this.#devices.add(device)
-    for (const shape of this.#shapes.values()) shape.admit(device)
+    let slot = this.#devices.get(device)
+    if (slot === undefined) {
+      // Slots in use and free ones together are 0, 1, 2 and so on.
+      slot = this.#freeSlots.pop() ?? this.#devices.size
+      this.#devices.set(device, slot)
+    }
+    for (const shape of this.#shapes.values()) shape.admit(device, slot)
     this.deviceFreed(device)
   }
 
   /** A device has room that it had not, or is open again. */
   deviceFreed(device: DeviceRecord): void {
+    const slot = this.#devices.get(device)
+    if (slot === undefined) return
     for (const shape of this.#shapes.values()) {
-      if (shape.blocked && shape.has(device)) shape.hints.add(device)
+      if (shape.blocked && shape.has(slot)) shape.hints.add(device)
     }
   }
 
   deviceGone(device: DeviceRecord): void {
+    const slot = this.#devices.get(device)
+    if (slot === undefined) return
     this.#devices.delete(device)
-    for (const shape of this.#shapes.values()) shape.dismiss(device)
+    this.#freeSlots.push(slot)
+    for (const shape of this.#shapes.values()) shape.dismiss(device, slot)
   }
 
   /**
@@ -112,7 +124,7 @@ export class Scheduler {
         const news = !shape.blocked
         shape.blocked = true
         shape.hints.clear()
-        shape.explanation = explainWait(shape, this.#devices, now)
+        shape.explanation = explainWait(shape, this.#devices.keys(), now)
         if (news) waits([...shape.tasks], shape.explanation)
         continue
       }
@@ -190,7 +202,7 @@ export class Scheduler {
   *blocked(now: Now): IterableIterator<{ tasks: Iterable<TaskRecord>; explanation: Explanation }> {
     for (const shape of this.#shapes.values()) {
       if (!shape.blocked || shape.tasks.size === 0) continue
-      shape.explanation = explainWait(shape, this.#devices, now)
+      shape.explanation = explainWait(shape, this.#devices.keys(), now)
       yield { tasks: shape.tasks, explanation: shape.explanation }
     }
   }

@@ -14,6 +14,7 @@ import type { Explanation } from './explain.ts'
 /** The queue is rebuilt when entries of tasks that left outnumber the others. */
 const STALE_FACTOR = 2
 const STALE_MIN = 64
+const PLACES_MIN = 64
 
 /** Why a device can never take a task of the shape, as it is now. */
 export type StaticReason = string
@@ -29,7 +30,10 @@ export class Shape {
   readonly tasks = new Set<TaskRecord>()
   /** Devices that could take the shape if they were empty, in no order; with the place of each. */
   readonly eligible: DeviceRecord[] = []
-  readonly #places = new Map<DeviceRecord, number>()
+  /** By the device's slot: its place in `eligible` plus one, 0 for none. Four bytes a device, for every shape. */
+  #places = new Int32Array(0)
+  /** By place in `eligible`: the device's slot. */
+  readonly #slots: number[] = []
   /** Where the next look begins, so that looks spread over the fleet. */
   cursor = 0
   /** No device had room; only devices in `hints` have changed since. */
@@ -77,30 +81,41 @@ export class Shape {
     return undefined
   }
 
-  /** Looks at a device that is new or changed. */
-  admit(device: DeviceRecord): void {
-    const place = this.#places.get(device)
+  /** Looks at a device that is new or changed. `slot` is the scheduler's number of it. */
+  admit(device: DeviceRecord, slot: number): void {
+    const known = this.has(slot)
     const eligible = this.staticReason(device) === undefined
-    if (eligible && place === undefined) {
-      this.#places.set(device, this.eligible.length)
+    if (eligible && !known) {
+      if (slot >= this.#places.length) this.#widen(slot + 1)
       this.eligible.push(device)
-    } else if (!eligible && place !== undefined) this.dismiss(device)
+      this.#slots.push(slot)
+      this.#places[slot] = this.eligible.length
+    } else if (!eligible && known) this.dismiss(device, slot)
   }
 
   /** Takes a device out. */
-  dismiss(device: DeviceRecord): void {
+  dismiss(device: DeviceRecord, slot: number): void {
     this.hints.delete(device)
-    const place = this.#places.get(device)
-    if (place === undefined) return
-    this.#places.delete(device)
-    const last = this.eligible.pop()
-    if (last === undefined || last === device) return
+    if (!this.has(slot)) return
+    const place = (this.#places[slot] as number) - 1
+    this.#places[slot] = 0
+    const last = this.eligible.pop() as DeviceRecord
+    const lastSlot = this.#slots.pop() as number
+    if (last === device) return
     this.eligible[place] = last
-    this.#places.set(last, place)
+    this.#slots[place] = lastSlot
+    this.#places[lastSlot] = place + 1
   }
 
-  has(device: DeviceRecord): boolean {
-    return this.#places.has(device)
+  /** True when the device of that slot could take the shape if it were empty. */
+  has(slot: number): boolean {
+    return slot < this.#places.length && this.#places[slot] !== 0
+  }
+
+  #widen(slots: number): void {
+    const wider = new Int32Array(Math.max(slots, 2 * this.#places.length, PLACES_MIN))
+    wider.set(this.#places)
+    this.#places = wider
   }
 }
 
