@@ -2,12 +2,19 @@
  * I2: every receipted task reaches exactly one terminal status; none is lost, none ends twice.
  *
  * A terminal status may be published again, by the same coordinator or the next: it ends twice only when it
- * says something else, another state or another attempt. Not covered: what a broker loses after it had
- * acknowledged it, and tasks whose spec was cleared by an empty payload that nobody may have seen.
+ * says something else, another state or another attempt. A task that is cancelled although nobody wished it is
+ * lost. Not covered: what a broker loses after it had acknowledged it, and tasks whose spec was cleared by an empty
+ * payload that nobody may have seen.
  */
 
 import { attemptKey } from '../../shared/protocol/attempt.ts'
-import { isTerminal, type TaskStatus, type TerminalState } from '../../shared/protocol/schemas/index.ts'
+import { isWithdraw } from '../../shared/protocol/codec.ts'
+import {
+  isTerminal,
+  type TaskSpec,
+  type TaskStatus,
+  type TerminalState,
+} from '../../shared/protocol/schemas/index.ts'
 import { parseTopic } from '../../shared/protocol/topics.ts'
 import type { Connection } from '../broker/connection.ts'
 import type { Packet } from '../broker/packet.ts'
@@ -15,6 +22,8 @@ import type { Checker, Violations } from './checker.ts'
 
 interface Fate {
   receipted: boolean
+  /** What its submitter has asked for. */
+  wish: 'nothing' | 'a run' | 'an end'
   end: string | undefined
   state: TerminalState | undefined
   last: string
@@ -43,7 +52,11 @@ export class OnceChecker implements Checker {
     else if (packet.route === 'spec' && from?.tag === 'submitter') {
       // Known from here on: the receipt may still be on its way when the broker loses it all.
       if (packet.empty) this.#excuse(packet.address?.id ?? '')
-      else this.#fate(packet.address?.id ?? '')
+      else {
+        const fate = this.#fate(packet.address?.id ?? '')
+        const withdraws = packet.body !== undefined && isWithdraw(packet.body as TaskSpec)
+        if (fate.wish !== 'an end') fate.wish = withdraws ? 'an end' : 'a run'
+      }
     }
   }
 
@@ -101,6 +114,9 @@ export class OnceChecker implements Checker {
     }
     const end = `${status.state} by ${status.attempt === undefined ? 'no attempt' : attemptKey(status.attempt)}`
     this.#open.delete(task)
+    if (status.state === 'cancelled' && fate.wish === 'a run' && !fate.excused) {
+      this.#violations.add('I2', `task ${task}`, 'an end that somebody wished', fate.last)
+    }
     if (fate.end === undefined) {
       fate.end = end
       fate.state = status.state
@@ -117,7 +133,7 @@ export class OnceChecker implements Checker {
   #fate(task: string): Fate {
     let fate = this.#fates.get(task)
     if (fate === undefined) {
-      fate = { receipted: false, end: undefined, state: undefined, last: '', excused: false }
+      fate = { receipted: false, wish: 'nothing', end: undefined, state: undefined, last: '', excused: false }
       this.#fates.set(task, fate)
     }
     return fate

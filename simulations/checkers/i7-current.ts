@@ -53,7 +53,9 @@ export class CurrentChecker implements Checker {
 
   #onStatus(status: TaskStatus): void {
     const { task, attempt, state } = status
-    if (state !== 'succeeded' || attempt === undefined || attempt.term <= this.#excusedTerm) return
+    if (attempt === undefined || attempt.term <= this.#excusedTerm) return
+    if (state === 'failed') this.#onFailed(status, attempt)
+    if (state !== 'succeeded') return
     const current = this.#sent.get(task)
     // An adopted status may name an attempt of an earlier reign; what its own reign sent later is current.
     const ours = current !== undefined && current.term === status.term && current.agent === status.agent
@@ -73,5 +75,12 @@ export class CurrentChecker implements Checker {
     } else if (status.device !== undefined && status.device !== truth.device) {
       this.#violations.add('I7', `task ${task}`, `device ${truth.device}`, status.device)
     }
+  }
+
+  /** An attempt that was lost may have ended well without anybody having heard of it; any other failed itself. */
+  #onFailed({ task, error }: TaskStatus, attempt: Attempt): void {
+    const truth = this.#ended.get(attemptKey(attempt))
+    if (error?.code === 'E_LOST' || truth?.outcome !== 'succeeded') return
+    this.#violations.add('I7', `task ${task}`, `success, as ${attemptKey(attempt)} ended`, 'failed')
   }
 }

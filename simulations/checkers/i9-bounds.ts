@@ -10,7 +10,10 @@ import type { Checker, Violations } from './checker.ts'
 /** Of one step, beyond one a task and a device. */
 const EFFECTS_MAX = 1_000
 const TIMERS_PER_NODE_MAX = 100
-const JOURNAL_ENTRIES_MAX = 2_000
+/** Of all devices, beyond what runs and one for two tasks: results whose acknowledgement is under way, or was lost. */
+const JOURNAL_ENTRIES_MAX = 20
+/** What an agent subscribes to for itself, beyond one a task. */
+const FILTERS_PER_LINK_MAX = 16
 /** Retained messages that belong to no device and no task. */
 const RETAINED_MESH_MAX = 8
 
@@ -37,13 +40,21 @@ export class BoundsChecker implements Checker {
   finish(): void {
     const world = this.#world()
     const { nodes, broker } = world
+    const filtersMax = FILTERS_PER_LINK_MAX + this.#tasks
+    let entries = 0
+    let runs = 0
     for (const node of nodes) {
       const timersMax = TIMERS_PER_NODE_MAX + 4 * this.#tasks
       if (node.timers.size > timersMax) this.#over(node.device, 'timers', timersMax, node.timers.size)
-      const entries = node.disk.entryCount
-      if (entries > JOURNAL_ENTRIES_MAX)
-        this.#over(node.device, 'journal entries', JOURNAL_ENTRIES_MAX, entries)
+      entries += node.disk.entryCount
+      runs += node.executor.processes.size
+      for (const link of ['device', 'seat'] as const) {
+        const filters = node.connection(link)?.filters.size ?? 0
+        if (filters > filtersMax) this.#over(node.device, `filters on its ${link} link`, filtersMax, filters)
+      }
     }
+    const entriesMax = JOURNAL_ENTRIES_MAX + this.#tasks / 2 + runs
+    if (entries > entriesMax) this.#over('all devices', 'journal entries', entriesMax, entries)
     const retainedMax = RETAINED_MESH_MAX + 3 * nodes.length + 2 * this.#tasks
     if (broker.retained.size > retainedMax) {
       this.#over('broker', 'retained messages', retainedMax, broker.retained.size)
