@@ -21,6 +21,7 @@ const LOADERS: Readonly<Record<CommandName, () => Promise<{ run: unknown }>>> = 
   events: () => import('./events.ts'),
   passwd: () => import('./passwd.ts'),
   demo: () => import('./demo.ts'),
+  sim: () => import('./sim.ts'),
   version: () => import('./version.ts'),
   help: () => import('./help.ts'),
 }

@@ -13,7 +13,16 @@ interface Common {
   readonly defaultText?: string
 }
 
-export type Group = 'Connection' | 'Broker' | 'Agent' | 'Task' | 'Users' | 'Demo' | 'Output' | 'General'
+export type Group =
+  | 'Connection'
+  | 'Broker'
+  | 'Agent'
+  | 'Task'
+  | 'Users'
+  | 'Demo'
+  | 'Simulation'
+  | 'Output'
+  | 'General'
 
 export type OptionRule = Common &
   (

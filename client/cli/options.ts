@@ -4,6 +4,7 @@
  */
 import { DEFAULT_BROKER } from '../broker-url.ts'
 import type { OptionRule } from './option-rule.ts'
+import { SIM_OPTIONS } from './sim-options.ts'
 
 export const OPTIONS = {
   // Connection
@@ -294,6 +295,9 @@ export const OPTIONS = {
     default: 120_000,
     about: 'How long it may take; what is missing then is named',
   },
+
+  // Simulation
+  ...SIM_OPTIONS,
 
   // Output
   json: { kind: 'flag', group: 'Output', about: 'Write JSON, errors included' },

@@ -148,6 +148,11 @@ export function meet(expectation: Expectation, report: SimReport): ExpectationRe
   return { text: expectation.text, met: compare(value, expectation), value: show(value, rule.unit) }
 }
 
+/** A figure's value for people. */
+export function showFigure(figure: string, value: number): string {
+  return show(value, FIGURES[figure]?.unit ?? 'count')
+}
+
 function compare(value: number, { operator, bound }: Expectation): boolean {
   switch (operator) {
     case '==':

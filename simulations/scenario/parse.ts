@@ -16,6 +16,7 @@ const ajv = new Ajv({
   strictTypes: false,
   allowUnionTypes: true,
   verbose: true,
+  allErrors: true,
   formats: {
     id: isId,
     duration: (text: string) => parseDuration(text) !== undefined,
@@ -75,11 +76,15 @@ const FORMATS: Readonly<Record<string, string>> = {
   quantity: 'a quantity like 500m, 2, 64Mi or 1.5Gi',
 }
 
-/** The error that says most is the deepest; "matches none of the forms" says least. */
+/** Which errors say most: a misspelt key explains a missing one, and "matches none of the forms" says least. */
+function rank({ keyword }: ErrorObject): number {
+  if (keyword === 'additionalProperties') return 0
+  if (keyword === 'required') return 2
+  return keyword === 'anyOf' || keyword === 'const' ? 3 : 1
+}
+
 function explain(positions: Positions, errors: readonly ErrorObject[]): ScenarioError {
-  const telling = errors.filter(({ keyword }) => keyword !== 'anyOf' && keyword !== 'const')
-  const depth = ({ instancePath }: ErrorObject): number => instancePath.split('/').length
-  const [error] = [...(telling.length > 0 ? telling : errors)].sort((a, b) => depth(b) - depth(a))
+  const [error] = [...errors].sort((a, b) => rank(a) - rank(b))
   if (error === undefined) return positions.error([], 'it is no scenario', 'See docs/simulation.md')
   const path = pathOf(error.instancePath)
   if (error.keyword === 'additionalProperties') {
