@@ -31,7 +31,7 @@ export class BoundsChecker implements Checker {
   }
 
   step(node: SimNode, input: AgentInput, effects: readonly AgentEffect[]): void {
-    const max = EFFECTS_MAX + 4 * this.#tasks
+    const max = EFFECTS_MAX + 4 * this.#tasks + 2 * this.#world().nodes.length
     if (effects.length > max)
       this.#over(node.device, 'effects of one step', max, `${effects.length} of ${input.in}`)
   }
