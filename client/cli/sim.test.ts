@@ -80,7 +80,7 @@ describe('covey sim replay', () => {
       '--seed',
       '7',
       '--devices',
-      '5',
+      '3',
       '--set',
       'intervalMs=500',
       '--trace',
