@@ -204,6 +204,27 @@ describe.skipIf(!browserProgram.available)('the page of a report in a browser', 
     )
   })
 
+  it('forbids by its policy what could slip in all the same', async () => {
+    const page = await open(sampleReport())
+    const blocked = await page.evaluate<string[]>(`new Promise((resolve) => {
+      const seen = []
+      document.addEventListener('securitypolicyviolation', (event) => {
+        seen.push(event.effectiveDirective)
+        if (seen.length === 3) resolve(seen)
+      })
+      const add = (name, attributes) => document.body.append(Object.assign(document.createElement(name), attributes))
+      add('script', { textContent: 'document.title = "smuggled"' })
+      add('style', { textContent: 'body { display: none }' })
+      add('img', { src: 'data:image/gif;base64,R0lGODlhAQABAAAAACw=' })
+    })`)
+    expect(blocked.sort()).toEqual(['img-src', 'script-src-elem', 'style-src-elem'])
+    expect(await page.title()).not.toBe('smuggled')
+    expect(await page.locator('h1').isVisible()).toBe(true)
+    for (const { complaints } of opened) {
+      expect(complaints.splice(0)).toEqual(Array(3).fill(expect.stringContaining('Content Security Policy')))
+    }
+  })
+
   it.each(['light', 'dark'] as const)('has enough contrast in %s', async (colorScheme) => {
     const page = await open(sampleReport(), { colorScheme })
     const color = async (selector: string, property: string): Promise<string> =>

@@ -95,7 +95,7 @@ figcaption { display: flex; justify-content: space-between; gap: 12px; min-heigh
 .plot path, .key path { fill: none; vector-effect: non-scaling-stroke }
 .plot .grid { stroke: var(--grid); shape-rendering: crispEdges } .plot .base { stroke: var(--quiet);
   shape-rendering: crispEdges; opacity: 0.6 }
-.line { stroke-width: 1.75; stroke-linecap: round; stroke-linejoin: round }
+.line { stroke-width: 1.5; stroke-linecap: round; stroke-linejoin: round }
 .line.s1, .dot.s1 { stroke: var(--s1) } .line.s2, .dot.s2 { stroke: var(--s2) } .line.s3, .dot.s3 { stroke: var(--s3) }
 .line.lone { stroke-width: 4 }
 .line.s2 { stroke-dasharray: 6 3.5 } .line.s3 { stroke-dasharray: 1.5 4 }
@@ -117,6 +117,7 @@ const NARROW = `
   .x .second { display: none }
   th, td { padding-right: 10px }
   .durations table { font-size: 0.867rem } .durations th, .durations td { padding-right: 7px }
+  .durations th:last-child, .durations td:last-child { padding-right: 0 }
   .durations small { display: none }
 }`
 

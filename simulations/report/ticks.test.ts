@@ -53,7 +53,7 @@ describe('the marks of an axis', () => {
 
   it('on a logarithmic axis are round durations around all values, and few', () => {
     expect(logTicks(3, 900, 5)).toEqual([2, 10, 100, 1000])
-    expect(logTicks(80, 60_000, 4)).toEqual([50, 100, 1000, 10_000, 60_000])
+    expect(logTicks(80, 60_000, 4)).toEqual([50, 1000, 10_000, 60_000])
     const values = fc.tuple(
       fc.double({ min: 0.001, max: 1e9, noNaN: true }),
       fc.double({ min: 50, max: 1e9, noNaN: true }),

@@ -66,6 +66,9 @@ export function multiples(min: number, max: number, step: number): number[] {
   return Array.from({ length: Math.max(0, last - first + 1) }, (_, n) => value(first + n))
 }
 
+/** Marks nearer to an end of a logarithmic axis, as a share of it, would run into that end's own. */
+const LOG_NEAR_END = 0.1
+
 /** Round durations from the last one at or below `minMs` to the first at or above `maxMs`, at most `target` + 2. */
 export function logTicks(minMs: number, maxMs: number, target: number): number[] {
   const first = Math.max(
@@ -76,8 +79,12 @@ export function logTicks(minMs: number, maxMs: number, target: number): number[]
   const last = after === -1 ? LOG_MS.length - 1 : after
   const all = LOG_MS.slice(first, last + 1)
   if (all.length <= target + 2) return all
-  const ends = new Set([LOG_MS[first], LOG_MS[last]])
-  const decades = all.filter((ms) => LOG_DECADES_MS.includes(ms) || ends.has(ms))
+  const [bottom, top] = [all[0] as number, all.at(-1) as number]
+  const share = (ms: number): number => Math.log(ms / bottom) / Math.log(top / bottom)
+  const isClear = (ms: number): boolean => share(ms) >= LOG_NEAR_END && share(ms) <= 1 - LOG_NEAR_END
+  const decades = all.filter(
+    (ms) => ms === bottom || ms === top || (LOG_DECADES_MS.includes(ms) && isClear(ms)),
+  )
   if (decades.length <= target + 2) return decades
   const stride = Math.ceil((decades.length - 1) / (target + 1))
   return decades.filter((_, n) => n % stride === 0 || n === decades.length - 1)
