@@ -45,6 +45,11 @@ export function grantFor(user: User, clientId: string): Grant | CoveyError {
   return own ? user : denied(`${user.user} (${user.role}) may not be the agent ${clientId}`)
 }
 
+/** Whether a connection of that id holds the seat of the mesh; admission has seen to it that it may. */
+export function holdsSeat(clientId: string, mesh: string): boolean {
+  return SEAT.exec(clientId)?.[1] === mesh
+}
+
 /** Why a connection may not publish there; `undefined` when it may. The topic is well formed. */
 export function refusePublish(grant: Grant, topic: string): CoveyError | undefined {
   const address = parseTopic(topic)

@@ -81,6 +81,12 @@ describe('what a CONNECT asks for', () => {
     await refused(connection, 'E_ID')
   })
 
+  test('an agent with the longest mesh and device id is taken', async () => {
+    const { broker } = await limited({})
+    const agent = await raw(broker, `covey-${'m'.repeat(64)}-agent-${'d'.repeat(64)}`)
+    expect(agent.received[0]).toMatchObject({ cmd: 'connack', returnCode: 0 })
+  })
+
   test('an id with control characters, and a session without an id', async () => {
     const { broker, refused } = await limited({})
     await refused(await raw(broker, 'a\u0007b'), 'E_ID')
@@ -189,7 +195,10 @@ describe('what may wait', () => {
   })
 
   test('retainedMessagesMax: replacing and removing still work, and what the mesh writes has a reserve', async () => {
-    const { broker, refused } = await limited({ retainedMessagesMax: 10 })
+    const { broker, refused } = await limited({
+      retainedMessagesMax: 10,
+      retainedSubmittedMessagesPercent: 100,
+    })
     const publisher = await client(broker)
     for (let i = 0; i < 9; i++) await publisher.publishAsync(`t/${i}`, 'x', { qos: 1, retain: true })
     await publisher.publishAsync('t/0', 'y', { qos: 1, retain: true })
@@ -204,12 +213,68 @@ describe('what may wait', () => {
   })
 
   test('retainedBytesMax', async () => {
-    const { broker, refused } = await limited({ retainedBytesMax: 10_000 })
+    const { broker, refused } = await limited({
+      retainedBytesMax: 10_000,
+      retainedSubmittedBytesPercent: 100,
+    })
     const connection = await raw(broker, 'x')
     connection.socket.write(publishPacket('t/1', 'x'.repeat(5_000), { qos: 1, retain: true, messageId: 1 }))
     connection.socket.write(publishPacket('t/2', 'x'.repeat(5_000), { qos: 1, retain: true, messageId: 2 }))
     await refused(connection, 'E_BROKER_LIMIT', 'retainedBytesMax')
     expect(broker.metrics().retainedMessages).toBe(1)
+  })
+
+  describe.each([
+    ['in memory', false],
+    ['with a store', true],
+  ])('%s, a flood of specs and foreign topics', (_name, stored) => {
+    const task = (i: number, below: string): string => `covey/v1/home/tasks/t${i}/${below}`
+    const flood = (topic: (i: number) => string, bytes: number): Buffer =>
+      Buffer.concat(
+        Array.from({ length: 100 }, (_, i) =>
+          publishPacket(topic(i), 'x'.repeat(bytes), { qos: 1, retain: true, messageId: i + 1 }),
+        ),
+      )
+    const flooded = async (limits: Partial<Limits>, bytes: number) => {
+      const world = await limited(limits, stored ? { data: await temporaryFolder() } : {})
+      const foreign = await client(world.broker)
+      await foreign.publishAsync('someone/else', 'x'.repeat(bytes), { qos: 1, retain: true })
+      const submitter = await raw(world.broker, 'submitter')
+      submitter.socket.write(flood((i) => task(i, 'spec'), bytes))
+      await world.refused(submitter, 'E_BROKER_LIMIT', 'specs and foreign topics hold')
+      const accepted = world.broker.metrics().retainedMessages - 1
+      const seat = await client(world.broker, { clientId: 'covey-home-seat' })
+      return { ...world, accepted, seat }
+    }
+
+    test('is refused at its share of the messages, and the seat can write a status for each accepted one', async () => {
+      const { accepted, seat, broker, refused } = await flooded({ retainedMessagesMax: 50 }, 10)
+      expect(accepted).toBe(19)
+      for (let i = 0; i < accepted; i++) {
+        await seat.publishAsync(task(i, 'status'), '{}', { qos: 1, retain: true })
+      }
+      await seat.publishAsync('covey/v1/home/coordinator', '{}', { qos: 1, retain: true })
+      expect(broker.metrics().retainedMessages).toBe(20 + accepted + 1)
+      // A task that ended makes room for one more, and no other. The seat itself may put back a spec at any time.
+      await seat.publishAsync(task(0, 'spec'), '', { qos: 1, retain: true })
+      const submitter = await client(broker)
+      await submitter.publishAsync(task(90, 'spec'), '{}', { qos: 1, retain: true })
+      await seat.publishAsync(task(91, 'spec'), '{}', { qos: 1, retain: true })
+      const late = await raw(broker, 'late')
+      late.socket.write(publishPacket('someone/more', 'x', { qos: 1, retain: true, messageId: 1 }))
+      await refused(late, 'E_BROKER_LIMIT', 'someone/more')
+    })
+
+    test('is refused at its share of the bytes; what is there may be withdrawn, and ended', async () => {
+      const { accepted, seat, broker } = await flooded({ retainedBytesMax: 100_000 }, 4_000)
+      expect(accepted).toBeGreaterThanOrEqual(9)
+      expect(broker.metrics().retainedBytes).toBeLessThanOrEqual(50_000)
+      for (let i = 0; i < accepted; i++) {
+        await seat.publishAsync(task(i, 'status'), 'x'.repeat(4_000), { qos: 1, retain: true })
+      }
+      const withdrawing = await client(broker)
+      await withdrawing.publishAsync(task(1, 'spec'), '{"withdraw":true}', { qos: 1, retain: true })
+    })
   })
 })
 

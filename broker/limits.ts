@@ -5,15 +5,20 @@
  * `startBroker({ limits })`.
  */
 import { CoveyError } from '../shared/errors/errors.ts'
+import { ID_CHARS_MAX } from '../shared/protocol/ids.ts'
+import { Topics } from '../shared/protocol/topics.ts'
+
+const LONGEST_ID = 'x'.repeat(ID_CHARS_MAX)
 
 export const LIMITS = {
-  /** Largest payload of a PUBLISH: an array's spec is the largest thing the protocol carries. */
+  /** Largest payload of a PUBLISH: well above the 272 KiB that the protocol carries, for what others send. */
   payloadBytesMax: 1024 * 1024,
   /** Largest CONNECT. It comes from parties not yet known, so it is small; a will must fit. */
   connectBytesMax: 128 * 1024,
   /** Largest SUBSCRIBE or UNSUBSCRIBE. */
   subscribeBytesMax: 64 * 1024,
-  clientIdCharsMax: 128,
+  /** An agent's is the longest of ours: it holds the ids of mesh and device. */
+  clientIdCharsMax: new Topics(LONGEST_ID).agentClientId(LONGEST_ID).length,
   topicCharsMax: 512,
   topicLevelsMax: 16,
   subscriptionsPerClientMax: 1_000,
@@ -35,12 +40,17 @@ export const LIMITS = {
   commitBatchBytesMax: 8 * 1024 * 1024,
   /** After a failed commit everything retained is refused for so long, then the store is opened anew. */
   storeRetryMs: 1_000,
-  retainedMessagesMax: 250_000,
-  retainedBytesMax: 256 * 1024 * 1024,
+  retainedMessagesMax: 500_000,
+  retainedBytesMax: 512 * 1024 * 1024,
   /**
-   * Share of the retained limits that only the mesh's own writers (seat, devices, operators) may use, so that
-   * a flood of specs cannot keep the seat from writing the statuses that end them.
+   * Shares of the retained limits that what is submitted (specs, topics that are none of the protocol's) may take
+   * together. Each accepted spec needs room for the status that ends it, and statuses of tasks that ended stay for
+   * their ttl: a flood of specs must not keep the seat from writing either. Statuses may be larger than specs are,
+   * but what a coordinator keeps of finished tasks is bounded in bytes, so half of these is enough.
    */
+  retainedSubmittedMessagesPercent: 40,
+  retainedSubmittedBytesPercent: 50,
+  /** The last of the retained limits, whatever fills them, is for the mesh's own writers: seat, devices, operators. */
   retainedReservePercent: 10,
   /** What may wait in memory for one client that reads too slowly; beyond it the connection is closed. */
   outgoingBytesPerClientMax: 64 * 1024 * 1024,

@@ -16,7 +16,7 @@ import type { Limits } from './limits.ts'
 import type { Counters } from './metrics.ts'
 import { asBuffer, type BrokerPersistence } from './persistence.ts'
 import { PublishLines } from './publish-line.ts'
-import { retainedBytes } from './retained.ts'
+import { RetainedRoom } from './retained-room.ts'
 import { qos2Reached } from './sessions.ts'
 
 export interface PublishingParts {
@@ -35,11 +35,13 @@ export class Publishing {
   readonly #lines = new PublishLines()
   /** Connections of which a commit failed; what they still have waiting is not written. */
   readonly #failed = new WeakSet<InsideClient>()
+  readonly #room: RetainedRoom
   #stopped = false
   aedes: InsideAedes | undefined
 
   constructor(parts: PublishingParts) {
     this.#parts = parts
+    this.#room = new RetainedRoom(parts.limits, parts.persistence.retained)
   }
 
   /** The hook of aedes; `done` is only called for wills. */
@@ -81,10 +83,12 @@ export class Publishing {
       error === undefined ? release() : this.#fail(client, error),
     )
     const { topic, qos } = packet
+    const settle = this.#room.hold(topic, packet.payload.length)
     commit.add(
       { topic, payload: asBuffer(packet.payload), qos },
       () => !this.#failed.has(client),
       (failure) => {
+        settle()
         error = failure
         ready()
       },
@@ -106,10 +110,12 @@ export class Publishing {
     }
     const ready = this.#lines.wait(client.id, () => done(null))
     const { topic, qos } = will
+    const settle = this.#room.hold(topic, will.payload.length)
     commit.add(
       { topic, payload: asBuffer(will.payload), qos },
       () => true,
       (error) => {
+        settle()
         if (error !== undefined) complaints.about(error, { clientId: client.id, topic, will: true }, 'error')
         ready()
       },
@@ -177,36 +183,19 @@ export class Publishing {
   }
 
   #refuseForRoom(client: InsideClient, packet: Publish): CoveyError | undefined {
-    const { limits, commit, persistence } = this.#parts
+    const { limits, commit } = this.#parts
     if (this.#lines.waiting(client.id) >= limits.inFlightPerClientMax) {
       return limitReached('inFlightPerClientMax', 'too many publishes of one client wait for their commit')
     }
     if (!packet.retain) return undefined
-    const waiting = commit?.count ?? 0
-    const waitingBytes = commit?.bytes ?? 0
-    if (waiting >= limits.commitQueueMax) return limitReached('commitQueueMax', 'too many publishes wait')
-    if (waitingBytes > limits.commitQueueBytesMax)
+    if ((commit?.count ?? 0) >= limits.commitQueueMax) {
+      return limitReached('commitQueueMax', 'too many publishes wait')
+    }
+    if ((commit?.bytes ?? 0) > limits.commitQueueBytesMax) {
       return limitReached('commitQueueBytesMax', 'too much waits')
-    if (packet.payload.length === 0) return undefined
-    const { retained } = persistence
-    const share = usesReserve(packet.topic) ? 1 : 1 - limits.retainedReservePercent / 100
-    // What waits is counted as if all of it were new. That refuses a little early, near the limit only.
-    const isNew = retained.get(packet.topic) === undefined
-    if (isNew && retained.count + waiting >= limits.retainedMessagesMax * share) {
-      return limitReached('retainedMessagesMax', 'there are too many retained messages')
     }
-    const bytes = retained.bytes + waitingBytes + retainedBytes(packet.topic, packet.payload.length)
-    if (bytes > limits.retainedBytesMax * share) {
-      return limitReached('retainedBytesMax', 'there are too many bytes of retained messages')
-    }
-    return undefined
+    return this.#room.refuse(client.id, packet.topic, packet.payload.length)
   }
-}
-
-/** Who brings work gets no share of the reserve; who ends or describes it does. */
-function usesReserve(topic: string): boolean {
-  const route = parseTopic(topic)?.route
-  return route !== undefined && route !== 'spec'
 }
 
 /** Why a topic cannot be published on; wildcards and levels are judged too, because aedes does not for wills. */

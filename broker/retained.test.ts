@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { RetainedTree, retainedBytes } from './retained.ts'
+import { RetainedTree } from './retained.ts'
+import { retainedBytes } from './retained-room.ts'
 import { FilterIndex, filtersOverlap } from './topic-filter.ts'
 
 /** The standard's matching, as plainly as it can be written. */

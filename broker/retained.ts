@@ -5,6 +5,7 @@
  * agent that reconnects would cost 20,000 tests. Here an exact topic costs a look-up per level, and a wildcard
  * visits only the branches it can match.
  */
+import { type Holdings, isSubmitted, retainedBytes, type Tally } from './retained-room.ts'
 
 export interface Retained {
   readonly topic: string
@@ -19,22 +20,30 @@ interface Node {
 
 const newNode = (): Node => ({ children: undefined, message: undefined })
 
-/** Bytes that one retained message counts for: payload, topic, and about what the maps around it take. */
-export function retainedBytes(topic: string, payloadBytes: number): number {
-  return payloadBytes + 2 * topic.length + 256
-}
-
-export class RetainedTree {
+export class RetainedTree implements Holdings {
   readonly #root = newNode()
-  #count = 0
-  #bytes = 0
+  readonly #all: Tally = { count: 0, bytes: 0 }
+  readonly #submitted: Tally = { count: 0, bytes: 0 }
+
+  get all(): Readonly<Tally> {
+    return this.#all
+  }
+
+  get submitted(): Readonly<Tally> {
+    return this.#submitted
+  }
 
   get count(): number {
-    return this.#count
+    return this.#all.count
   }
 
   get bytes(): number {
-    return this.#bytes
+    return this.#all.bytes
+  }
+
+  bytesAt(topic: string): number | undefined {
+    const message = this.get(topic)
+    return message === undefined ? undefined : retainedBytes(topic, message.payload.length)
   }
 
   /**
@@ -56,12 +65,11 @@ export class RetainedTree {
       }
       node = child
     }
-    this.#forget(node.message)
+    if (node.message !== undefined) this.#tally(node.message, -1)
     const own = Buffer.allocUnsafeSlow(payload.length)
     payload.copy(own)
     node.message = { topic, payload: own, qos }
-    this.#count += 1
-    this.#bytes += retainedBytes(topic, own.length)
+    this.#tally(node.message, 1)
   }
 
   get(topic: string): Retained | undefined {
@@ -90,7 +98,7 @@ export class RetainedTree {
     }
     const leaf = path.at(-1)
     if (leaf?.message === undefined) return
-    this.#forget(leaf.message)
+    this.#tally(leaf.message, -1)
     leaf.message = undefined
     // Empty branches go too, or the tree would keep a node for every task there ever was.
     for (let depth = levels.length; depth > 0; depth--) {
@@ -109,10 +117,12 @@ export class RetainedTree {
     }
   }
 
-  #forget(message: Retained | undefined): void {
-    if (message === undefined) return
-    this.#count -= 1
-    this.#bytes -= retainedBytes(message.topic, message.payload.length)
+  #tally({ topic, payload }: Retained, sign: 1 | -1): void {
+    const bytes = retainedBytes(topic, payload.length)
+    for (const tally of isSubmitted(topic) ? [this.#all, this.#submitted] : [this.#all]) {
+      tally.count += sign
+      tally.bytes += sign * bytes
+    }
   }
 }
 
