@@ -268,6 +268,21 @@ test('Wrong credentials are E_BROKER_REFUSED', async () => {
   expect(await client.tasks()).toEqual([] satisfies TaskStatus[])
 })
 
+test('A client id that the broker does not take is named, with what to do', async () => {
+  await broker.close()
+  broker = await startTestBroker({
+    authenticate: (_client, _name, _password, done) =>
+      done(Object.assign(new Error('no'), { returnCode: 2 }) as never, null),
+  })
+  const error = await failure(connect({ url: broker.url }))
+  expect(error).toMatchObject({
+    code: 'E_BROKER_REFUSED',
+    message: expect.stringMatching(/client id covey-\S+ of \d+ characters/),
+    remedy: expect.stringContaining('client id'),
+  })
+  expect(error.remedy).not.toContain('password')
+})
+
 test('A closed client fails what waits and repeats nothing', async () => {
   const client = await open()
   const pending = failure(client.submit(UNAME, { timeoutMs: 400 }))
@@ -303,6 +318,8 @@ test('A broker that closes the connection over a publish is understood to refuse
   const client = await open()
   const error = await failure(client.submit(UNAME))
   expect(error).toMatchObject({ code: 'E_BROKER_REFUSED', message: expect.stringContaining('/spec') })
+  // The protocol does not say whether it is the role or a broker that is full.
+  expect(error.remedy).toMatch(/role.*E_BROKER_LIMIT.*full/)
 })
 
 test('A broker that denies a subscription fails what needs it', async () => {

@@ -188,23 +188,34 @@ function unreachable(url: BrokerUrl, reason: string, cause?: Error): CoveyError 
 
 const RETURN_CODES: Readonly<Record<number, string>> = {
   1: 'it does not speak MQTT 3.1.1',
-  2: 'it does not take the client id',
   3: 'it is not available',
   4: 'user name or password are wrong',
   5: 'it wants valid credentials',
 }
 
+const BAD_IDENTIFIER = 2
 const BAD_CREDENTIALS = [4, 5]
 
-function refused(options: ConnectionOptions, code: number, cause: Error): CoveyError {
-  const anonymous = options.username === undefined && BAD_CREDENTIALS.includes(code)
-  const why = anonymous ? 'it wants a user name and password' : (RETURN_CODES[code] ?? `return code ${code}`)
-  const remedy = 'Give --username with --password-file, or COVEY_USERNAME and COVEY_PASSWORD'
-  return new CoveyError(
-    'E_BROKER_REFUSED',
-    `the broker at ${options.url.href} refused the connection: ${why}`,
-    anonymous ? { remedy, cause } : { cause },
-  )
+function refused({ url, clientId, username }: ConnectionOptions, code: number, cause: Error): CoveyError {
+  const refusal = (why: string, remedy?: string): CoveyError =>
+    new CoveyError(
+      'E_BROKER_REFUSED',
+      `the broker at ${url.href} refused the connection: ${why}`,
+      remedy === undefined ? { cause } : { remedy, cause },
+    )
+  if (code === BAD_IDENTIFIER) {
+    return refusal(
+      `it does not take the client id ${clientId} of ${clientId.length} characters`,
+      'See the broker’s log for what is wrong with the client id; it may be too long for that broker',
+    )
+  }
+  if (username === undefined && BAD_CREDENTIALS.includes(code)) {
+    return refusal(
+      'it wants a user name and password',
+      'Give --username with --password-file, or COVEY_USERNAME and COVEY_PASSWORD',
+    )
+  }
+  return refusal(RETURN_CODES[code] ?? `return code ${code}`)
 }
 
 function isCertificateError(code: unknown): boolean {

@@ -14,6 +14,10 @@ export const RECONNECT_CAP_MS = 10_000
 const STABLE_MS = 5_000
 /** Connections that may break under one publish before it is taken for refused. */
 const LOSSES_MAX = 4
+/** MQTT 3.1.1 has no word for why, so both causes that a broker may have are named. */
+const PUBLISH_REMEDY =
+  'The broker’s log says why: with E_DENIED use a user whose role may publish there; with E_BROKER_LIMIT it is full: ' +
+  'wait until tasks have ended or withdraw some'
 
 export interface Listener {
   message(topic: string, payload: Buffer, retained: boolean): void
@@ -82,7 +86,7 @@ export class Link {
    * Publishes at QoS 1 until the broker acknowledges it, on another connection if the first one breaks.
    *
    * @throws whatever the signal was aborted with; CoveyError E_BROKER_REFUSED when this very message seems to be what
-   * the broker closes connections for, which is how MQTT 3.1.1 denies a publish; E_BROKER_UNREACHABLE after `close`
+   * the broker closes connections for, which is how MQTT 3.1.1 denies a publish, for want of rights or of room; E_BROKER_UNREACHABLE after `close`
    */
   async publish(topic: string, payload: string, retain: boolean, signal: AbortSignal): Promise<void> {
     for (let losses = 0; ; ) {
@@ -95,7 +99,7 @@ export class Link {
         if (++losses >= LOSSES_MAX) {
           const message = `the broker closed ${losses} connections in a row when ${topic} was published`
           throw new CoveyError('E_BROKER_REFUSED', message, {
-            remedy: 'Use a user whose role may publish there; the broker’s log says why',
+            remedy: PUBLISH_REMEDY,
             cause: error,
           })
         }

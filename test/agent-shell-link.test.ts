@@ -216,6 +216,17 @@ describe('a link to a broker', () => {
     expect((await recorder.wait('link-down')).reason).toContain('Keepalive timeout')
   })
 
+  it('says which client id the broker does not take, and what to change', async () => {
+    const { port, aedes } = await broker()
+    aedes.authenticate = (_client, _username, _password, done) =>
+      done(Object.assign(new Error('no'), { returnCode: 2 }) as AuthenticateError, false)
+    const { recorder } = openLink(`mqtt://127.0.0.1:${port}`)
+    const { reason } = await recorder.wait('link-down')
+    expect(reason).toMatch(/E_BROKER_REFUSED.*covey-\S+, \d+ characters/)
+    expect(reason).toContain('--id')
+    expect(reason).not.toContain('password')
+  })
+
   it('says that credentials were refused', async () => {
     const { port, aedes } = await broker()
     aedes.authenticate = (_client, username, password, done) => {

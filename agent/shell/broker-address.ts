@@ -59,8 +59,12 @@ function withoutSecret(url: string): string {
   return url.replace(/\/\/[^@/]*@/, '//…@')
 }
 
+/** CONNACK's return code for a client id that the broker does not take. */
+const IDENTIFIER_REJECTED = 2
+
 /** What is known when a connection could not be made or broke. */
 export interface ConnectionFault {
+  readonly clientId: string
   readonly error: (Error & { code?: string | number }) | undefined
   /** Whether the broker had accepted the connection. */
   readonly accepted: boolean
@@ -70,16 +74,19 @@ const CERTIFICATE = /CERT|SELF_SIGNED|UNABLE_TO_/
 
 /** One line that names the code, what happened and what to do about it. */
 export function describeFault(address: BrokerAddress, fault: ConnectionFault): string {
-  const { error, accepted } = fault
+  const { clientId, error, accepted } = fault
   if (accepted)
     return `the broker at ${address.shown} closed the connection${error === undefined ? '' : `: ${tell(error)}`}`
   if (error === undefined) {
     return line('E_BROKER_REFUSED', `${address.shown} closed the connection before it accepted it`)
   }
   if (error.message.startsWith('Connection refused: ')) {
+    const what = `the broker at ${address.shown} refused the connection: ${error.message.slice(20)}`
+    if (error.code !== IDENTIFIER_REJECTED) return line('E_BROKER_REFUSED', what)
     return line(
       'E_BROKER_REFUSED',
-      `the broker at ${address.shown} refused the connection: ${error.message.slice(20)}`,
+      `${what}: ${clientId}, ${clientId.length} characters`,
+      'Use a shorter --id or --mesh, or a broker that takes client ids of that length',
     )
   }
   if (/Unexpected server response: (401|403)/.test(error.message)) {

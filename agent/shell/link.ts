@@ -54,6 +54,7 @@ export function encode(message: Outgoing): string {
 
 export class Link {
   readonly name: LinkName
+  readonly #clientId: string
   readonly #context: LinkContext
   readonly #client: MqttClient | undefined
   readonly #subscribes = new Map<number, PendingSubscribe>()
@@ -64,6 +65,7 @@ export class Link {
 
   constructor(name: LinkName, clientId: string, will: Outgoing, context: LinkContext) {
     this.name = name
+    this.#clientId = clientId
     this.#context = context
     this.#window = new PublishWindow(
       context.limits,
@@ -230,7 +232,7 @@ export class Link {
   #fail(reason?: string): void {
     if (this.#closed) return
     this.#closed = true
-    const fault = { error: this.#lastError, accepted: this.#accepted }
+    const fault = { clientId: this.#clientId, error: this.#lastError, accepted: this.#accepted }
     const told = reason ?? describeFault(this.#context.address, fault)
     this.#client?.end(true)
     this.#context.emit({ in: 'link-down', link: this.name, reason: told })
