@@ -6,7 +6,6 @@ import { DEFAULTS, ms, namesOf, type Scenario } from './scenario.ts'
 import type { FaultRow, Targets } from './schema.ts'
 
 export const FAULTS_MAX = 200_000
-const DEFAULT_SIZE = 0.5
 /** A random length is at most so many times its mean. */
 const LENGTH_TIMES_MAX = 10
 const HOUR_MS = 3_600_000
@@ -32,7 +31,7 @@ function* faultsOf(row: FaultRow, scenario: Scenario, random: Random): Generator
     atMs: Math.round(atMs),
     durationMs: Math.round(lengthMs),
     targets,
-    size: row.size ?? DEFAULT_SIZE,
+    size: row.size ?? random.float(),
   })
   const drawLength = (): number => Math.min(random.exponential(durationMs), LENGTH_TIMES_MAX * durationMs)
   const fromMs = ms(row.from, 0)

@@ -231,7 +231,7 @@ export const FaultRow = Type.Object(
         description: 'Whom it strikes; see Targets. Faults of the broker have none',
       }),
     ),
-    size: Type.Optional(Share('How strong it is, where that can differ; default 0.5')),
+    size: Type.Optional(Share('How strong it is, where that can differ; default: drawn each time')),
   },
   strict,
 )
