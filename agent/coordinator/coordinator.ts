@@ -9,7 +9,7 @@
 import type { LinkName, Subscription } from '../../shared/ports.ts'
 import type { Reign } from '../../shared/protocol/attempt.ts'
 import type { Incoming } from '../../shared/protocol/codec.ts'
-import { isTerminal } from '../../shared/protocol/schemas/index.ts'
+import { type Desired, isTerminal } from '../../shared/protocol/schemas/index.ts'
 import type { Context } from '../core/context.ts'
 import { INVENTORY_INTERVALS } from '../core/options.ts'
 import { DUE_TIMER, type Due } from './due.ts'
@@ -75,10 +75,15 @@ export class Coordinator {
     this.#office = new Office(context, reign, config)
     this.#endings = new Endings(this.#office)
     this.#lifecycle = new Lifecycle(this.#office, this.#endings)
-    this.#fleet = new Fleet(this.#office, this.#lifecycle, (seen) => events.learn(seen))
+    this.#fleet = new Fleet(
+      this.#office,
+      this.#lifecycle,
+      (seen) => events.learn(seen),
+      (id) => wishFor(mirror, id),
+    )
     this.#intake = new Intake(this.#office, this.#lifecycle, this.#endings, this.#windowMs())
     this.#restore = new Restore(this.#office, mirror)
-    context.publish('seat', 'marker', undefined, { nonce })
+    this.#mark()
     context.timer(READING_TIMER, READING_MS_MAX)
     this.#office.event('elected', `${reign.agent} holds the seat in term ${reign.term}`)
   }
@@ -181,7 +186,14 @@ export class Coordinator {
 
   /** The copy is being followed from now on. */
   copyFollowed(): void {
+    if (this.#phase !== 'reading') return
+    // The marker may have gone by while the copy's connection was away.
+    if (!this.#markerSeen) this.#mark()
     this.#settle()
+  }
+
+  #mark(): void {
+    this.#context.publish('seat', 'marker', undefined, { nonce: this.#nonce })
   }
 
   /** Some brokers let the marker overtake what is retained: wait until that has been quiet. */
@@ -264,16 +276,11 @@ export class Coordinator {
 
   #dueNow(due: Due): void {
     if (due.kind === 'lost') return this.#fleet.graceOver(due.id, due.mark)
-    if (due.kind === 'open') {
-      const device = this.#office.devices.get(due.id)
-      if (device !== undefined) this.#office.freed(device)
-      return
-    }
     const task = this.#office.ledger.get(due.id)
     if (task === undefined) return
     if (due.kind === 'orphan') return this.#intake.orphanDue(task, due.mark)
     if (due.kind === 'expire') {
-      if (isTerminal(task.state) && String(task.expiresMs) === due.mark) this.#endings.expire(task)
+      if (isTerminal(task.state)) this.#endings.expire(task)
     } else if (due.kind === 'stopped') this.#lifecycle.stopOverdue(task, due.mark)
     else if (due.kind === 'deadline') this.#deadline(task)
     else if (due.kind === 'retry') {
@@ -320,4 +327,10 @@ export class Coordinator {
   close(): void {
     for (const name of Coordinator.timers) this.#context.cancelTimer(name)
   }
+}
+
+/** What the operator wants of a device, as the mirror has it. */
+function wishFor(mirror: Mirror, id: string): Desired | undefined {
+  const message = mirror.desired.get(id)
+  return message !== undefined && 'body' in message ? message.body : undefined
 }

@@ -1,5 +1,5 @@
 /** What the coordinator knows of one device, and what it has placed there. */
-import { accumulate, parseResources, type Resources } from '../../shared/model/resources.ts'
+import { accumulate, emptyVector, parseResources, type Resources } from '../../shared/model/resources.ts'
 import type { Labels } from '../../shared/model/selector.ts'
 import { type Attempt, attemptKey } from '../../shared/protocol/attempt.ts'
 import { setDigest } from '../../shared/protocol/digest.ts'
@@ -38,9 +38,13 @@ export class DeviceRecord {
   /** Parts of a full report that is under way. */
   partial: { id: number; nonce: string; keys: Set<string> } | undefined
   readonly placements = new Map<string, Placement>()
-  readonly reserved: Record<string, number> = {}
+  readonly reserved = emptyVector()
   /** No placing before, on the monotonic clock: it refused something, or its agent restarts. */
   avoidUntilMs = 0
+  /** Refusals in a row, and what the last one said. */
+  refusals = { count: 0, message: '' }
+  /** Whether it was open for work when it was last looked after. */
+  wasOpen = false
   /** Last inbox message sent to it in this reign, and when. */
   sentSeq = 0
   sentMs = 0
@@ -118,12 +122,14 @@ export class DeviceRecord {
     if (this.desired.cordon === true) return 'cordoned'
     const { hold } = this.desired
     if (hold !== undefined && Date.parse(hold.until) > wallMs) return `held by ${hold.by}`
-    if (this.avoidUntilMs > nowMs) return 'left alone for a moment'
+    if (this.avoidUntilMs > nowMs) {
+      return this.refusals.count > 0 ? `refusing work (${this.refusals.message})` : 'left alone for a moment'
+    }
     return undefined
   }
 }
 
 /** The labels a device has, with its id as the label `device`. */
 function labelsOf(id: string, state: DeviceState): Labels {
-  return { device: id, ...state.labels }
+  return Object.assign(Object.create(null), { device: id }, state.labels)
 }

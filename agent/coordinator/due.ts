@@ -1,40 +1,70 @@
-/** Things that fall due: one heap, one timer. What is no longer wanted is recognised when it comes up. */
+/**
+ * Things that fall due: one heap, one timer. There is one entry a kind and id; a newer one takes the place of an
+ * older, and what is no longer wanted is dropped, so that the list is never longer than what it is about.
+ */
 import { Heap } from '../../shared/model/heap.ts'
 import type { Context } from '../core/context.ts'
 
 export const DUE_TIMER = 'coordinator/due'
 
-export type DueKind = 'retry' | 'deadline' | 'stopped' | 'expire' | 'orphan' | 'lost' | 'open'
+export type DueKind = 'retry' | 'deadline' | 'stopped' | 'expire' | 'orphan' | 'lost'
 
 export interface Due {
   readonly atMs: number
   readonly kind: DueKind
   /** The task's or the device's id. */
   readonly id: string
-  /** Tells whether it still means the same: an attempt's key, a nonce, a version. */
+  /** Tells whether it still means the same: an attempt's key, a nonce. */
   readonly mark: string
 }
 
+/** No timer is set for longer: the wall clock may be set meanwhile, and timers of 25 days overflow. */
+const TIMER_MS_MAX = 3_600_000
+/** The heap is rebuilt when entries that were replaced or dropped outnumber the others. */
+const STALE_FACTOR = 2
+const STALE_MIN = 64
+
+const earlier = (a: Due, b: Due): boolean => a.atMs < b.atMs
+
 export class DueList {
   readonly #context: Context
-  readonly #heap = new Heap<Due>((a, b) => a.atMs < b.atMs)
+  #heap = new Heap<Due>(earlier)
+  readonly #wanted = new Map<string, Due>()
   #armedForMs = Number.POSITIVE_INFINITY
 
   constructor(context: Context) {
     this.#context = context
   }
 
-  /** Lets it come up after `delayMs`. */
+  /** How many things are going to fall due. */
+  get size(): number {
+    return this.#wanted.size
+  }
+
+  /** Lets it come up after `delayMs`, instead of when it was to come up before. */
   add(delayMs: number, kind: DueKind, id: string, mark = ''): void {
-    this.#heap.push({ atMs: this.#context.now.monoMs + delayMs, kind, id, mark })
+    const due = { atMs: this.#context.now.monoMs + delayMs, kind, id, mark }
+    this.#wanted.set(`${kind}/${id}`, due)
+    this.#heap.push(due)
+    if (this.#heap.size > STALE_FACTOR * this.#wanted.size + STALE_MIN) this.#compact()
     this.#arm()
+  }
+
+  drop(kind: DueKind, id: string): void {
+    this.#wanted.delete(`${kind}/${id}`)
+  }
+
+  #compact(): void {
+    this.#heap = new Heap<Due>(earlier)
+    for (const due of this.#wanted.values()) this.#heap.push(due)
   }
 
   #arm(): void {
     const next = this.#heap.peek()
     if (next === undefined || next.atMs >= this.#armedForMs) return
-    this.#armedForMs = next.atMs
-    this.#context.timer(DUE_TIMER, Math.max(0, next.atMs - this.#context.now.monoMs))
+    const leftMs = Math.min(TIMER_MS_MAX, Math.max(0, next.atMs - this.#context.now.monoMs))
+    this.#armedForMs = this.#context.now.monoMs + leftMs
+    this.#context.timer(DUE_TIMER, leftMs)
   }
 
   /** Hands over what is due now. Call on `DUE_TIMER`. */
@@ -43,6 +73,9 @@ export class DueList {
     for (let next = this.#heap.peek(); next !== undefined; next = this.#heap.peek()) {
       if (next.atMs > this.#context.now.monoMs) break
       this.#heap.pop()
+      const key = `${next.kind}/${next.id}`
+      if (this.#wanted.get(key) !== next) continue
+      this.#wanted.delete(key)
       yield next
     }
     this.#arm()

@@ -33,10 +33,10 @@ export class Endings {
     task.reasons = undefined
     task.times.ended = this.#office.context.instant()
     this.statuses.touch(task)
+    for (const kind of ['retry', 'deadline', 'stopped', 'orphan'] as const)
+      this.#office.due.drop(kind, task.id)
     const code = task.error?.code
     this.#office.event(state, explanation, { task: task.id, ...(code === undefined ? {} : { code }) })
-    const surplus = this.#office.ledger.finished(task)
-    if (surplus !== undefined && surplus !== task) this.expire(surplus)
   }
 
   /** The broker has the terminal status: now it takes effect. */
@@ -44,8 +44,8 @@ export class Endings {
     this.clearSpec(task)
     const ttlMs = task.demand?.ttlMs ?? DEFAULT_TTL_MS
     task.spec = undefined
-    task.expiresMs = this.#office.context.now.monoMs + ttlMs
-    this.#office.due.add(ttlMs, 'expire', task.id, String(task.expiresMs))
+    this.#office.due.add(ttlMs, 'expire', task.id)
+    for (const surplus of this.#office.ledger.finished(task)) this.expire(surplus)
   }
 
   /** Takes the spec of an ended task from the broker. */
@@ -59,6 +59,7 @@ export class Endings {
   expire(task: TaskRecord): void {
     this.statuses.forget(task)
     this.#office.ledger.remove(task)
+    this.#office.due.drop('expire', task.id)
     this.#office.context.publish('seat', 'status', task.id, null)
   }
 

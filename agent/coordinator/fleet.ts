@@ -25,20 +25,34 @@ const MISMATCHES_ANY = 6
 /** Pause between two reads of a device's state, and how many devices' pauses are remembered. */
 const READ_AGAIN_HEARTBEATS = 2
 const READ_AGAIN_MAX = 10_000
+/** Removed devices whose inbox number is remembered. */
+const FORGOTTEN_MAX = 10_000
 
 export class Fleet {
   readonly #office: Office
   readonly #lifecycle: Lifecycle
   readonly #learn: (reign: Reign) => void
+  readonly #wish: (id: string) => Desired | undefined
   readonly #readMs = new Map<string, number>()
+  /** Last inbox message of devices that were removed: they may come back within the reign. */
+  readonly #forgotten = new Map<string, number>()
   /** Results of tasks that are not known yet are left to be sent again while this is true. */
   unknownMayCome = true
 
-  /** @param learn hears of every reign that a device has seen */
-  constructor(office: Office, lifecycle: Lifecycle, learn: (reign: Reign) => void) {
+  /**
+   * @param learn hears of every reign that a device has seen
+   * @param wish what the operator wants of a device, known before the device is
+   */
+  constructor(
+    office: Office,
+    lifecycle: Lifecycle,
+    learn: (reign: Reign) => void,
+    wish: (id: string) => Desired | undefined,
+  ) {
     this.#office = office
     this.#lifecycle = lifecycle
     this.#learn = learn
+    this.#wish = wish
   }
 
   get #nowMs(): number {
@@ -64,6 +78,10 @@ export class Fleet {
 
   #meet(id: string, state: DeviceState): void {
     const device = new DeviceRecord(id, state, this.#nowMs)
+    // The device counts on within the reign, whatever became of its record here.
+    device.sentSeq = this.#forgotten.get(id) ?? 0
+    this.#forgotten.delete(id)
+    device.desired = this.#wish(id) ?? {}
     this.#office.devices.set(id, device)
     this.#office.scheduler.deviceChanged(device)
     if (state.online) this.#office.event('joined', `${id} joined`, { device: id })
@@ -101,30 +119,36 @@ export class Fleet {
     }
   }
 
-  /** The operator took the device's state away, or wants something of it. */
+  /** The device's state was taken away. */
   forget(id: string): void {
     const device = this.#office.devices.get(id)
     if (device === undefined) return
     this.lose(device, `${id} was removed`)
     this.#office.scheduler.deviceGone(device)
     this.#office.devices.delete(id)
+    if (this.#forgotten.size >= FORGOTTEN_MAX) this.#forgotten.clear()
+    this.#forgotten.set(id, device.sentSeq)
   }
 
   desired(id: string, desired: Desired | undefined): void {
     const device = this.#office.devices.get(id)
     if (device === undefined) return
     device.desired = desired ?? {}
-    if (device.desired.hold !== undefined) {
-      const leftMs = Date.parse(device.desired.hold.until) - this.#office.context.now.wallMs
-      if (leftMs > 0) this.#office.due.add(leftMs + 1, 'open', id)
-    }
+    this.#tend(device)
+  }
+
+  /** Carries out what the operator wants, and notices when a device is open again; also what was missed before. */
+  #tend(device: DeviceRecord): void {
     if (device.desired.drain === true) {
       for (const placement of [...device.placements.values()]) {
         if (placement.phase === 'assigned' || placement.phase === 'held')
           this.#lifecycle.revoke(device, placement)
       }
     }
-    this.#office.freed(device)
+    const { monoMs, wallMs } = this.#office.context.now
+    const open = device.closedReason(monoMs, wallMs) === undefined
+    if (open && !device.wasOpen) this.#office.freed(device)
+    device.wasOpen = open
   }
 
   /** A heartbeat. */
@@ -261,6 +285,7 @@ export class Fleet {
     const { heartbeatMs } = this.#office
     for (const device of this.#office.devices.values()) {
       device.lastHeardMs += gapMs
+      this.#tend(device)
       if (!device.state.online || device.condition === 'lost' || device.condition === 'blinking') continue
       const silentMs = this.#nowMs - device.lastHeardMs
       if (silentMs > LOST_HEARTBEATS * heartbeatMs) {

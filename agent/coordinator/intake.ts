@@ -1,16 +1,20 @@
 /** Intake: what arrives on the topics of specs and statuses, and what becomes of it. */
-import { type Rejection, rejection } from '../../shared/errors/errors.ts'
+import { failure, type Rejection, rejection } from '../../shared/errors/errors.ts'
 import { demandOf } from '../../shared/model/task.ts'
 import { type Incoming, isWithdraw } from '../../shared/protocol/codec.ts'
 import { isId } from '../../shared/protocol/ids.ts'
 import { isTerminal, type TaskSpec, type TaskStatus } from '../../shared/protocol/schemas/index.ts'
 import type { Endings } from './endings.ts'
-import { failure, type Lifecycle } from './lifecycle.ts'
+import type { Lifecycle } from './lifecycle.ts'
 import type { Office } from './office.ts'
 import { continueFrom, newTask, specDigest, type TaskRecord } from './task-record.ts'
 
 /** Inventory windows after which a status without a spec is believed to have lost it. */
 const ORPHAN_WINDOWS = 3
+
+const READ_AGAIN = 'read again'
+
+const taken = (): Rejection => rejection('E_ID_TAKEN', '', 'a task of this id with other content exists')
 
 const WITHDRAWN = { state: 'cancelled', explanation: 'withdrawn by its submitter' } as const
 
@@ -19,6 +23,8 @@ export class Intake {
   readonly #lifecycle: Lifecycle
   readonly #endings: Endings
   readonly #windowMs: number
+  /** The seat reads all specs once more, for tasks whose own has not come. */
+  #readingSpecs = false
 
   /** @param windowMs length of an inventory window */
   constructor(office: Office, lifecycle: Lifecycle, endings: Endings, windowMs: number) {
@@ -89,11 +95,7 @@ export class Intake {
   #again(task: TaskRecord, spec: TaskSpec): void {
     const digest = specDigest(spec)
     if (digest !== task.digest) {
-      return this.#refuse(
-        task,
-        digest,
-        rejection('E_ID_TAKEN', '', 'a task of this id with other content exists'),
-      )
+      return this.#refuse(task, digest, taken())
     }
     if (isTerminal(task.state) && task.publication.acked > 0) this.#endings.settle(task)
   }
@@ -148,6 +150,7 @@ export class Intake {
     ledger.add(task)
     if (isTerminal(task.state)) {
       task.publication.version = task.publication.acked = 1
+      if (body !== undefined && !matches) this.#refuse(task, specDigest(body), taken())
       this.#endings.settle(task)
     } else if (spec === undefined) this.#orphan(id)
     else if (kept === undefined) this.#afterWindow.push(() => this.#spoiled(task, spec))
@@ -181,23 +184,28 @@ export class Intake {
 
   /** An unfinished status whose spec is not there: absence proves nothing yet. */
   #orphan(id: string): void {
-    this.#office.due.add(this.#windowMs, 'orphan', id, 'read again')
-    this.#office.due.add(ORPHAN_WINDOWS * this.#windowMs, 'orphan', id, 'judge')
+    this.#office.due.add(this.#windowMs, 'orphan', id, READ_AGAIN)
   }
 
-  /** @param mark `read again` asks the broker for the spec once more, `judge` ends the task if it still has none */
+  /** First the specs are read once more, all together; a task that then still has none has lost it. */
   orphanDue(task: TaskRecord, mark: string): void {
-    const { context } = this.#office
-    const topic = context.topics.of('spec', task.id)
-    if (mark === 'judge') context.emit({ do: 'unsubscribe', link: 'seat', topics: [topic] })
-    if (isTerminal(task.state) || task.spec !== undefined || task.specRetained) return
-    if (mark === 'judge') {
-      return this.#lifecycle.stop(task, {
-        state: 'cancelled',
-        explanation: 'its spec is gone from the broker',
-      })
+    if (mark === READ_AGAIN) {
+      this.#readSpecs(true)
+      return this.#office.due.add((ORPHAN_WINDOWS - 1) * this.#windowMs, 'orphan', task.id)
     }
-    context.emit({ do: 'subscribe', link: 'seat', to: [{ topic, qos: 0 }], token: context.token() })
+    this.#readSpecs(false)
+    if (isTerminal(task.state) || task.spec !== undefined || task.specRetained) return
+    this.#lifecycle.stop(task, { state: 'cancelled', explanation: 'its spec is gone from the broker' })
+  }
+
+  #readSpecs(again: boolean): void {
+    if (again === this.#readingSpecs) return
+    this.#readingSpecs = again
+    const { context } = this.#office
+    const topic = context.topics.all('spec')
+    if (again)
+      context.emit({ do: 'subscribe', link: 'seat', to: [{ topic, qos: 0 }], token: context.token() })
+    else context.emit({ do: 'unsubscribe', link: 'seat', topics: [topic] })
   }
 
   /** The spec of an orphan has turned up after all. @returns true when it was one */

@@ -1,15 +1,33 @@
 /** All tasks that the coordinator knows, and those of them that have ended, the oldest first. */
-import { isTerminal } from '../../shared/protocol/schemas/index.ts'
 import type { TaskRecord } from './task-record.ts'
 
-/** Terminal statuses that are kept for their `ttl`; beyond it the oldest go first. */
-export const FINISHED_MAX = 100_000
+/**
+ * Ended tasks whose status is kept for its `ttl`, and the bytes of their output; beyond either the oldest go
+ * first. The broker keeps these statuses too, and must never be so full that none can be written.
+ */
+export const FINISHED_MAX = 50_000
+export const FINISHED_BYTES_MAX = 64 * 1024 * 1024
+/** What a status takes besides the output in it. */
+const STATUS_BYTES = 1_024
+
+export interface LedgerLimits {
+  readonly finishedMax: number
+  readonly finishedBytesMax: number
+}
+
+const DEFAULT_LIMITS: LedgerLimits = { finishedMax: FINISHED_MAX, finishedBytesMax: FINISHED_BYTES_MAX }
 
 export class Ledger {
+  readonly #limits: LedgerLimits
   readonly #tasks = new Map<string, TaskRecord>()
-  /** Finished tasks in the order in which they ended. */
-  readonly #finished = new Set<TaskRecord>()
+  /** Ended tasks that the broker knows to have ended, and the bytes of each, in the order in which they did. */
+  readonly #finished = new Map<TaskRecord, number>()
+  #finishedBytes = 0
   #seq = 0
+
+  constructor(limits: LedgerLimits = DEFAULT_LIMITS) {
+    this.#limits = limits
+  }
 
   get size(): number {
     return this.#tasks.size
@@ -25,23 +43,34 @@ export class Ledger {
 
   add(task: TaskRecord): void {
     this.#tasks.set(task.id, task)
-    if (isTerminal(task.state)) this.#finished.add(task)
   }
 
   values(): IterableIterator<TaskRecord> {
     return this.#tasks.values()
   }
 
-  /** A task ended. @returns the one that has to go for it, when too many are kept */
-  finished(task: TaskRecord): TaskRecord | undefined {
-    this.#finished.add(task)
-    if (this.#finished.size <= FINISHED_MAX) return undefined
-    for (const oldest of this.#finished) if (oldest.publication.inFlight === 0) return oldest
-    return undefined
+  /** The broker has the task's terminal status. @returns those that have to go for it */
+  finished(task: TaskRecord): readonly TaskRecord[] {
+    if (!this.#finished.has(task)) {
+      const bytes = STATUS_BYTES + (task.result?.stdout?.length ?? 0) + (task.result?.stderr?.length ?? 0)
+      this.#finished.set(task, bytes)
+      this.#finishedBytes += bytes
+    }
+    const surplus: TaskRecord[] = []
+    let count = this.#finished.size
+    let bytes = this.#finishedBytes
+    for (const [oldest, its] of this.#finished) {
+      if (count <= this.#limits.finishedMax && bytes <= this.#limits.finishedBytesMax) break
+      surplus.push(oldest)
+      count--
+      bytes -= its
+    }
+    return surplus
   }
 
   remove(task: TaskRecord): void {
     this.#tasks.delete(task.id)
+    this.#finishedBytes -= this.#finished.get(task) ?? 0
     this.#finished.delete(task)
   }
 }

@@ -4,8 +4,7 @@
  * At most one attempt is current. An attempt is over when its result was taken, when it was given up with its
  * device, or when it never began; nothing that comes of it later counts.
  */
-import { type Failure, invariant, rejection } from '../../shared/errors/errors.ts'
-import type { ErrorCode } from '../../shared/errors/table.ts'
+import { failure, invariant } from '../../shared/errors/errors.ts'
 import { DEFAULT_GRACE_MS } from '../../shared/model/task.ts'
 import { type Attempt, attemptKey, compareAttempts, sameAttempt } from '../../shared/protocol/attempt.ts'
 import { type AttemptResult, isTerminal, type RejectedAttempt } from '../../shared/protocol/schemas/index.ts'
@@ -24,6 +23,7 @@ const REROUTE_BASE_MS = 250
 const STOP_MARGIN_MS = 10_000
 /** A device that refused something, or whose agent restarts, is left alone for this many heartbeats. */
 const AVOID_HEARTBEATS = 2
+const AVOID_MS_MAX = 60_000
 /** Not sent yet: no report can have read it. */
 const UNSENT = Number.MAX_SAFE_INTEGER
 
@@ -119,6 +119,7 @@ export class Lifecycle {
   running(task: TaskRecord, started: string | undefined): void {
     if (task.state !== 'assigned') return
     task.state = 'running'
+    task.error = undefined
     if (started !== undefined) task.times.started = started
     this.#statuses.touch(task)
   }
@@ -161,7 +162,7 @@ export class Lifecycle {
     if (outcome === 'revoked') return this.#again(task, 0, `moved away from ${device.id}`)
     if (outcome === 'interrupted') {
       // An agent that stops says so right after its results; until then it looks open and empty.
-      this.#avoid(device)
+      this.#avoid(device, 1)
       return this.#lost(task, `the agent on ${device.id} restarted`)
     }
     const body = {
@@ -192,8 +193,12 @@ export class Lifecycle {
     const task = this.#office.ledger.get(placement.task)
     if (task === undefined || !sameAttempt(task.current?.attempt, rejected.attempt)) return
     if (!asked) {
-      this.#avoid(device)
+      device.refusals = { count: device.refusals.count + 1, message: rejected.error.message }
+      this.#avoid(device, 2 ** (device.refusals.count - 1))
       this.#office.inboxes.askFull(device)
+      // It never began; the budget of refusals is the device's, in how long it is left alone.
+      task.attempts--
+      task.error = rejected.error
     }
     this.#over(task)
     if (task.stopping !== undefined) return this.#stop(task)
@@ -205,11 +210,11 @@ export class Lifecycle {
     })
   }
 
-  /** Places nothing on the device for a moment. */
-  #avoid(device: DeviceRecord): void {
-    const delayMs = AVOID_HEARTBEATS * this.#office.heartbeatMs
+  /** Places nothing on the device for a while. */
+  #avoid(device: DeviceRecord, factor: number): void {
+    const delayMs = Math.min(AVOID_MS_MAX, AVOID_HEARTBEATS * this.#office.heartbeatMs * factor)
     device.avoidUntilMs = this.#office.context.now.monoMs + delayMs
-    this.#office.due.add(delayMs, 'open', device.id)
+    device.wasOpen = false
   }
 
   /** The attempt is gone from its device without a word: the device was lost, or has forgotten it. */
@@ -326,9 +331,4 @@ export class Lifecycle {
 /** True when the attempt ran to an end of its own, so that its work was done twice if another did too. */
 function ran(result: AttemptResult): boolean {
   return result.outcome === 'succeeded' || result.outcome === 'failed' || result.outcome === 'timed_out'
-}
-
-/** A failure with the table's remedy. */
-export function failure(code: ErrorCode, message: string): Failure {
-  return { code, message, remedy: rejection(code, '', message).remedy }
 }

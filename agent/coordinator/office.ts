@@ -12,7 +12,10 @@ import { Ledger } from './ledger.ts'
 import { Scheduler } from './scheduler/scheduler.ts'
 
 export const RUN_TIMER = 'coordinator/run'
-export const PENDING_TASKS_MAX = 200_000
+/** Waiting tasks; each is two retained messages on the broker. */
+export const PENDING_TASKS_MAX = 100_000
+
+const HEARTBEAT_MS_MAX = 30_000
 
 export interface Settings {
   readonly pendingTasksMax: number
@@ -75,8 +78,6 @@ export class Office {
     })
   }
 }
-
-const HEARTBEAT_MS_MAX = 30_000
 
 /** The mesh's settings with defaults filled in. */
 export function settingsOf(context: Context, config: MeshConfig | undefined): Settings {

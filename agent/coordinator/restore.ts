@@ -7,8 +7,12 @@
  * greatest attempt of each task that anyone knows of becomes its current one.
  */
 import { type Attempt, compareAttempts, compareReigns } from '../../shared/protocol/attempt.ts'
-import type { DeviceReport, DeviceState } from '../../shared/protocol/schemas/index.ts'
-import { isTerminal } from '../../shared/protocol/schemas/index.ts'
+import {
+  type DeviceReport,
+  type DeviceState,
+  isTerminal,
+  type TaskStatus,
+} from '../../shared/protocol/schemas/index.ts'
 import type { Fleet } from './fleet.ts'
 import type { Intake } from './intake.ts'
 import type { Lifecycle } from './lifecycle.ts'
@@ -65,10 +69,7 @@ export class Restore {
   /** The window closes: everything that was kept takes effect. */
   close(fleet: Fleet, intake: Intake, lifecycle: Lifecycle): void {
     for (const [id, state] of this.#mirror.readableStates()) fleet.state(id, state)
-    for (const [id, message] of this.#mirror.desired) if ('body' in message) fleet.desired(id, message.body)
-    for (const [id, message] of this.#mirror.statuses) {
-      if ('body' in message) intake.restore(id, message.body, this.#mirror.specs.get(id))
-    }
+    for (const [id, status] of this.#statusesByAge()) intake.restore(id, status, this.#mirror.specs.get(id))
     for (const [id, message] of this.#mirror.specs) {
       if (this.#office.ledger.get(id) === undefined) intake.spec(message)
     }
@@ -80,6 +81,15 @@ export class Restore {
         intake.track(task)
     }
     this.#reports.length = 0
+  }
+
+  /** The oldest first: whoever waited longest goes on waiting in front, and goes first when too many are kept. */
+  #statusesByAge(): readonly (readonly [string, TaskStatus])[] {
+    const statuses: (readonly [string, TaskStatus])[] = []
+    for (const [id, message] of this.#mirror.statuses)
+      if ('body' in message) statuses.push([id, message.body])
+    const age = (status: TaskStatus) => status.times.ended ?? status.times.seen ?? ''
+    return statuses.sort(([, a], [, b]) => (age(a) < age(b) ? -1 : age(a) > age(b) ? 1 : 0))
   }
 
   /** Finds each task's current attempt, and places it on the device that has it. */

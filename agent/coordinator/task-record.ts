@@ -41,8 +41,6 @@ export interface TaskRecord {
   times: TaskStatus['times']
   /** Not to be placed before, on the monotonic clock: back-off after a failure. */
   notBeforeMs: number
-  /** When the status of the ended task goes, on the monotonic clock. */
-  expiresMs: number
   /** A retained spec may still be on the broker and has to be cleared when the task ends. */
   specRetained: boolean
   publication: Publication
@@ -91,7 +89,6 @@ export function newTask(
     reasons: undefined,
     times: { seen },
     notBeforeMs: 0,
-    expiresMs: Number.POSITIVE_INFINITY,
     specRetained: true,
     publication: { version: 0, inFlight: 0, acked: 0, owed: [] },
   }

@@ -25,6 +25,7 @@ interface Heard {
   readonly route: Incoming['route']
   readonly id: string
   readonly body?: unknown
+  readonly empty?: true
   readonly rejection?: unknown
 }
 
@@ -298,8 +299,27 @@ describe('worker', () => {
     const body = { ...state, candidate: 'auto' as const, version: '1' }
     driver.hear('device', { route: 'state', id: 'pi', body }, true)
     expect(driver.take('disconnect')).toHaveLength(1)
+    driver.timer('worker/connect')
     expect(driver.take('persist').at(-1)?.change).toEqual({ incarnation: 10 })
     expect(driver.take('connect').at(-1)?.will.body).toMatchObject({ incarnation: 10, online: false })
+  })
+
+  it('is not driven to count without end by a state that claims the impossible', () => {
+    const driver = new Driver().online()
+    const birth = driver.published<object>('state').at(-1)
+    driver.effects = []
+    driver.pass(1_000)
+    const body = { ...birth, incarnation: 2 ** 53 - 1, nonce: 'liar-1' }
+    driver.hear('device', { route: 'state', id: 'pi', body })
+    expect(driver.take('disconnect')).toEqual([])
+  })
+
+  it('announces itself again when its state is cleared', () => {
+    const driver = new Driver().online()
+    driver.effects = []
+    driver.pass(1_000)
+    driver.hear('device', { route: 'state', id: 'pi', empty: true })
+    expect(driver.published('state')).toMatchObject([{ online: true }])
   })
 
   it('contradicts a death notice of its own', () => {
@@ -443,6 +463,18 @@ describe('election and office of a lone agent', () => {
     expect(driver.take('disconnect')).toEqual([{ do: 'disconnect', link: 'seat', will: true }])
   })
 
+  it('does not leave for a term that a device made up', () => {
+    const driver = new Driver('auto')
+    serve(driver)
+    const body = { incarnation: 1, nonce: 'x-1', seq: 1, inboxSeq: 0, heldDigest: '' }
+    const lie = { term: Number.MAX_SAFE_INTEGER, agent: 'zz' }
+    driver.hear('seat', { route: 'load', id: 'liar', body: { ...body, highestTerm: lie } })
+    expect(driver.take('disconnect')).toEqual([])
+    const truth = { term: 40, agent: 'zz' }
+    driver.hear('seat', { route: 'load', id: 'other', body: { ...body, highestTerm: truth } })
+    expect(driver.take('disconnect')).toEqual([{ do: 'disconnect', link: 'seat', will: true }])
+  })
+
   it('leaves when its own beacon does not come back', () => {
     const driver = new Driver('auto')
     elect(driver)
@@ -492,6 +524,83 @@ describe('election and office of a lone agent', () => {
     driver.hear('device', { route: 'spec', id: 'one', body: { withdraw: true } })
     driver.hear('device', { route: 'spec', id: 'three', body: SPEC })
     expect(statuses(driver).find((status) => status.task === 'three')?.state).toBe('pending')
+  })
+
+  /** A device that joins: its birth, and its first report. */
+  function join(driver: Driver, id: string, inboxSeq = 0): void {
+    const device = { incarnation: 1, nonce: `${id}-1`, online: true, labels: {}, executors: ['exec'] }
+    const body = { ...device, capacity: { cpu: '8', memory: '8Gi' }, candidate: 'never', version: '1' }
+    driver.hear('device', { route: 'state', id, body })
+    report(driver, id, inboxSeq)
+  }
+
+  function report(driver: Driver, id: string, inboxSeq: number, held: unknown[] = []): void {
+    const full = { id: 1, part: 0, last: true }
+    const head = { incarnation: 1, nonce: `${id}-1`, highestTerm: { term: 1, agent: 'pi' }, inboxSeq, full }
+    driver.hear('seat', { route: 'report', id, body: { ...head, held, rejected: [], results: [] } })
+  }
+
+  function inboxes(driver: Driver): Inbox[] {
+    driver.timer('coordinator/run')
+    driver.timer('coordinator/inbox')
+    return driver.published<Inbox>('inbox')
+  }
+
+  it('places work on a device that reports, and nothing on one that was cordoned before it joined', () => {
+    const driver = new Driver('auto')
+    serve(driver)
+    driver.hear('device', { route: 'desired', id: 'closed', body: { cordon: true } })
+    join(driver, 'closed')
+    driver.hear('device', { route: 'spec', id: 't', body: SPEC })
+    expect(inboxes(driver)).toEqual([])
+    expect(statuses(driver).at(-1)?.explanation).toBe('waits: 1 of 1 devices are cordoned')
+    join(driver, 'open')
+    expect(inboxes(driver)).toMatchObject([{ seq: 1, assign: [{ task: 't' }] }])
+  })
+
+  it('moves work away from a device that is to be drained, also work that comes to light later', () => {
+    const driver = new Driver('auto')
+    serve(driver)
+    join(driver, 'd')
+    driver.hear('device', { route: 'desired', id: 'd', body: { drain: true } })
+    driver.hear('device', { route: 'spec', id: 't', body: SPEC })
+    const early = { attempt: { term: 1, agent: 'old', n: 1 }, task: 't', phase: 'running' }
+    report(driver, 'd', 0, [early])
+    driver.timer('coordinator/tick')
+    expect(inboxes(driver)).toMatchObject([{ revoke: [early.attempt] }])
+  })
+
+  it('counts on in the inbox of a device whose state was cleared and that came back', () => {
+    const driver = new Driver('auto')
+    serve(driver)
+    join(driver, 'd')
+    driver.hear('device', { route: 'spec', id: 'one', body: SPEC })
+    expect(inboxes(driver).map((inbox) => inbox.seq)).toEqual([1])
+    driver.hear('device', { route: 'state', id: 'd', empty: true })
+    join(driver, 'd', 1)
+    driver.hear('device', { route: 'spec', id: 'two', body: SPEC })
+    const later = inboxes(driver)
+    expect(Math.min(...later.map((inbox) => inbox.seq))).toBeGreaterThan(1)
+    expect(later.flatMap((inbox) => inbox.assign.map(({ task }) => task)).sort()).toEqual(['one', 'two'])
+  })
+
+  it('leaves a device alone for longer with every refusal, and says what it said', () => {
+    const driver = new Driver('auto')
+    serve(driver)
+    join(driver, 'd')
+    driver.hear('device', { route: 'spec', id: 't', body: SPEC })
+    const [inbox] = inboxes(driver)
+    const error = { code: 'E_JOURNAL', message: 'the disk is full' }
+    const rejected = [{ attempt: inbox?.assign[0]?.attempt, task: 't', error }]
+    const head = { incarnation: 1, nonce: 'd-1', highestTerm: { term: 1, agent: 'pi' }, inboxSeq: 1 }
+    driver.hear('seat', { route: 'report', id: 'd', body: { ...head, held: [], rejected, results: [] } })
+    driver.timer('coordinator/run')
+    expect(statuses(driver).at(-1)).toMatchObject({
+      state: 'pending',
+      attempts: 0,
+      error,
+      explanation: 'waits: 1 of 1 devices are refusing work (the disk is full)',
+    })
   })
 
   it('ends a withdrawn unknown task as cancelled', () => {

@@ -32,7 +32,7 @@ export class Agent implements Core<AgentInput, AgentEffect> {
       seatUp: () => this.#subscribeSeat(),
       elected: (reign, nonce) => {
         this.#coordinator = new Coordinator(this.#context, this.#mirror, reign, nonce, {
-          learn: (seen) => this.#election.learn(seen),
+          learn: (seen) => this.#election.hearsay(seen),
           leave: (reason) => this.#election.leave(reason),
         })
       },
@@ -160,8 +160,10 @@ export class Agent implements Core<AgentInput, AgentEffect> {
       if ('body' in message) this.#worker.inbox(message.body)
     } else {
       const own = message.route === 'state' && message.id === this.#context.options.device
-      if (own && link === 'device' && 'body' in message) this.#worker.ownState(message.body)
+      const state = 'body' in message && message.route === 'state' ? message.body : undefined
+      if (own && link === 'device' && this.#worker.ownState(state)) this.#election.linkDown()
       this.#coordinator?.message(message, link)
+      if (message.route === 'state' && this.#coordinator !== undefined) this.#tellCandidates()
     }
   }
 
@@ -216,6 +218,12 @@ export class Agent implements Core<AgentInput, AgentEffect> {
       }
     }
     return this.#candidates.ids
+  }
+
+  /** The fleet changed: perhaps others are to follow now. */
+  #tellCandidates(): void {
+    const before = this.#candidates.ids.join()
+    if (this.#candidateIds().join() !== before) this.#election.candidatesChanged()
   }
 
   #closeOffice(): void {

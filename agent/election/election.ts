@@ -28,6 +28,10 @@ const CLAIM_TIMEOUT_TIMER = 'election/claim-timeout'
 const BACKOFF_CAP_MS = 30_000
 /** An agent that is no candidate steps in after this many leases of silence. */
 const OUTSIDER_LEASES = 2
+/** Terms grow by one with every office; one this far above all that is known is a mistake or a lie. */
+const TERM_JUMP_MAX = 1_000_000
+/** A change of candidates is told this soon, instead of with the next beacon. */
+const CANDIDATES_CHANGED_MS = 50
 /** In office this long, a candidate's next back-off starts anew. */
 const STABLE_MS = 10_000
 
@@ -69,6 +73,7 @@ export class Election {
   #echoMs = 0
   #officeSinceMs = 0
   #failures = 0
+  #hastened = false
   /** What the wait was for: a newer beacon than this ends it. */
   #dead: string | undefined
   #backingOff = false
@@ -138,6 +143,7 @@ export class Election {
 
   /** The broker does not let this agent read what a coordinator must: it is none, and others need not count on it. */
   disqualify(topics: readonly string[]): void {
+    this.leave('the broker refuses what a coordinator must read')
     this.#context.log('warn', 'not a candidate: the broker refuses what a coordinator must read', {
       topics,
       remedy: 'give its user the role coordinator, or start it with --coordinator never',
@@ -149,7 +155,17 @@ export class Election {
     this.#events.roundTrip()
   }
 
-  /** Someone told of a reign: a heartbeat, a report, a beacon. A coordinator below it leaves. */
+  /** A device told of a reign that it has seen. Devices are trusted with no more than a plausible one. */
+  hearsay(reign: Reign): void {
+    if (reign.term <= this.#highest.term + TERM_JUMP_MAX) return this.learn(reign)
+    this.#context.log('warn', 'a term that cannot have come about was ignored', {
+      term: reign.term,
+      agent: reign.agent,
+      highest: this.#highest.term,
+    })
+  }
+
+  /** Word of a reign, from a beacon or from the own memory. A coordinator below it leaves. */
   learn(reign: Reign): void {
     if (compareReigns(reign, this.#highest) > 0) this.#highest = { term: reign.term, agent: reign.agent }
     if ((this.inOffice || this.#phase === 'announcing') && compareReigns(this.#highest, this.#reign) > 0) {
@@ -376,8 +392,16 @@ export class Election {
     if (this.#phase === 'waiting') this.#wait(this.#dead)
   }
 
+  /** Others keep the warm copy from now on: they should know before this coordinator can die. */
+  candidatesChanged(): void {
+    if (!this.inOffice || this.#hastened) return
+    this.#hastened = true
+    this.#context.timer(BEACON_TIMER, Math.min(CANDIDATES_CHANGED_MS, this.#context.timing.intervalMs))
+  }
+
   #beat(): void {
     if (!this.inOffice) return
+    this.#hastened = false
     const silentMs = this.#context.now.monoMs - this.#echoMs
     const { intervalMs } = this.#context.timing
     if (silentMs > LEASE_INTERVALS * intervalMs + intervalMs) {

@@ -2,7 +2,7 @@
  * Attempts at work on this device: admitted, journaled, run, ended when they must be, their results kept until
  * somebody acknowledges them. What comes twice changes nothing; what cannot be journaled is not begun.
  */
-import { type Failure, rejection } from '../../shared/errors/errors.ts'
+import { type Failure, failure } from '../../shared/errors/errors.ts'
 import type { ErrorCode } from '../../shared/errors/table.ts'
 import { DEFAULT_TIMEOUT_MS, demandOf } from '../../shared/model/task.ts'
 import type { JournalEntry, RunEnd } from '../../shared/ports.ts'
@@ -202,11 +202,6 @@ export class Attempts {
     for (const held of this.#table.values()) if (held.phase !== 'done' || !held.reportable) return false
     return true
   }
-}
-
-function failure(code: ErrorCode, message: string): Failure {
-  const { remedy } = rejection(code, '', message)
-  return { code, message, remedy }
 }
 
 function errorOf(outcome: Outcome, end: RunEnd, held: Held): { error?: Failure } {

@@ -4,7 +4,14 @@
  */
 
 import { invariant } from '../../shared/errors/errors.ts'
-import { accumulate, fits, type Resources, shortfall } from '../../shared/model/resources.ts'
+import { formatQuantity } from '../../shared/model/quantity.ts'
+import {
+  accumulate,
+  emptyVector,
+  type Resources,
+  remaining,
+  shortfall,
+} from '../../shared/model/resources.ts'
 import type { Demand } from '../../shared/model/task.ts'
 import { type Attempt, attemptKey } from '../../shared/protocol/attempt.ts'
 import { setDigest } from '../../shared/protocol/digest.ts'
@@ -35,7 +42,7 @@ export interface Held {
 export class HeldTable {
   readonly capacity: Resources
   readonly #held = new Map<string, Held>()
-  readonly #reserved: Record<string, number> = {}
+  readonly #reserved = emptyVector()
   /** The digest of the keys, until they change. */
   #digest: string | undefined
 
@@ -62,11 +69,8 @@ export class HeldTable {
   /** Why there is no room for `need` now, or `undefined` when there is. */
   refusal(need: Resources): string | undefined {
     if (this.#held.size >= HELD_MAX) return `the device already holds ${HELD_MAX} attempts`
-    const room: Record<string, number> = {}
-    for (const name in need) room[name] = (this.capacity[name] ?? 0) - (this.#reserved[name] ?? 0)
-    if (fits(need, room)) return undefined
-    const missing = shortfall(need, room)
-    return `${missing?.name} is short by ${missing?.milli} thousandths`
+    const missing = shortfall(need, remaining(this.capacity, this.#reserved))
+    return missing && `${formatQuantity(missing.name, missing.milli)} ${missing.name} are missing`
   }
 
   /** Takes an attempt in; there must be room. */

@@ -13,6 +13,8 @@ export const CONNECT_TIMER = 'worker/connect'
 export const BIRTH_TIMER = 'worker/birth'
 /** A connection that lasted this long was a good one: the next back-off starts anew. */
 const STABLE_MS = 10_000
+/** No start can have been counted so far; what claims it is not believed, and simply written over. */
+const INCARNATION_MAX = 2 ** 50
 /** Own death notices are contradicted, but no faster than this, whatever plays with the topic. */
 const CONTRADICT_MS_MIN = 200
 
@@ -22,6 +24,8 @@ export class Membership {
   readonly #context: Context
   readonly #journaling: Journaling
   #incarnation = 0
+  /** The highest incarnation that the broker has shown of this device. */
+  #known = 0
   /** Names this start of the agent; the nonces of its connections begin with it. */
   readonly #start: string
   #connections = 0
@@ -73,6 +77,7 @@ export class Membership {
 
   connect(): void {
     if (this.#phase !== 'waiting') return
+    if (this.#known >= this.#incarnation) return this.#rise(this.#known + 1)
     this.#phase = 'connecting'
     this.#nonce = `${this.#start}-${++this.#connections}`
     const { options, topics } = this.#context
@@ -125,22 +130,27 @@ export class Membership {
     this.#publish(true)
   }
 
-  /** The device's own state came by: is it ours, an echo from the past, or another agent's? */
-  ownState(state: DeviceState): void {
-    if (!this.linked) return
-    const ours = state.nonce.startsWith(`${this.#start}-`)
-    if (state.incarnation > this.#incarnation || (state.incarnation === this.#incarnation && !ours)) {
-      this.#context.log(
-        'warn',
-        'the broker knows this device by another start with this or a higher incarnation',
-        {
-          known: state.incarnation,
-          own: this.#incarnation,
-        },
-      )
+  /**
+   * The device's own state came by: is it ours, an echo from the past, or another agent's? Or was it cleared?
+   * @returns true when the connection was given up for it
+   */
+  ownState(state: DeviceState | undefined): boolean {
+    if (!this.linked) return false
+    const ours = state?.nonce.startsWith(`${this.#start}-`) === true
+    const newer = state !== undefined && state.incarnation >= this.#incarnation && !ours
+    if (newer && state.incarnation < INCARNATION_MAX) {
+      this.#context.log('warn', 'this device is known by another start of its agent', {
+        known: state.incarnation,
+        own: this.#incarnation,
+        remedy: 'if this goes on, two agents have this id: give each its own --id and --data',
+      })
       this.#context.emit({ do: 'disconnect', link: 'device', will: false })
-      this.#rise(state.incarnation + 1)
-    } else if (this.online && !state.online) this.#contradict()
+      this.#known = state.incarnation
+      this.linkDown('another start of the agent is known')
+      return true
+    }
+    if (this.online && state?.online !== true) this.#contradict()
+    return false
   }
 
   #contradict(): void {

@@ -24,7 +24,7 @@ const ENTRY_BYTES = 320
 const RESEND_BASE_MS = 1_000
 const RESEND_CAP_MS = 30_000
 /** Refusals that wait to be reported; beyond it the oldest are dropped and found by the digest instead. */
-const REJECTED_MAX = 1_000
+const REJECTED_MAX = 200
 
 export class Reports {
   readonly #context: Context

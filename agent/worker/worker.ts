@@ -144,8 +144,11 @@ export class Worker {
     if (inbox.full === true) this.#reports.full(0)
   }
 
-  ownState(state: DeviceState): void {
-    this.membership.ownState(state)
+  /** @returns true when the connection was given up for it */
+  ownState(state: DeviceState | undefined): boolean {
+    const left = this.membership.ownState(state)
+    if (left) this.fence.reconnected()
+    return left
   }
 
   /** @returns true when the timer was the worker's */

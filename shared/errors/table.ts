@@ -117,11 +117,6 @@ export const ERRORS = {
     remedy: 'Submit earlier, raise its priority, or add capacity',
     retry: false,
   },
-  E_RESULT_TOO_LARGE: {
-    about: 'A result is larger than the protocol carries; it was cut',
-    remedy: 'Write large output to a file and return its name',
-    retry: false,
-  },
   E_BROKER_UNREACHABLE: {
     about: 'No broker answers at the address',
     remedy: 'Start one with "covey broker", or correct --broker',

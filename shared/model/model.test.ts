@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { formatDuration, parseDuration } from './duration.ts'
 import { Heap } from './heap.ts'
 import { formatQuantity, parseQuantity } from './quantity.ts'
-import { fits, parseResources, shortfall } from './resources.ts'
+import { accumulate, emptyVector, fits, parseResources, shortfall } from './resources.ts'
 import { compileSelector, unmet } from './selector.ts'
 
 describe('quantity', () => {
@@ -62,6 +62,21 @@ describe('resources', () => {
     expect(fits(parseResources({ gpu: 1 }), room)).toBe(false)
     expect(shortfall(parseResources({ cpu: '1.5' }), room)).toEqual({ name: 'cpu', milli: 500 })
   })
+})
+
+describe('resource names', () => {
+  it.each(['constructor', 'toString', 'valueOf', 'hasOwnProperty'])(
+    'takes %s for a name like any other',
+    (name) => {
+      const need = parseResources({ [name]: '5' })
+      expect(fits(need, parseResources({ cpu: '1' }))).toBe(false)
+      expect(fits(need, emptyVector())).toBe(false)
+      const sum = emptyVector()
+      accumulate(sum, need, 1)
+      accumulate(sum, need, 1)
+      expect(sum[name]).toBe(10_000)
+    },
+  )
 })
 
 describe('selector', () => {

@@ -1,17 +1,23 @@
 /**
  * Resource vectors: a name and an amount in thousandths (see quantity.ts) a dimension. A name that is
- * missing counts as zero, so any fleet can add its own counters without a schema.
+ * missing counts as zero, so any fleet can add its own counters without a schema. Vectors have no prototype:
+ * `constructor` is a name like any other.
  */
 import { parseQuantity } from './quantity.ts'
 
 export type Resources = Readonly<Record<string, number>>
 
-export const NO_RESOURCES: Resources = Object.freeze({})
+/** An empty vector to add to. */
+export function emptyVector(): Record<string, number> {
+  return Object.create(null)
+}
+
+export const NO_RESOURCES: Resources = Object.freeze(emptyVector())
 
 /** Reads quantities as users write them. Every value must have passed validation. */
 export function parseResources(written: Readonly<Record<string, string | number>> | undefined): Resources {
   if (written === undefined) return NO_RESOURCES
-  const vector: Record<string, number> = {}
+  const vector = emptyVector()
   for (const [name, value] of Object.entries(written)) {
     const milli = parseQuantity(value)
     if (milli === undefined) throw new RangeError(`${name}: ${JSON.stringify(value)} is not a quantity`)
@@ -40,9 +46,9 @@ export function accumulate(vector: Record<string, number>, amount: Resources, si
   for (const name in amount) vector[name] = (vector[name] ?? 0) + sign * (amount[name] as number)
 }
 
-/** What is left of `capacity` after `reserved`, never below zero. */
+/** What is left of `capacity` beside `reserved`; below zero where too much is reserved. */
 export function remaining(capacity: Resources, reserved: Resources): Record<string, number> {
-  const left: Record<string, number> = {}
-  for (const name in capacity) left[name] = Math.max(0, (capacity[name] as number) - (reserved[name] ?? 0))
+  const left = emptyVector()
+  for (const name in capacity) left[name] = (capacity[name] as number) - (reserved[name] ?? 0)
   return left
 }

@@ -2,7 +2,7 @@
 
 import type { TaskSpec } from '../protocol/schemas/task.ts'
 import { parseDuration } from './duration.ts'
-import { parseResources, type Resources } from './resources.ts'
+import { emptyVector, parseResources, type Resources } from './resources.ts'
 
 export const DEFAULT_RESOURCES: Resources = Object.freeze({ cpu: 100, memory: 32 * 2 ** 20 * 1000 })
 export const DEFAULT_PRIORITY = 50
@@ -31,7 +31,7 @@ export interface Demand {
 /** Fills in defaults and converts units. The spec must have passed the codec. */
 export function demandOf(spec: TaskSpec, defaultTimeoutMs: number = DEFAULT_TIMEOUT_MS): Demand {
   return {
-    resources: { ...DEFAULT_RESOURCES, ...parseResources(spec.resources) },
+    resources: Object.assign(emptyVector(), DEFAULT_RESOURCES, parseResources(spec.resources)),
     priority: spec.priority ?? DEFAULT_PRIORITY,
     timeoutMs: durationOr(spec.timeout, defaultTimeoutMs),
     graceMs: durationOr(spec.grace, DEFAULT_GRACE_MS),

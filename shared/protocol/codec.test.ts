@@ -12,6 +12,8 @@ describe('codec', () => {
     ['nothing to run', '{}', 'E_SHAPE', '/run'],
     ['an empty command', '{"run":{"exec":[]}}', 'E_SHAPE', '/run/exec'],
     ['a command that is a string', '{"run":{"exec":"ls"}}', 'E_SHAPE', '/run/exec'],
+    ['an empty program', '{"run":{"exec":[""]}}', 'E_SHAPE', '/run/exec/0'],
+    ['a NUL in an argument', '{"run":{"exec":["a","b\\u0000"]}}', 'E_SHAPE', '/run/exec/1'],
     ['an unknown executor', '{"run":{"docker":"x"}}', 'E_EXECUTOR', '/run/docker'],
     ['an unknown field', '{"run":{"exec":["ls"]},"prio":1}', 'E_UNKNOWN_FIELD', '/prio'],
     ['a wrong duration', '{"run":{"exec":["ls"]},"timeout":"10 sec"}', 'E_UNIT', '/timeout'],

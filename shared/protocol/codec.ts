@@ -76,7 +76,7 @@ export function decodeBody<R extends Route>(route: R, text: string | undefined):
 export function checkBody(route: Route, value: unknown): Rejection | undefined {
   if (route !== 'spec') return findFault(route, value)
   if (typeof value === 'object' && value !== null && 'withdraw' in value) return findFault('withdraw', value)
-  return unknownExecutor(value) ?? findFault('spec', value)
+  return unknownExecutor(value) ?? findFault('spec', value) ?? emptyCommand(value as TaskSpec)
 }
 
 /** The longest that text can become when it is read and written again: `1e20,` has 5 bytes, then 22. */
@@ -89,6 +89,12 @@ function growsTooLarge(text: string, value: unknown): Rejection | undefined {
   if (bytes <= PAYLOAD_BYTES_MAX) return undefined
   const message = `written out in full it takes ${bytes} bytes, and ${PAYLOAD_BYTES_MAX} are allowed`
   return rejection('E_TOO_LARGE', '', message)
+}
+
+/** A schema of a list says nothing of its first item alone. */
+function emptyCommand(spec: TaskSpec): Rejection | undefined {
+  if (spec.run.exec[0] !== '') return undefined
+  return rejection('E_SHAPE', '/run/exec/0', 'the program to run is empty', 'Name a program')
 }
 
 /** `run` names its executor by its only required key, so a wrong one deserves better than "unknown field". */

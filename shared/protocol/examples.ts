@@ -87,7 +87,6 @@ export const EXAMPLES: { readonly [R in Route]: Messages[R] } = {
     term: attempt.term,
     agent: attempt.agent,
     seq: 58,
-    ackSeq: 3021,
     assign: [{ attempt, task: EXAMPLE_TASK, spec }],
     revoke: [],
     ack: [{ ...attempt, n: 4698 }],

@@ -66,16 +66,7 @@ function explain(errors: readonly ErrorObject[]): Rejection {
     if (format !== undefined) return rejection(format.code, path, `${shown} is not ${format.what}`)
   }
   if (telling.keyword === 'additionalProperties') {
-    const field = String(telling.params['additionalProperty'])
-    const known = Object.keys((telling.parentSchema?.['properties'] as object | undefined) ?? {})
-    return rejection(
-      'E_UNKNOWN_FIELD',
-      `${path}/${field}`,
-      `unknown field "${field}"`,
-      known.length > 0
-        ? `Use one of: ${known.join(', ')}`
-        : 'Use a name of letters, digits, ".", "_", "/" and "-"',
-    )
+    return unknownField(path, String(telling.params['additionalProperty']), telling.parentSchema)
   }
   if (telling.keyword === 'required') {
     const field = String(telling.params['missingProperty'])
@@ -85,6 +76,20 @@ function explain(errors: readonly ErrorObject[]): Rejection {
     return rejection('E_SHAPE', path, `${shown} must be ${show(telling.schema)}`)
   if (telling.keyword === 'anyOf') return rejection('E_SHAPE', path, `${shown} has none of the allowed forms`)
   return rejection('E_SHAPE', path, `${shown} ${telling.message ?? 'does not match its schema'}`)
+}
+
+/** A field that no schema names, or a name that is not of the form that names have there. */
+function unknownField(path: string, field: string, schema: object | undefined): Rejection {
+  const { properties = {}, patternProperties = {} } = (schema ?? {}) as Record<string, object | undefined>
+  const known = Object.keys(properties)
+  const forms = Object.keys(patternProperties)
+  const at = `${path}/${field}`
+  if (known.length === 0 && forms.length > 0) {
+    const remedy = `Use a name that matches ${forms.join(' or ')}`
+    return rejection('E_SHAPE', at, `${show(field)} cannot be a name here`, remedy)
+  }
+  const remedy = known.length > 0 ? `Use one of: ${known.join(', ')}` : undefined
+  return rejection('E_UNKNOWN_FIELD', at, `unknown field "${field}"`, remedy)
 }
 
 /** A value as it may stand in a message: short, in one line. */

@@ -10,13 +10,18 @@ import type { OnceChecker } from './i2-once.ts'
 export interface LivenessBounds {
   /** From the end of faults until one coordinator is steadily in office, in milliseconds. */
   readonly coordinatorMs: number
-  /** From then until every task has ended, in milliseconds. */
+  /**
+   * From then until every task has ended, in milliseconds; anew for as long as tasks go on ending within it,
+   * because a small fleet may have more work waiting than it can do in that time.
+   */
   readonly tasksMs: number
 }
 
 /** How long a holder must stay to count as steady: longer than a lease. */
 const STEADY_MS = 5_000
 const TASKS_SHOWN_MAX = 5
+/** Even a fleet that gets its work done must be through some time. */
+const ROUNDS_MAX = 10
 
 /** True when the mesh converged. Runs the world on; all faults must have ended. */
 export function demandLiveness(
@@ -38,8 +43,11 @@ export function demandLiveness(
     return false
   }
   const submitted = (): boolean => world.submitters.every((submitter) => submitter.idle)
-  if (world.runUntil(() => submitted() && once.openCount === 0 && settled(world), bounds.tasksMs, 200)) {
-    return true
+  const converged = (): boolean => submitted() && once.openCount === 0 && settled(world)
+  for (let round = 0; round < ROUNDS_MAX; round++) {
+    const open = once.openCount
+    if (world.runUntil(converged, bounds.tasksMs, 200)) return true
+    if (once.openCount === open) break
   }
   const open = once.open()
   const shown = open.slice(0, TASKS_SHOWN_MAX).map((task) => describeTask(world, task))

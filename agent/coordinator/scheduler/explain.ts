@@ -3,7 +3,7 @@
  * and names the device that is nearest to a yes, with what it misses.
  */
 import { formatQuantity } from '../../../shared/model/quantity.ts'
-import { shortfall } from '../../../shared/model/resources.ts'
+import { remaining, shortfall } from '../../../shared/model/resources.ts'
 import type { Now } from '../../../shared/ports.ts'
 import type { DeviceRecord } from '../device-record.ts'
 import { hasRoom } from './score.ts'
@@ -16,6 +16,8 @@ export interface Explanation {
 }
 
 const REASONS_SHOWN_MAX = 4
+/** Reasons that a status lists; rarer ones are left out. */
+const REASONS_MAX = 16
 
 /** Why no device takes the shape now. Costs one look at every device. */
 export function explainWait(shape: Shape, devices: Iterable<DeviceRecord>, now: Now): Explanation {
@@ -27,7 +29,7 @@ export function explainWait(shape: Shape, devices: Iterable<DeviceRecord>, now: 
     const reason = reasonAgainst(shape, device, now)
     counts.set(reason, (counts.get(reason) ?? 0) + 1)
     if (reason !== FULL && reason !== 'are too small') continue
-    const missing = shortfall(shape.resources, room(device))
+    const missing = shortfall(shape.resources, remaining(device.capacity, device.reserved))
     if (missing === undefined) continue
     const share = missing.milli / (shape.resources[missing.name] ?? 1)
     if (nearest === undefined || share < nearest.share) nearest = { device, ...missing, share }
@@ -40,7 +42,7 @@ export function explainWait(shape: Shape, devices: Iterable<DeviceRecord>, now: 
   if (nearest !== undefined) {
     text += `; the nearest, ${nearest.device.id}, misses ${formatQuantity(nearest.name, nearest.milli)} ${nearest.name}`
   }
-  return { text, reasons: Object.fromEntries(sorted) }
+  return { text, reasons: Object.fromEntries(sorted.slice(0, REASONS_MAX)) }
 }
 
 const FULL = 'have too little left'
@@ -52,12 +54,6 @@ function reasonAgainst(shape: Shape, device: DeviceRecord, now: Now): string {
   const reason = shape.staticReason(device)
   if (reason !== undefined) return reason
   return hasRoom(device, shape.resources) ? 'have room now' : FULL
-}
-
-function room(device: DeviceRecord): Record<string, number> {
-  const left: Record<string, number> = {}
-  for (const name in device.capacity) left[name] = (device.capacity[name] ?? 0) - (device.reserved[name] ?? 0)
-  return left
 }
 
 /** Why the device was chosen. */

@@ -114,7 +114,6 @@ export const Inbox = Type.Object({
   term: Type.Integer({ minimum: 1 }),
   agent: Id,
   seq: Type.Integer({ minimum: 1, description: 'Grows by one a message, from 1 in every term' }),
-  ackSeq: Type.Optional(Type.Integer({ minimum: 0, description: 'Number of the last heartbeat received' })),
   full: Type.Optional(Type.Boolean({ description: 'Asks for a full report' })),
   assign: Type.Array(Assignment),
   revoke: Type.Array(Attempt),

@@ -8,7 +8,7 @@ export const MeshConfig = Type.Object(
       Type.Integer({
         minimum: 1,
         maximum: 10_000_000,
-        description: 'Waiting tasks; more are rejected. 200000',
+        description: 'Waiting tasks; more are rejected. 100000',
       }),
     ),
     lostGrace: Type.Optional(lasting('How long a device may blink. "1s"')),

@@ -13,13 +13,16 @@ import {
   Term,
 } from './fragments.ts'
 
+/** Systems end their strings with it, so none can hold it. */
+const NO_NUL = '^[^\\u0000]*$'
+
 export const ARGS_MAX = 256
 export const RETRIES_MAX = 100
 export const WHERE_MAX = 32
 
 export const Run = Type.Object(
   {
-    exec: Type.Array(Type.String({ maxLength: 131_072 }), {
+    exec: Type.Array(Type.String({ maxLength: 131_072, pattern: NO_NUL }), {
       minItems: 1,
       maxItems: ARGS_MAX,
       description: 'Program and arguments; no shell is involved',
@@ -27,7 +30,7 @@ export const Run = Type.Object(
     env: Type.Optional(
       Type.Record(
         Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]{0,127}$' }),
-        Type.String({ maxLength: 32_768 }),
+        Type.String({ maxLength: 32_768, pattern: NO_NUL }),
         {
           maxProperties: 128,
           additionalProperties: false,
@@ -36,7 +39,12 @@ export const Run = Type.Object(
       ),
     ),
     cwd: Type.Optional(
-      Type.String({ minLength: 1, maxLength: 4096, description: 'Working directory; default: a fresh one' }),
+      Type.String({
+        minLength: 1,
+        maxLength: 4096,
+        pattern: NO_NUL,
+        description: 'Working directory; default: a fresh one',
+      }),
     ),
   },
   { additionalProperties: false, description: 'What to run' },
