@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse as parseYaml } from 'yaml'
 import { CoveyError } from '../../shared/errors/errors.ts'
-import { type CommandName, isCommand } from './commands.ts'
+import { type CommandName, commandRule, isCommand } from './commands.ts'
 import type { Context } from './context.ts'
 import { flagOf, OPTIONS, type OptionName, ruleOf } from './options.ts'
 import { didYouMean } from './suggest.ts'
@@ -17,9 +17,9 @@ export interface ConfigFile {
   readonly texts: ReadonlyMap<string, readonly string[]>
 }
 
-/** All keys that a config file may have. */
-export function configKeys(): string[] {
-  const names = Object.keys(OPTIONS) as OptionName[]
+/** The keys that a config file may have, or that a command's section of it may. */
+export function configKeys(command?: CommandName): string[] {
+  const names = command === undefined ? (Object.keys(OPTIONS) as OptionName[]) : commandRule(command).options
   return names.filter((name) => ruleOf(name).env !== undefined).map(flagOf)
 }
 
@@ -57,12 +57,13 @@ export function readConfigFile(
   const sections: [string, unknown][] = []
   for (const entry of Object.entries(value)) {
     if (isCommand(entry[0]) && isMapping(entry[1])) sections.push(entry)
-    else take(shown, entry, texts)
+    else take(shown, entry, texts, configKeys())
   }
   for (const [name, section] of sections) {
     // Every section is checked, so that a mistake shows before its command is used.
     const own = name === command ? texts : new Map<string, readonly string[]>()
-    for (const entry of Object.entries(section as object)) take(`${shown}: ${name}`, entry, own)
+    const known = configKeys(name as CommandName)
+    for (const entry of Object.entries(section as object)) take(`${shown}: ${name}`, entry, own, known)
   }
   return { path: shown, texts }
 }
@@ -94,8 +95,12 @@ function readText(path: string, required: boolean): string | undefined {
   }
 }
 
-function take(where: string, [key, value]: [string, unknown], texts: Map<string, readonly string[]>): void {
-  const known = configKeys()
+function take(
+  where: string,
+  [key, value]: [string, unknown],
+  texts: Map<string, readonly string[]>,
+  known: readonly string[],
+): void {
   if (!known.includes(key)) {
     throw wrongValue(
       where,

@@ -168,6 +168,16 @@ describe('mistakes', () => {
     expect(usageError('events', ['--config', join(folder, 'none.yaml')]).message).toMatch(/cannot be read/)
   })
 
+  test('A wrong key of a section is answered with the keys that its command takes', () => {
+    project('events:\n  timeout: 1s\n')
+    const { message, remedy } = usageError('events', [])
+    expect(message).toContain('covey.yaml: events: unknown key "timeout"')
+    expect(remedy).toContain('mesh')
+    expect(remedy).not.toContain('port')
+    project('agent:\n  port: 1883\n')
+    expect(usageError('agent', []).message).toContain('agent: unknown key "port"')
+  })
+
   test('What belongs to one call is no key of the file', () => {
     project('detach: true')
     expect(usageError('events', []).message).toContain('unknown key "detach"')

@@ -9,6 +9,7 @@ import type { Client } from '../client.ts'
 import { connect } from '../connect.ts'
 import { abortable } from '../link.ts'
 import { encodeSpec, randomTaskId } from '../submit.ts'
+import { withdrawLimitMs } from '../withdraw-limit.ts'
 import { type Context, interruptionOf } from './context.ts'
 import {
   EXIT_CANCELLED,
@@ -24,8 +25,6 @@ import { TaskOutput } from './task-output.ts'
 import { type RunValues, specOf } from './task-spec.ts'
 import { WaitingNotice } from './waiting-notice.ts'
 
-/** How long a withdrawn task may take to end: its grace (5 s by default) and some more. */
-const WITHDRAW_TIMEOUT_MS = 15_000
 const TAKE_BACK_TIMEOUT_MS = 2_000
 
 /** Exit codes: see `EXIT_CODES`. @throws CoveyError what keeps the task from being submitted or waited for */
@@ -54,6 +53,7 @@ export async function run(context: Context, values: RunValues, operands: readonl
       values,
       output,
       notice,
+      withdrawMs: withdrawLimitMs(spec),
       submit: () => client.submit(spec, { id, signal: context.interrupted }),
     })
     const interruption = interruptionOf(context)
@@ -76,6 +76,8 @@ interface Attended {
   readonly values: RunValues
   readonly output: TaskOutput
   readonly notice: WaitingNotice
+  /** How long the task may take to end once it is withdrawn. */
+  readonly withdrawMs: number
   readonly submit: () => Promise<unknown>
 }
 
@@ -108,28 +110,35 @@ async function attended(context: Context, client: Client, task: Attended): Promi
     const unanswered = !receipted && error instanceof CoveyError && error.code === 'E_WAIT_TIMEOUT'
     if (!interrupted && !unanswered) throw error
     if (!receipted) {
-      await takeBack(context, client, id, values.taskId === undefined)
-      if (interrupted) return undefined
-      throw error
+      const left = await takeBack(context, client, id, values.taskId === undefined)
+      if (interrupted || !(error instanceof CoveyError)) return undefined
+      throw new CoveyError(error.code, error.message, { remedy: left, cause: error })
     }
     remark(context, `withdrawing task ${id}; again leaves at once`)
     await client.withdraw(id)
-    return await wait(WITHDRAW_TIMEOUT_MS)
+    return await wait(task.withdrawMs)
   }
 }
 
-/** Takes back what got no receipt. That may fail for the same reason as the receipt: then it is said, and no more. */
-async function takeBack(context: Context, client: Client, id: string, random: boolean): Promise<void> {
+/**
+ * Takes back what got no receipt. That may fail for the same reason as the receipt: then it is said, and no more.
+ *
+ * @returns what is left to do
+ */
+async function takeBack(context: Context, client: Client, id: string, random: boolean): Promise<string> {
+  const remains = `It may still run; if so, end it with: covey cancel ${id}`
   // Under an id that somebody chose there may be another task, and that one is not ours to end.
   if (!random) {
-    remark(context, `task ${id} may still run; if so, end it with: covey cancel ${id}`)
-    return
+    remark(context, `task ${id} was not withdrawn`)
+    return remains
   }
   try {
     await client.withdraw(id, { timeoutMs: TAKE_BACK_TIMEOUT_MS })
-    remark(context, `task ${id} was withdrawn before a coordinator took it up`)
+    remark(context, `task ${id} was withdrawn before a coordinator took it up; nothing of it will run`)
+    return 'Start an agent with "covey agent", or wait for one, and run it again; --detach leaves a task to wait for one'
   } catch (error) {
-    remark(context, `task ${id} could not be withdrawn and may still run: ${(error as Error).message}`)
+    remark(context, `task ${id} could not be withdrawn: ${(error as Error).message}`)
+    return remains
   }
 }
 
