@@ -111,6 +111,7 @@ describe.skipIf(!browserProgram.available)('the page of a report in a browser', 
     const lines = await each<number>(page, '.plot .line:not(.lone)', 'element.getTotalLength()')
     expect(lines).toHaveLength(10)
     expect(Math.min(...lines)).toBeGreaterThan(100)
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(WIDE.width)
     await screenshot(page, 'light')
   })
 
