@@ -15,6 +15,8 @@ import type { Beacon, Death, DeviceState } from '../../shared/protocol/schemas/i
 import { backoffMs } from '../../shared/random/random.ts'
 import type { Context } from '../core/context.ts'
 import { CANDIDATES_MAX, LEASE_INTERVALS } from '../core/options.ts'
+import type { ElectionEvents } from './election-events.ts'
+import { KnownReign } from './known-reign.ts'
 import { order } from './rank.ts'
 
 const LEASE_TIMER = 'election/lease'
@@ -28,32 +30,12 @@ const CLAIM_TIMEOUT_TIMER = 'election/claim-timeout'
 const BACKOFF_CAP_MS = 30_000
 /** An agent that is no candidate steps in after this many leases of silence. */
 const OUTSIDER_LEASES = 2
-/** Terms grow by one with every office; one this far above all that is known is a mistake or a lie. */
-const TERM_JUMP_MAX = 1_000_000
 /** A change of candidates is told this soon, instead of with the next beacon. */
 const CANDIDATES_CHANGED_MS = 50
 /** In office this long, a candidate's next back-off starts anew. */
 const STABLE_MS = 10_000
 
 type Phase = 'idle' | 'following' | 'probing' | 'waiting' | 'connecting' | 'reading' | 'announcing' | 'office'
-
-/** What the election tells the rest of the agent. */
-export interface ElectionEvents {
-  /** The seat's connection stands; subscribe what the coordinator hears there. */
-  seatUp(): void
-  /** In office: the beacon is acknowledged. */
-  elected(reign: Reign, nonce: string): void
-  /** Out of office. */
-  deposed(reason: string): void
-  /** Whether to keep the warm copy from now on. */
-  candidacy(candidate: boolean): void
-  /** Publishes on the device's link and returns the token whose PUBACK proves that the link answers. */
-  roundTrip(): number
-  /** What the beacon says besides who is in office. */
-  beaconFields(): Pick<Beacon, 'heartbeatMs' | 'candidates'>
-  /** The last state of every device that the warm copy knows. */
-  states(): Iterable<readonly [string, DeviceState]>
-}
 
 export class Election {
   readonly #context: Context
@@ -65,7 +47,7 @@ export class Election {
   /** The last beacon of the highest reign heard of, and when it came. */
   #beacon: Beacon | undefined
   #heardMs = 0
-  #highest: Reign = NO_REIGN
+  readonly #known = new KnownReign()
   #reign: Reign = NO_REIGN
   #nonce = ''
   #probe: number | undefined
@@ -155,21 +137,26 @@ export class Election {
     this.#events.roundTrip()
   }
 
-  /** A device told of a reign that it has seen. Devices are trusted with no more than a plausible one. */
+  /** A device told of a reign that it has seen. */
   hearsay(reign: Reign): void {
-    if (reign.term <= this.#highest.term + TERM_JUMP_MAX) return this.learn(reign)
+    if (this.#known.plausible(reign)) return this.learn(reign)
+    const { term, agent } = reign
+    const { highest } = this.#known
     this.#context.log('warn', 'a term that cannot have come about was ignored', {
-      term: reign.term,
-      agent: reign.agent,
-      highest: this.#highest.term,
+      term,
+      agent,
+      highest: highest.term,
     })
   }
 
   /** Word of a reign, from a beacon or from the own memory. A coordinator below it leaves. */
   learn(reign: Reign): void {
-    if (compareReigns(reign, this.#highest) > 0) this.#highest = { term: reign.term, agent: reign.agent }
-    if ((this.inOffice || this.#phase === 'announcing') && compareReigns(this.#highest, this.#reign) > 0) {
-      this.leave(`a higher reign exists: term ${this.#highest.term} of ${this.#highest.agent}`)
+    this.#known.raise(reign)
+    if (
+      (this.inOffice || this.#phase === 'announcing') &&
+      compareReigns(this.#known.highest, this.#reign) > 0
+    ) {
+      this.leave(`a higher reign exists: term ${this.#known.highest.term} of ${this.#known.highest.agent}`)
     }
   }
 
@@ -305,8 +292,8 @@ export class Election {
   #announce(): void {
     this.#phase = 'announcing'
     this.#context.cancelTimer(READ_TIMER)
-    this.#reign = { term: this.#highest.term + 1, agent: this.#context.options.device }
-    this.#highest = this.#reign
+    this.#reign = { term: this.#known.highest.term + 1, agent: this.#context.options.device }
+    this.#known.raise(this.#reign)
     this.#publishBeacon()
   }
 
