@@ -3,7 +3,7 @@ import type { Progress } from '../../simulations/scenario/run.ts'
 import type { Context } from './context.ts'
 import { remark } from './report-error.ts'
 
-const LINE_EVERY_MS = 10_000
+const LINE_EVERY_MS = 5_000
 const REDRAW_EVERY_MS = 200
 
 export class ProgressLine {
