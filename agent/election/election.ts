@@ -11,7 +11,7 @@
  *       └───────── back-off ◀── leaving: seat closed, higher reign, own beacon unheard ── office ◀┘ acknowledged
  */
 import { compareReigns, NO_REIGN, type Reign } from '../../shared/protocol/attempt.ts'
-import type { Beacon, Death, DeviceState } from '../../shared/protocol/schemas/index.ts'
+import type { Beacon, Death } from '../../shared/protocol/schemas/index.ts'
 import { backoffMs } from '../../shared/random/random.ts'
 import type { Context } from '../core/context.ts'
 import { CANDIDATES_MAX, LEASE_INTERVALS } from '../core/options.ts'
