@@ -12,7 +12,7 @@ import { Connection, type ConnectionOptions, Down, type Endpoint, type Filter, U
 import type { Link } from './link.ts'
 import type { Packet } from './packet.ts'
 import { Retained } from './retained.ts'
-import { matches, Subscriptions } from './subscriptions.ts'
+import { isWild, matches, Subscriptions } from './subscriptions.ts'
 import type { Variant } from './variants.ts'
 
 /** Sees what the broker does. `accepted` is the moment from which others can see a message. */
@@ -258,7 +258,8 @@ export class Broker implements Target {
     }
   }
 
-  #sendRetained(to: Connection, filter: string, qos: 0 | 1): void {
+  #sendRetained(to: Connection, filter: string, wanted: 0 | 1): void {
+    const qos = this.variant.retainedAtOwnQos && isWild(filter) ? 1 : wanted
     const packets = this.#matchingRetained(filter)
     if (packets.length === 0) return
     if (this.variant.retainedInOrder) {
@@ -285,7 +286,7 @@ export class Broker implements Target {
   #matchingRetained(filter: string): readonly Packet[] {
     const exact = this.retained.get(filter)
     if (exact !== undefined) return [exact]
-    if (!filter.includes('+') && !filter.includes('#')) return []
+    if (!isWild(filter)) return []
     const address = parseTopic(filter)
     if (address?.id === '+') return [...this.retained.ofRoute(address)]
     const found: Packet[] = []

@@ -8,6 +8,8 @@ export interface Variant {
   readonly willOnTakeover: boolean
   /** Retained messages follow the SUBACK at once and in order; else they are streamed and live ones overtake them. */
   readonly retainedInOrder: boolean
+  /** To a filter with wildcards retained messages come at their own QoS, whatever the subscription asked for. */
+  readonly retainedAtOwnQos: boolean
   /** Commit, then route and acknowledge; else acknowledge and route at once and store later. */
   readonly commitFirst: boolean
   /** How long storing a retained message takes, in milliseconds. */
@@ -24,14 +26,14 @@ export interface Variant {
   readonly oneCopyPerClient: boolean
 }
 
-const SINGLE = { servers: 1, serverLagMsMin: 0, serverLagMsMax: 0 }
+const SINGLE = { servers: 1, serverLagMsMin: 0, serverLagMsMax: 0, retainedAtOwnQos: false }
 
-/** Our embedded broker: aedes that commits a retained message before it acknowledges it. */
+/** Our embedded broker: aedes that commits before it acknowledges, and sends what is retained before what is live. */
 const covey: Variant = {
   ...SINGLE,
   name: 'covey',
   willOnTakeover: true,
-  retainedInOrder: false,
+  retainedInOrder: true,
   commitFirst: true,
   storeMsMin: 0.5,
   storeMsMax: 8,
@@ -39,13 +41,19 @@ const covey: Variant = {
   oneCopyPerClient: true,
 }
 
-/** Stock aedes with a persistence: acknowledges first. */
-const aedes: Variant = { ...covey, name: 'aedes', commitFirst: false }
+/** Stock aedes with a persistence: acknowledges first, and streams what is retained at the QoS that it has. */
+const aedes: Variant = {
+  ...covey,
+  name: 'aedes',
+  commitFirst: false,
+  retainedInOrder: false,
+  retainedAtOwnQos: true,
+}
 
 const mosquitto: Variant = {
   ...SINGLE,
   name: 'mosquitto',
-  willOnTakeover: false,
+  willOnTakeover: true,
   retainedInOrder: true,
   commitFirst: true,
   storeMsMin: 0,
