@@ -41,7 +41,7 @@ const FENCING: readonly Bug[] = [
     what: 'gives every reign the same term, with devices that follow whoever spoke last',
     breaks: 'I1',
     planted: {
-      patches: [...NO_FENCE, { file: ELECTION, find: 'term: this.#highest.term + 1,', put: 'term: 1,' }],
+      patches: [...NO_FENCE, { file: ELECTION, find: '.highest.term + 1,', put: '.highest.term * 0 + 1,' }],
     },
   },
   {
