@@ -160,9 +160,14 @@ class MqttConnection implements Connection {
       send((error) => {
         this.#waiting.delete(reject)
         if (error === undefined) resolve()
-        else reject(this.#ended ?? error)
+        else reject(this.#ended ?? (this.#isGone ? new ConnectionLost('the connection was closed') : error))
       })
     })
+  }
+
+  /** mqtt.js fails what waits right before it says that the connection is closed: that is no denial. */
+  get #isGone(): boolean {
+    return this.#mqtt.stream.destroyed
   }
 
   /** False when it had ended before. */
