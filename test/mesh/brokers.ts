@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { Limits } from '../../broker/limits.ts'
 import { type Role, setPassword } from '../../broker/passwords.ts'
 import { requires } from '../requires.ts'
 import type { Program, Stage } from './stage.ts'
@@ -28,6 +29,14 @@ export interface BrokerOptions {
   readonly port?: number
   /** Turns passwords and access rules on; Mosquitto's rules are those of docs/operations.md, whatever the roles. */
   readonly users?: Readonly<Record<string, Role>>
+}
+
+/** The embedded broker, as the program of its own that takes limits. */
+export async function startLimitedBroker(stage: Stage, limits: Partial<Limits>): Promise<TestBroker> {
+  const options = JSON.stringify({ port: 0, data: join(stage.folder, 'broker'), limits })
+  const program = stage.spawn('broker', process.execPath, [join(DIST, 'broker/main.js'), options])
+  const port = Number((await program.ready())['port'])
+  return { name: 'embedded', port, url: `mqtt://127.0.0.1:${port}`, program }
 }
 
 export type BrokerKind = 'embedded' | 'mosquitto'
