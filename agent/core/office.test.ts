@@ -15,12 +15,14 @@ describe('election and office of a lone agent', () => {
     driver.pass(1_000)
     driver.published('state')
     driver.timer('election/lease')
-    driver.give({ in: 'subscribed', link: 'device', token: driver.take('subscribe')[0]?.token ?? 0 })
     const probe = driver
       .take('publish')
       .find((effect) => effect.message.route === 'state' && effect.token !== undefined)
-    driver.pass(1_000)
     driver.give({ in: 'acked', link: 'device', token: probe?.token ?? 0 })
+    driver.give({ in: 'subscribed', link: 'device', token: driver.take('subscribe')[0]?.token ?? 0 })
+    driver.pass(1_000)
+    // Once for the copy to settle, once for the turn.
+    driver.timer('election/claim')
     driver.timer('election/claim')
     driver.give({ in: 'link-up', link: 'seat' })
     const seat = driver.take('subscribe').find((effect) => effect.link === 'seat')

@@ -205,7 +205,6 @@ export class Election {
   #silence(): void {
     if (this.#phase !== 'following') return
     this.#phase = 'probing'
-    this.#setCandidate(true)
     this.#probe = this.#events.roundTrip()
     this.#context.timer(LEASE_TIMER, this.#leaseMs())
   }

@@ -123,12 +123,15 @@ test('Ctrl-C withdraws the task and exits with 130, SIGTERM with 143', async () 
     ['SIGINT', 130],
     ['SIGTERM', 143],
   ] as const) {
-    const id = `t${code}`
-    const { terminal, exit } = start(['run', '--id', id, '--', 'sleep', '1000'])
-    await vi.waitFor(() => expect(peer?.specs.at(-1)?.id).toBe(id))
+    const before = peer?.specs.length ?? 0
+    const { terminal, exit } = start(['run', '--', 'sleep', '1000'])
+    await vi.waitFor(() => expect(peer?.specs.length).toBeGreaterThan(before), { timeout: 10_000 })
+    const id = peer?.specs.at(-1)?.id
     terminal.interrupt(signal)
     expect(await exit).toBe(code)
-    expect(peer?.specs.at(-1)).toEqual({ id, spec: { withdraw: true } })
+    await vi.waitFor(() => expect(peer?.specs.at(-1)).toEqual({ id, spec: { withdraw: true } }), {
+      timeout: 10_000,
+    })
   }
 })
 
