@@ -160,6 +160,7 @@ export class Fleet {
     this.#heard(device)
     device.load = load
     if (compareReigns(load.highestTerm, this.#office.reign) !== 0) return
+    if (this.#usedBefore(device, load.inboxSeq)) return
     const agrees = device.reported && !this.#lags(device, load) && load.heldDigest === device.digest()
     if (agrees) {
       device.mismatch.count = 0
@@ -196,6 +197,16 @@ export class Fleet {
     context.emit({ do: 'unsubscribe', link: 'seat', topics: [context.topics.of('state', id)] })
   }
 
+  /**
+   * A device has read orders of this reign that this coordinator never sent: the reign's name was used before, by
+   * this very agent, and then lost by its disk and the broker. Devices drop what it says now, so it takes another.
+   */
+  #usedBefore(device: DeviceRecord, inboxSeq: number): boolean {
+    if (inboxSeq <= device.sentSeq) return false
+    this.#learn({ term: this.#office.reign.term + 1, agent: '' })
+    return true
+  }
+
   /** An order that was sent long ago has not been read: it is lost, and so may be a revocation. */
   #lags(device: DeviceRecord, load: DeviceLoad): boolean {
     const ageMs = this.#nowMs - device.sentMs
@@ -220,10 +231,20 @@ export class Fleet {
     device.heardNonce = report.nonce
     if (report.nonce === device.state.nonce) this.#heard(device)
     else this.#readAgain(id)
+    this.#unconfuse(device, report)
     for (const result of report.results) this.#lifecycle.result(device, result, this.unknownMayCome)
     for (const rejected of report.rejected) this.#lifecycle.rejected(device, rejected)
     for (const held of report.held) this.#held(device, held, report.full !== undefined)
     if (report.full !== undefined) this.#full(device, report, report.full)
+  }
+
+  /** After a broker lost its store a name may stand for two attempts; what the device holds under it is no other's. */
+  #unconfuse(device: DeviceRecord, report: DeviceReport): void {
+    for (const { attempt, task } of [...report.held, ...report.results]) {
+      const placement = device.placement(attempt)
+      if (placement === undefined || placement.task === task) continue
+      this.#lifecycle.vanished(device, placement, `${device.id} holds ${task} under the name of its attempt`)
+    }
   }
 
   #held(device: DeviceRecord, held: HeldAttempt, full: boolean): void {

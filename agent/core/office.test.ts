@@ -106,6 +106,16 @@ describe('election and office of a lone agent', () => {
     expect(driver.take('disconnect')).toEqual([{ do: 'disconnect', link: 'seat', will: true }])
   })
 
+  it('takes another term when a device has read orders of its reign that it never sent', () => {
+    const driver = new Driver('auto')
+    serve(driver)
+    join(driver, 'd')
+    const reign = { term: 1, agent: 'pi' }
+    const load = { incarnation: 1, nonce: 'd-1', seq: 1, highestTerm: reign, inboxSeq: 7, heldDigest: '' }
+    driver.hear('seat', { route: 'load', id: 'd', body: load })
+    expect(driver.take('disconnect')).toEqual([{ do: 'disconnect', link: 'seat', will: true }])
+  })
+
   it('leaves when its own beacon does not come back', () => {
     const driver = new Driver('auto')
     elect(driver)
