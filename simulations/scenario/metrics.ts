@@ -1,6 +1,6 @@
 /**
  * Counts and times of a run, taken from what everybody could see. Of an unfinished task it keeps a record, of one that
- * has ended the way it ended; times go into histograms.
+ * has ended the way it ended; times go into sketches of percentiles.
  */
 import { parseResources } from '../../shared/model/resources.ts'
 import { demandOf } from '../../shared/model/task.ts'
@@ -15,7 +15,7 @@ import type { Process } from '../node/executor.ts'
 import { SimNode } from '../node/node.ts'
 import type { NodeEvent, Observer } from '../observer.ts'
 import type { Band } from '../report/model.ts'
-import { Histogram } from './histogram.ts'
+import { Sketch } from '../report/percentiles.ts'
 
 /** Attempts whose end has not been seen; one on a device that died never shows it, so the oldest give way. */
 const ATTEMPTS_MAX = 200_000
@@ -55,10 +55,10 @@ export class Metrics implements Observer {
   cpuMilli = 0
   terms = 0
   readonly ended: Record<string, number> = {}
-  readonly placedMs = new Histogram()
-  readonly endedMs = new Histogram()
-  readonly failoverMs = new Histogram()
-  readonly rerouteMs = new Histogram()
+  readonly placedMs = new Sketch()
+  readonly endedMs = new Sketch()
+  readonly failoverMs = new Sketch()
+  readonly rerouteMs = new Sketch()
   /** Times of tasks that ended since a sampler last took them. */
   readonly sampleMs: number[] = []
   readonly failovers: Band[] = []

@@ -6,7 +6,6 @@ import type { SimReport } from '../report/model.ts'
 import { arrivalTimes } from './arrivals.ts'
 import { compareReports } from './comparison.ts'
 import { faultPlan } from './fault-plan.ts'
-import { Histogram } from './histogram.ts'
 import { assemble } from './library.ts'
 import { override, readSettings } from './overrides.ts'
 import { parseScenario } from './parse.ts'
@@ -220,27 +219,5 @@ describe('a plan of faults', () => {
     const many = plan('  - { kind: crash, rate: 9000 }').length
     expect(many).toBeGreaterThan(60)
     expect(many).toBeLessThan(140)
-  })
-})
-
-describe('a histogram', () => {
-  it('gives percentiles within one percent of the sorted list’s, and the largest exactly', () => {
-    const random = new Random('h')
-    const list = Array.from({ length: 5_000 }, () => random.exponential(1_000))
-    const histogram = new Histogram()
-    for (const ms of list) histogram.add(ms)
-    list.sort((a, b) => a - b)
-    const { p50, p95, p99, max, count } = histogram.percentiles()
-    for (const [value, share] of [
-      [p50, 0.5],
-      [p95, 0.95],
-      [p99, 0.99],
-    ] as const) {
-      const exact = list[Math.ceil(share * list.length) - 1] as number
-      expect(Math.abs((value as number) / exact - 1)).toBeLessThan(0.011)
-    }
-    expect(max).toBeCloseTo(list.at(-1) as number, 0)
-    expect(count).toBe(5_000)
-    expect(new Histogram().percentiles()).toEqual({ count: 0, p50: null, p95: null, p99: null, max: null })
   })
 })
