@@ -45,6 +45,12 @@ const CASES: readonly [about: string, seed: string, options: FuzzOptions, keep: 
   ],
   ['a copy that was begun anew refused what is retained', 'long1-64', { core, ...FULL_CASE }, [5, 1]],
   [
+    'a live message that an earlier subscription delivered late hid what is retained',
+    's3-2001',
+    small(4, 120, 30, 90),
+    [26, 6, 2, 0, 10, 21, 13, 11, 27, 25, 20, 5],
+  ],
+  [
     'a term was taken twice by the same agent, whose disk and broker had forgotten it',
     's1-4477',
     small(4, 120, 30, 90),

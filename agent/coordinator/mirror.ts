@@ -77,10 +77,11 @@ export class Mirror {
 
   /**
    * Brokers that stream what is retained let live messages overtake it: a retained message on a topic that has
-   * spoken since the subscription is from before. Remembered until what is retained has been quiet for long.
+   * spoken since the subscription is from before. Remembered until what is retained has been quiet for long. What
+   * comes before the SUBACK was asked for by an earlier subscription and proves nothing about this one.
    */
   #overtaken(message: Incoming, nowMs: number): boolean {
-    if (this.#spoken === undefined) return false
+    if (this.#spoken === undefined || this.followedSinceMs === undefined) return false
     const key = `${message.route}/${message.id}`
     if (message.retained) return this.#spoken.has(key)
     if (nowMs - Math.max(this.#clearedMs, this.lastRetainedMs) > TRAILING_MS_MAX) this.#spoken = undefined
