@@ -132,7 +132,7 @@ export const machinePaths: Rule = (path, text) =>
   each(
     path,
     text,
-    /(?<![\w.)}\]/~-])\/(?:work|root)(?=\/|["'`\s):,]|$)|\/tmp\/bash\w*/gm,
+    /(?<![\w.)}\]/~-])\/(?:work|root|home\/\w+|Users\/\w+)(?=\/|["'`\s):,]|$)/gm,
     (match) => `"${match}" is a path of one machine; make it relative to the project or to os.tmpdir()`,
   )
 
