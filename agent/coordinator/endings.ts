@@ -33,8 +33,7 @@ export class Endings {
     task.reasons = undefined
     task.times.ended = this.#office.context.instant()
     this.statuses.touch(task)
-    for (const kind of ['retry', 'deadline', 'stopped', 'orphan'] as const)
-      this.#office.due.drop(kind, task.id)
+    for (const kind of ['retry', 'deadline', 'stopped'] as const) this.#office.due.drop(kind, task.id)
     const code = task.error?.code
     this.#office.event(state, explanation, { task: task.id, ...(code === undefined ? {} : { code }) })
   }

@@ -16,9 +16,6 @@ const STALE_FACTOR = 2
 const STALE_MIN = 64
 const PLACES_MIN = 64
 
-/** Why a device can never take a task of the shape, as it is now. */
-export type StaticReason = string
-
 export class Shape {
   readonly key: string
   readonly resources: Resources
@@ -73,7 +70,7 @@ export class Shape {
   }
 
   /** The first reason for which the device cannot take the shape even when it is empty. */
-  staticReason(device: DeviceRecord): StaticReason | undefined {
+  staticReason(device: DeviceRecord): string | undefined {
     if (!device.state.executors.includes(this.executor)) return `have no executor ${this.executor}`
     const requirement = unmet(this.requirements, device.labels)
     if (requirement !== undefined) return `lack ${requirement.text}`
