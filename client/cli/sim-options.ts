@@ -42,7 +42,7 @@ export const SIM_OPTIONS = {
     flag: 'data',
     group: 'Simulation',
     defaultText: 'the file that the scenario names',
-    about: 'Record of outages to replay instead, as CSV',
+    about: 'Record of outages to replay instead, as CSV or CSV in gzip',
   },
   report: {
     kind: 'file',

@@ -1,4 +1,8 @@
-import { describe, expect, it } from 'vitest'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import type { SimReport } from '../report/model.ts'
 import { libraryNames, loadScenario } from './library.ts'
 import { type Overrides, override } from './overrides.ts'
@@ -64,4 +68,31 @@ describe('the library', () => {
       expect(other.hash).not.toBe(first.hash)
     },
   )
+})
+
+describe('a record of outages that takes the place of the library’s', () => {
+  const given = (name: string, bytes: string | Buffer): string => {
+    const folder = mkdtempSync(join(tmpdir(), 'covey-outages-'))
+    onTestFinished(() => rmSync(folder, { recursive: true }))
+    writeFileSync(join(folder, name), bytes)
+    return join(folder, name)
+  }
+  const head = 'system,node,start_min,end_min'
+
+  it('may be packed with gzip', () => {
+    const text = `${head}\n2,7,10,20\n`
+    const load = (name: string, bytes: string | Buffer) =>
+      loadScenario('outage-replay', { cwd: '.', data: given(name, bytes) }).scenario.outages
+    expect([...load('a.csv.gz', gzipSync(text)).values()]).toEqual([
+      [{ node: '2/7', startMin: 10, endMin: 20 }],
+    ])
+    expect(load('a.csv.gz', gzipSync(text))).toEqual(load('a.csv', text))
+  })
+
+  it('is named by its own name when it is wrong', () => {
+    const data = given('mine.csv', `${head}\n2,7,10,x\n`)
+    expect(() => loadScenario('outage-replay', { cwd: '.', data })).toThrow(
+      /^mine.csv:2:1: "x" is no whole number/,
+    )
+  })
 })

@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { gunzipSync } from 'node:zlib'
 import { CoveyError } from '../../shared/errors/errors.ts'
 import { type Outage, readOutages } from './outages.ts'
 import { parseScenario } from './parse.ts'
@@ -9,6 +10,8 @@ import type { Scenario } from './scenario.ts'
 
 const FOLDER = fileURLToPath(new URL('../scenarios/', import.meta.url))
 const FILE_BYTES_MAX = 64 * 2 ** 20
+/** How a gzip file begins (RFC 1952, 2.3.1). */
+const GZIP = [0x1f, 0x8b] as const
 
 export interface LoadOptions {
   /** Where relative paths begin. */
@@ -61,22 +64,33 @@ export function loadScenario(name: string, { cwd, data }: LoadOptions): Loaded {
       data === undefined ? read(join(folder, file)) : read(join(data.startsWith('/') ? '' : cwd, data)),
     ]),
   )
-  return assemble(text, basename(path), texts)
+  return assemble(text, basename(path), texts, data)
 }
 
-/** A scenario from texts that were read before. */
-export function assemble(text: string, source: string, data: Readonly<Record<string, string>>): Loaded {
+/**
+ * A scenario from texts that were read before.
+ *
+ * @param given the file that the outages come from, when it is not the one that the scenario names; for messages
+ */
+export function assemble(
+  text: string,
+  source: string,
+  data: Readonly<Record<string, string>>,
+  given?: string,
+): Loaded {
   const outages = new Map<string, readonly Outage[]>(
-    Object.entries(data).map(([file, csv]) => [file, readOutages(csv, basename(file))]),
+    Object.entries(data).map(([file, csv]) => [file, readOutages(csv, basename(given ?? file))]),
   )
   return { scenario: { ...parseScenario(text, source), outages }, text, data }
 }
 
+/** The text of a file; one that is compressed with gzip is unpacked. */
 function read(path: string): string {
   try {
     const bytes = readFileSync(path)
     if (bytes.length > FILE_BYTES_MAX) throw new Error(`it has more than ${FILE_BYTES_MAX} bytes`)
-    return bytes.toString('utf8')
+    const packed = bytes[0] === GZIP[0] && bytes[1] === GZIP[1]
+    return (packed ? gunzipSync(bytes, { maxOutputLength: FILE_BYTES_MAX }) : bytes).toString('utf8')
   } catch (cause) {
     throw new CoveyError('E_SCENARIO', `cannot read ${path}: ${(cause as Error).message}`, {
       remedy: 'Name a file that exists',
