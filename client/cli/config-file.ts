@@ -3,10 +3,10 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse as parseYaml } from 'yaml'
 import { CoveyError } from '../../shared/errors/errors.ts'
+import { didYouMean } from '../../shared/errors/suggest.ts'
 import { type CommandName, commandRule, isCommand } from './commands.ts'
 import type { Context } from './context.ts'
 import { flagOf, OPTIONS, type OptionName, ruleOf } from './options.ts'
-import { didYouMean } from './suggest.ts'
 import { wrongValue } from './values.ts'
 
 const CONFIG_BYTES_MAX = 1024 * 1024

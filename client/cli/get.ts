@@ -1,5 +1,6 @@
 /** `covey get`: devices, tasks, one task, the coordinator. */
 import { CoveyError } from '../../shared/errors/errors.ts'
+import { didYouMean } from '../../shared/errors/suggest.ts'
 import type { TaskStatus } from '../../shared/protocol/schemas/index.ts'
 import type { Client } from '../client.ts'
 import type { Device } from '../device.ts'
@@ -10,7 +11,6 @@ import { noSuchTask } from './explain.ts'
 import { withClient } from './open-client.ts'
 import type { Values } from './options.ts'
 import { remark } from './report-error.ts'
-import { didYouMean } from './suggest.ts'
 import { type Column, columnsMaxOf, fitWidths, formatRow, formatTable } from './table.ts'
 
 type GetValues = Values<OptionsOf<'get'>>

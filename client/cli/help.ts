@@ -1,12 +1,12 @@
 /** Help texts, made from the tables of commands and options; no line is longer than 80 columns. */
 import { CoveyError } from '../../shared/errors/errors.ts'
+import { didYouMean } from '../../shared/errors/suggest.ts'
 import { COMMANDS, type CommandName, commandRule } from './commands.ts'
 import type { Context } from './context.ts'
 import { defaultOf } from './defaults.ts'
 import { EXIT_CODES } from './exit-codes.ts'
 import { type Group, placeholderOf, repeats } from './option-rule.ts'
 import { flagOf, type OptionName, ruleOf, type Values } from './options.ts'
-import { didYouMean } from './suggest.ts'
 import { wrap } from './text-width.ts'
 
 const COLUMNS = 80

@@ -1,12 +1,12 @@
 /** From a command line to settings: flag over environment over config file over default. */
 import { parseArgs } from 'node:util'
 import { CoveyError } from '../../shared/errors/errors.ts'
+import { didYouMean } from '../../shared/errors/suggest.ts'
 import { type CommandName, commandRule } from './commands.ts'
 import { type ConfigFile, readConfigFile } from './config-file.ts'
 import type { Context } from './context.ts'
 import { type OptionRule, repeats } from './option-rule.ts'
 import { flagOf, type OptionName, ruleOf } from './options.ts'
-import { didYouMean } from './suggest.ts'
 import { readValue, wrongValue } from './values.ts'
 
 export interface Resolved {

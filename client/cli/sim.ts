@@ -1,5 +1,6 @@
 /** `covey sim`: from its second word to what does it, and what is wrong with a scenario as wrong usage. */
 import { CoveyError } from '../../shared/errors/errors.ts'
+import { didYouMean } from '../../shared/errors/suggest.ts'
 import type { OptionsOf } from './commands.ts'
 import type { Context } from './context.ts'
 import { EXIT_USAGE } from './exit-codes.ts'
@@ -9,7 +10,6 @@ import { simCompare } from './sim-compare.ts'
 import { simFuzz } from './sim-fuzz.ts'
 import { simReplay } from './sim-replay.ts'
 import { simList, simRun } from './sim-run.ts'
-import { didYouMean } from './suggest.ts'
 
 export type SimValues = Values<OptionsOf<'sim'>>
 

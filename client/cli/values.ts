@@ -1,11 +1,11 @@
 /** Reads the written values of options: each kind has one form, and every error says what would be right. */
 import { CoveyError } from '../../shared/errors/errors.ts'
+import { didYouMean } from '../../shared/errors/suggest.ts'
 import { parseDuration } from '../../shared/model/duration.ts'
 import { parseQuantity } from '../../shared/model/quantity.ts'
 import { isId } from '../../shared/protocol/ids.ts'
 import { parseBrokerUrl } from '../broker-url.ts'
 import type { OptionRule } from './option-rule.ts'
-import { didYouMean } from './suggest.ts'
 
 /** An E_USAGE error about one value; `where` names the flag, variable or config key. */
 export function wrongValue(where: string, message: string, remedy: string): CoveyError {

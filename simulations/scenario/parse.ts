@@ -1,5 +1,6 @@
 /** Reads a scenario from YAML. What is wrong with it is said with line, column and what was expected there. */
 import { Ajv, type ErrorObject } from 'ajv'
+import { didYouMean } from '../../shared/errors/suggest.ts'
 import { parseDuration } from '../../shared/model/duration.ts'
 import { parseQuantity } from '../../shared/model/quantity.ts'
 import { isId } from '../../shared/protocol/ids.ts'
@@ -92,7 +93,7 @@ function explain(positions: Positions, errors: readonly ErrorObject[]): Scenario
     const known = Object.keys((error.parentSchema?.['properties'] as object | undefined) ?? {})
     const remedy =
       known.length > 0
-        ? `Expected one of: ${known.join(', ')}`
+        ? `${didYouMean(key, known)}Expected one of: ${known.join(', ')}`
         : 'Expected a name of letters, digits, ".", "_", "/" and "-"'
     return positions.keyError(path, key, `unknown key ${JSON.stringify(key)}`, remedy)
   }
@@ -107,15 +108,20 @@ function explain(positions: Positions, errors: readonly ErrorObject[]): Scenario
       `Expected ${key}: ${properties?.[key]?.description ?? ''}`,
     )
   }
-  const expected = expectedBy(error)
   const shown = JSON.stringify(error.data) ?? 'nothing'
   const short = shown.length <= 60 ? shown : `${shown.slice(0, 57)}…`
+  if (error.keyword === 'enum') return positions.error(path, `${short} is not known here`, oneOf(error))
+  const expected = expectedBy(error)
   return positions.error(path, `${short} is not ${expected}`, `Expected ${expected}${aboutOf(error)}`)
+}
+
+function oneOf({ data, schema }: ErrorObject): string {
+  const known = (schema as readonly unknown[]).map(String)
+  return `${didYouMean(String(data), known)}Expected one of: ${known.join(', ')}`
 }
 
 function expectedBy({ keyword, schema, parentSchema, message }: ErrorObject): string {
   if (keyword === 'format') return FORMATS[String(schema)] ?? String(schema)
-  if (keyword === 'enum') return `one of: ${(schema as string[]).join(', ')}`
   if (keyword === 'type') {
     if (parentSchema?.['format'] !== undefined)
       return FORMATS[String(parentSchema['format'])] ?? String(schema)
