@@ -2,7 +2,7 @@
  * Real brokers against the table of behaviours that the simulator's virtual ones fulfil
  * (`simulations/conformance/`): what is simulated is what is there.
  */
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
@@ -21,6 +21,7 @@ import { connectPacket, later, publishPacket, start, temporaryFolder } from './b
 import { requires } from './requires.ts'
 
 const mosquitto = requires('mosquitto')
+const nats = requires('nats')
 /** Mosquitto looks for silent clients every few seconds. */
 const UNTIL_MS_MAX = 20_000
 const LOOK_EVERY_MS = 2
@@ -125,19 +126,41 @@ async function stockMosquitto(): Promise<number> {
   await new Promise<void>((resolve) => free.close(() => resolve()))
   const file = join(await temporaryFolder(), 'mosquitto.conf')
   writeFileSync(file, `listener ${port} 127.0.0.1\nallow_anonymous true\nset_tcp_nodelay true\n`)
-  const child = spawn(mosquitto.path, ['-c', file], { stdio: ['ignore', 'ignore', 'pipe'] })
+  await said(spawn(mosquitto.path, ['-c', file], { stdio: ['ignore', 'ignore', 'pipe'] }), / running/)
+  return port
+}
+
+/** NATS alone with JetStream, which its MQTT needs. */
+async function stockNats(): Promise<number> {
+  const folder = await temporaryFolder()
+  const file = join(folder, 'nats.conf')
+  const settings = [
+    'server_name: conformance',
+    'host: "127.0.0.1"',
+    'port: -1',
+    `jetstream { store_dir: ${JSON.stringify(folder)} }`,
+    'mqtt { host: "127.0.0.1", port: -1 }',
+  ]
+  writeFileSync(file, settings.join('\n'))
+  const child = spawn(nats.path, ['-c', file], { stdio: ['ignore', 'ignore', 'pipe'] })
+  const text = await said(child, /Server is ready/)
+  return Number(/mqtt:\/\/127\.0\.0\.1:(\d+)/.exec(text)?.[1])
+}
+
+/** Waits until a program has said on standard error what it says when it is ready; it is killed after the test. */
+async function said(child: ChildProcess, ready: RegExp): Promise<string> {
   later(async () => {
     if (child.exitCode !== null) return
     const closed = once(child, 'close')
     child.kill('SIGKILL')
     await closed
   })
-  let said = ''
-  child.stderr.on('data', (chunk) => {
-    said += chunk
+  let text = ''
+  child.stderr?.on('data', (chunk) => {
+    text += chunk
   })
-  await vi.waitFor(() => expect(said).toContain(' running'), { timeout: UNTIL_MS_MAX })
-  return port
+  await vi.waitFor(() => expect(text).toMatch(ready), { timeout: UNTIL_MS_MAX })
+  return text
 }
 
 const behaves = (open: () => Promise<number>, variant: Bed['variant']): void => {
@@ -150,3 +173,4 @@ const behaves = (open: () => Promise<number>, variant: Bed['variant']): void => 
 describe('the embedded broker', () => behaves(embedded, VARIANTS.covey))
 describe('stock aedes', () => behaves(stockAedes, VARIANTS.aedes))
 describe.skipIf(!mosquitto.available)('stock Mosquitto', () => behaves(stockMosquitto, VARIANTS.mosquitto))
+describe.skipIf(!nats.available)('NATS', () => behaves(stockNats, VARIANTS.nats))

@@ -11,6 +11,7 @@ const PROGRAMS = {
   mosquitto: { program: 'mosquitto', package: 'mosquitto' },
   mosquitto_pub: { program: 'mosquitto_pub', package: 'mosquitto-clients' },
   mosquitto_sub: { program: 'mosquitto_sub', package: 'mosquitto-clients' },
+  nats: { program: 'nats-server', package: 'nats-server' },
 } as const
 
 export type Requirement = keyof typeof PROGRAMS

@@ -54,7 +54,7 @@ export class Broker implements Target {
   readonly #engine: Engine
   readonly #random: Random
   readonly #observer: BrokerObserver
-  readonly #subscriptions = new Subscriptions<Connection>()
+  readonly #subscriptions: Subscriptions<Connection>
   readonly #clients = new Map<string, Connection>()
   readonly #connections = new Set<Connection>()
   /** Grows with every crash, so that what was under way before is recognised and dropped. */
@@ -66,6 +66,7 @@ export class Broker implements Target {
     this.serial = engine.serial()
     this.#engine = engine
     this.variant = variant
+    this.#subscriptions = new Subscriptions(variant.hidesDollar)
     this.#observer = observer
     this.#random = engine.random('broker')
     this.#routeUs = new Array(variant.servers ** 2).fill(0)

@@ -20,6 +20,12 @@ export class Subscriptions<Client> {
   readonly #root: Level<Client> = { below: new Map(), receivers: undefined }
   readonly #wildcards = new Map<string, Receivers<Client>>()
   readonly #remembered = new Map<string, readonly Receivers<Client>[]>()
+  readonly #hidesDollar: boolean
+
+  /** @param hidesDollar no wildcard matches a first '$', as MQTT 3.1.1 demands in 4.7.2 */
+  constructor(hidesDollar = true) {
+    this.#hidesDollar = hidesDollar
+  }
 
   add(filter: string, client: Client, qos: 0 | 1): void {
     this.#receivers(filter).set(client, qos)
@@ -73,7 +79,7 @@ export class Subscriptions<Client> {
     const known = this.#remembered.get(topic)
     if (known !== undefined) return known
     const found: Receivers<Client>[] = []
-    walk(this.#root, topic.split('/'), 0, found)
+    walk(this.#root, topic.split('/'), 0, found, this.#hidesDollar && topic.startsWith('$'))
     if (this.#remembered.size >= REMEMBERED_TOPICS_MAX) this.#remembered.clear()
     this.#remembered.set(topic, found)
     return found
@@ -85,9 +91,9 @@ function walk<Client>(
   parts: readonly string[],
   depth: number,
   found: Receivers<Client>[],
+  hidden: boolean,
 ): void {
-  // MQTT 3.1.1, 4.7.1.2: '#' matches its parent level too. 4.7.2: no wildcard matches a first '$'.
-  const hidden = depth === 0 && parts[0]?.startsWith('$') === true
+  // MQTT 3.1.1, 4.7.1.2: '#' matches its parent level too.
   const rest = level.below.get('#')?.receivers
   if (rest !== undefined && !hidden) found.push(rest)
   if (depth === parts.length) {
@@ -95,9 +101,9 @@ function walk<Client>(
     return
   }
   const plain = level.below.get(parts[depth] as string)
-  if (plain !== undefined) walk(plain, parts, depth + 1, found)
+  if (plain !== undefined) walk(plain, parts, depth + 1, found, false)
   const any = hidden ? undefined : level.below.get('+')
-  if (any !== undefined) walk(any, parts, depth + 1, found)
+  if (any !== undefined) walk(any, parts, depth + 1, found, false)
 }
 
 /** True when the filter can match more than one topic. */

@@ -24,9 +24,17 @@ export interface Variant {
   readonly serverLagMsMax: number
   /** One copy a client, however many of its filters match. */
   readonly oneCopyPerClient: boolean
+  /** Topics that begin with '$' are no match for a wildcard at the first level (MQTT 3.1.1, 4.7.2). */
+  readonly hidesDollar: boolean
 }
 
-const SINGLE = { servers: 1, serverLagMsMin: 0, serverLagMsMax: 0, retainedAtOwnQos: false }
+const SINGLE = {
+  servers: 1,
+  serverLagMsMin: 0,
+  serverLagMsMax: 0,
+  retainedAtOwnQos: false,
+  hidesDollar: true,
+}
 
 /** Our embedded broker: aedes that commits before it acknowledges, and sends what is retained before what is live. */
 const covey: Variant = {
@@ -73,6 +81,7 @@ const nats: Variant = {
   storeMsMax: 3,
   queueMessagesMax: Infinity,
   oneCopyPerClient: false,
+  hidesDollar: false,
 }
 
 const natsCluster: Variant = {
