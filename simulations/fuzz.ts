@@ -13,6 +13,7 @@ import { type Checker, type Violation, Violations } from './checkers/checker.ts'
 import { FencingChecker } from './checkers/i1-fencing.ts'
 import { OnceChecker } from './checkers/i2-once.ts'
 import { CapacityChecker } from './checkers/i4-capacity.ts'
+import { OrderChecker } from './checkers/i5-order.ts'
 import { demandLiveness, type LivenessBounds } from './checkers/i6-liveness.ts'
 import { CurrentChecker } from './checkers/i7-current.ts'
 import { BoundsChecker } from './checkers/i9-bounds.ts'
@@ -86,6 +87,8 @@ const DRAWN_VARIANTS: readonly VariantName[] = [
   'nats-cluster',
 ]
 
+/** Tasks that are after others. */
+const AFTER_SHARE = 0.3
 const DRAWN_RUN_MS: readonly number[] = [100, 1_000, 2_500, 8_000]
 /** From a cable to a phone network. */
 const DRAWN_LATENCIES: readonly Latency[] = [
@@ -143,6 +146,7 @@ export function runFuzzCase(seed: string, options: FuzzOptions): FuzzResult {
         overMs: options.safetyMs * 0.95,
         submitters: SUBMITTERS,
         runMsMean: random.fork('run').pick(DRAWN_RUN_MS),
+        afterShare: AFTER_SHARE,
       }),
       drawOperations(random.fork('operations'), devices, options.safetyMs * 0.95),
     ],
@@ -199,6 +203,7 @@ class Watchers {
       new FencingChecker(violations),
       this.#once,
       new CapacityChecker(violations),
+      new OrderChecker(violations),
       new CurrentChecker(violations),
       new BoundsChecker(violations, this.#tasks, this.#world),
       new WireChecker(violations),

@@ -52,13 +52,16 @@ export interface WorkloadOptions {
   readonly submitters: number
   /** How long a task runs on average, in milliseconds. */
   readonly runMsMean?: number
+  /** Share of tasks that are after others. Default 0. */
+  readonly afterShare?: number
 }
 
 const RUN_MS_MEAN = 2_500
 
 /** What each submitter does and when. Task ids are `t<n>`. */
 export function drawWorkload(random: Random, options: WorkloadOptions): Action[][] {
-  const { runMsMean = RUN_MS_MEAN } = options
+  const { runMsMean = RUN_MS_MEAN, afterShare = 0 } = options
+  const first: Submission[] = []
   const actions: Action[][] = Array.from({ length: options.submitters }, () => [])
   for (let n = 0; n < options.tasks; n++) {
     const mine = actions[n % options.submitters] as Action[]
@@ -66,6 +69,7 @@ export function drawWorkload(random: Random, options: WorkloadOptions): Action[]
     const task = `t${n}`
     const spec = drawSpec(random, runMsMean)
     mine.push({ atMs, do: 'submit', task, spec })
+    first.push({ atMs, task, spec })
     const laterMs = atMs + random.exponential(5_000)
     const draw = random.float()
     if (draw < 0.06) mine.push({ atMs: laterMs, do: 'withdraw', task })
@@ -74,8 +78,59 @@ export function drawWorkload(random: Random, options: WorkloadOptions): Action[]
     else if (draw < 0.15) mine.push({ atMs: laterMs, do: 'clear', task })
     else if (draw < 0.17) mine.push({ atMs: laterMs, do: 'garbage', task, text: '{"run":42}' })
   }
-  for (const mine of actions) mine.sort((a, b) => a.atMs - b.atMs)
-  return actions
+  const joined = drawAfter(random.fork('after'), first, afterShare)
+  return actions.map((mine) =>
+    mine
+      .map((action) => {
+        const after = action.do === 'submit' ? joined.get(action.spec) : undefined
+        return action.do === 'submit' && after !== undefined
+          ? { ...action, spec: { ...action.spec, after } }
+          : action
+      })
+      .sort((a, b) => a.atMs - b.atMs),
+  )
+}
+
+/** The first that is submitted under an id. */
+interface Submission {
+  readonly atMs: number
+  readonly task: string
+  readonly spec: TaskSpec
+}
+
+/** How many of the tasks before it one may be after. */
+const NEAR = 6
+
+/**
+ * What tasks are after: mostly what came shortly before, so that chains and diamonds come about; also what comes only
+ * next, what ended long ago, what never comes, and each other.
+ */
+function drawAfter(
+  random: Random,
+  submissions: readonly Submission[],
+  share: number,
+): ReadonlyMap<TaskSpec, string[]> {
+  const inTime = [...submissions].sort((a, b) => a.atMs - b.atMs)
+  const after = new Map<number, Set<string>>()
+  const join = (n: number, to: number): void => {
+    const names = after.get(n) ?? new Set()
+    after.set(n, names.add(inTime[to]?.task ?? 'nobody'))
+  }
+  for (let n = 0; n < inTime.length; n++) {
+    if (!random.chance(share)) continue
+    const draw = random.float()
+    if (draw < 0.4) join(n, n - 1)
+    else if (draw < 0.7) for (let one = 0; one < 3; one++) join(n, n - 1 - random.below(NEAR))
+    else if (draw < 0.8) join(n, n + 1)
+    else if (draw < 0.87) {
+      join(n, n - 1)
+      join(n - 1, n)
+    } else if (draw < 0.94) join(n, random.below(n + 1))
+    else join(n, -1)
+  }
+  return new Map(
+    [...after].flatMap(([n, names]) => (inTime[n] === undefined ? [] : [[inTime[n].spec, [...names]]])),
+  )
 }
 
 function drawSpec(random: Random, runMsMean: number): TaskSpec {

@@ -23,6 +23,7 @@ import { Office, RUN_TIMER, settingsOf } from './office.ts'
 import { Restore } from './restore.ts'
 import type { Explanation } from './scheduler/explain.ts'
 import { STATUS_TIMER } from './statuses.ts'
+import { Successors } from './successors.ts'
 import type { TaskRecord } from './task-record.ts'
 
 const SETTLE_TIMER = 'coordinator/settle'
@@ -56,6 +57,7 @@ export class Coordinator {
   readonly #office: Office
   readonly #endings: Endings
   readonly #lifecycle: Lifecycle
+  readonly #successors: Successors
   readonly #fleet: Fleet
   readonly #intake: Intake
   readonly #restore: Restore
@@ -73,15 +75,22 @@ export class Coordinator {
     this.#sinceMs = context.now.monoMs
     const config = mirror.config !== undefined && 'body' in mirror.config ? mirror.config.body : undefined
     this.#office = new Office(context, reign, config)
-    this.#endings = new Endings(this.#office)
+    this.#endings = new Endings(this.#office, (task) => this.#successors.settled(task))
     this.#lifecycle = new Lifecycle(this.#office, this.#endings)
+    this.#successors = new Successors(this.#office, this.#lifecycle, this.#endings)
     this.#fleet = new Fleet(
       this.#office,
       this.#lifecycle,
       (seen) => events.learn(seen),
       (id) => wishFor(mirror, id),
     )
-    this.#intake = new Intake(this.#office, this.#lifecycle, this.#endings, this.#windowMs())
+    this.#intake = new Intake(
+      this.#office,
+      this.#lifecycle,
+      this.#endings,
+      this.#successors,
+      this.#windowMs(),
+    )
     this.#restore = new Restore(this.#office, mirror)
     this.#mark()
     context.timer(READING_TIMER, READING_MS_MAX)
@@ -283,6 +292,7 @@ export class Coordinator {
       if (isTerminal(task.state)) this.#endings.expire(task)
     } else if (due.kind === 'stopped') this.#lifecycle.stopOverdue(task, due.mark)
     else if (due.kind === 'deadline') this.#deadline(task)
+    else if (due.kind === 'predecessor') this.#successors.overdue(task)
     else if (due.kind === 'retry') {
       const waits =
         task.state === 'pending' && task.stopping === undefined && String(task.notBeforeMs) === due.mark

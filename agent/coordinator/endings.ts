@@ -15,9 +15,12 @@ import type { TaskRecord } from './task-record.ts'
 export class Endings {
   readonly statuses: Statuses
   readonly #office: Office
+  readonly #settled: (task: TaskRecord) => void
 
-  constructor(office: Office) {
+  /** @param settled hears of every task whose end has taken effect */
+  constructor(office: Office, settled: (task: TaskRecord) => void) {
     this.#office = office
+    this.#settled = settled
     this.statuses = new Statuses(office.context, office.reign, {
       terminal: (task) => this.settle(task),
       accounted: (device, attempt) => this.acknowledge(device, attempt),
@@ -28,22 +31,42 @@ export class Endings {
   end(task: TaskRecord, state: TerminalState, explanation: string): void {
     invariant(!isTerminal(task.state), () => `${task.id} ends ${state} but has ended ${task.state}`)
     this.#office.scheduler.remove(task)
+    this.#office.dependencies.leave(task.id)
     task.state = state
     task.explanation = explanation
     task.reasons = undefined
     task.times.ended = this.#office.context.instant()
     this.statuses.touch(task)
-    for (const kind of ['retry', 'deadline', 'stopped'] as const) this.#office.due.drop(kind, task.id)
+    for (const kind of ['retry', 'deadline', 'stopped', 'predecessor'] as const)
+      this.#office.due.drop(kind, task.id)
     const code = task.error?.code
     this.#office.event(state, explanation, { task: task.id, ...(code === undefined ? {} : { code }) })
   }
 
   /** The broker has the terminal status: now it takes effect. */
   settle(task: TaskRecord): void {
+    const { dependencies, ledger } = this.#office
     this.clearSpec(task)
-    const ttlMs = task.demand?.ttlMs ?? DEFAULT_TTL_MS
     task.spec = undefined
-    this.#office.due.add(ttlMs, 'expire', task.id)
+    task.settled = true
+    for (const id of dependencies.forget(task.id)) {
+      const unnamed = ledger.get(id)
+      if (unnamed?.settled === true) this.#countDown(unnamed)
+    }
+    if (dependencies.named(task.id)) this.keep(task)
+    else this.#countDown(task)
+    this.#settled(task)
+  }
+
+  /** The status of an ended task stays for as long as an unfinished task is after it. */
+  keep(task: TaskRecord): void {
+    this.#office.due.drop('expire', task.id)
+    this.#office.ledger.keep(task)
+  }
+
+  /** The time until the status of an ended task goes begins, anew if it had before. */
+  #countDown(task: TaskRecord): void {
+    this.#office.due.add(task.demand?.ttlMs ?? DEFAULT_TTL_MS, 'expire', task.id)
     for (const surplus of this.#office.ledger.finished(task)) this.expire(surplus)
   }
 

@@ -7,6 +7,7 @@ import { isTerminal, type TaskSpec, type TaskStatus } from '../../shared/protoco
 import type { Endings } from './endings.ts'
 import type { Lifecycle } from './lifecycle.ts'
 import type { Office } from './office.ts'
+import type { Successors } from './successors.ts'
 import { continueFrom, newTask, specDigest, type TaskRecord } from './task-record.ts'
 
 /** Inventory windows after which a status without a spec is believed to have lost it. */
@@ -22,15 +23,23 @@ export class Intake {
   readonly #office: Office
   readonly #lifecycle: Lifecycle
   readonly #endings: Endings
+  readonly #successors: Successors
   readonly #windowMs: number
   /** The seat reads all specs once more, for tasks whose own has not come. */
   #readingSpecs = false
 
   /** @param windowMs length of an inventory window */
-  constructor(office: Office, lifecycle: Lifecycle, endings: Endings, windowMs: number) {
+  constructor(
+    office: Office,
+    lifecycle: Lifecycle,
+    endings: Endings,
+    successors: Successors,
+    windowMs: number,
+  ) {
     this.#office = office
     this.#lifecycle = lifecycle
     this.#endings = endings
+    this.#successors = successors
     this.#windowMs = windowMs
   }
 
@@ -68,26 +77,29 @@ export class Intake {
 
   /** A task that is seen for the first time. */
   accept(id: string, spec: TaskSpec): TaskRecord {
-    const { ledger, context, settings, scheduler, due } = this.#office
+    const { ledger, context, settings, scheduler, dependencies, due } = this.#office
     const demand = demandOf(spec, settings.defaultTimeoutMs)
     const task = newTask(id, ledger.nextSeq(), specDigest(spec), context.instant(), spec, demand)
-    if (scheduler.waiting >= settings.pendingTasksMax) {
+    const waiting = scheduler.waiting + dependencies.waiting
+    if (waiting >= settings.pendingTasksMax) {
       ledger.add(task)
-      const message = `${scheduler.waiting} tasks wait for a device and ${settings.pendingTasksMax} are allowed`
+      const message = `${waiting} tasks wait and ${settings.pendingTasksMax} are allowed`
       this.#endRejected(task, rejection('E_PENDING_MAX', '', message))
       return task
     }
     ledger.add(task)
+    this.#successors.name(id, spec.after)
     this.track(task)
+    this.#successors.known(id)
     if (demand.deadlineMs !== undefined) {
       due.add(Math.max(0, demand.deadlineMs - context.now.wallMs), 'deadline', id)
     }
     return task
   }
 
-  /** Lets a task wait for a device, and tells so. */
+  /** Lets a task wait for what it is after, then for a device, and tells so. */
   track(task: TaskRecord): void {
-    this.#lifecycle.enqueue(task)
+    if (this.#successors.admit(task)) this.#lifecycle.enqueue(task)
     this.#endings.statuses.touch(task)
   }
 
@@ -135,6 +147,11 @@ export class Intake {
     const at = why.path === '' ? '' : ` at ${why.path}`
     this.#office.context.log('warn', 'a task was rejected', { task: task.id, code: why.code, path: why.path })
     this.#endings.end(task, 'rejected', `${why.message}${at}`)
+  }
+
+  /** What a restored spec is after must outlast the restore, in whatever order they are taken over. */
+  foresee(id: string, spec: Extract<Incoming, { route: 'spec' }>): void {
+    if ('body' in spec && !isWithdraw(spec.body)) this.#successors.name(id, spec.body.after)
   }
 
   /** Takes over a task from what is retained of it, before the inventory is looked at. */
@@ -217,6 +234,7 @@ export class Intake {
     task.spec = message.body
     task.demand = demandOf(message.body, this.#office.settings.defaultTimeoutMs)
     task.specRetained = true
+    this.#successors.name(task.id, message.body.after)
     if (task.current === undefined && task.stopping === undefined) this.track(task)
     return true
   }
@@ -242,6 +260,7 @@ export class Intake {
     const device = current === undefined ? undefined : this.#office.devices.get(current.device)
     const placement = current === undefined ? undefined : device?.placement(current.attempt)
     this.#office.scheduler.remove(task)
+    this.#office.dependencies.leave(task.id)
     task.stopping = undefined
     task.over = current?.attempt ?? task.over
     task.current = undefined

@@ -68,9 +68,14 @@ export class Ledger {
     return surplus
   }
 
-  remove(task: TaskRecord): void {
-    this.#tasks.delete(task.id)
+  /** A finished task must not go: a task names it that has not ended. It counts no more until it finishes again. */
+  keep(task: TaskRecord): void {
     this.#finishedBytes -= this.#finished.get(task) ?? 0
     this.#finished.delete(task)
+  }
+
+  remove(task: TaskRecord): void {
+    this.#tasks.delete(task.id)
+    this.keep(task)
   }
 }

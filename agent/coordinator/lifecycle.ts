@@ -98,6 +98,7 @@ export class Lifecycle {
   /** Takes an attempt of an earlier reign as the current one: the device holds it already. */
   adopt(task: TaskRecord, device: DeviceRecord, attempt: Attempt): void {
     this.#office.scheduler.remove(task)
+    this.#office.dependencies.leave(task.id)
     task.current = { attempt, device: device.id }
     task.device = device.id
     if (task.state === 'pending') task.state = 'assigned'

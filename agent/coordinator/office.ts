@@ -1,10 +1,11 @@
 /** What the parts of a coordinator share while it is in office. */
 
 import { parseDuration } from '../../shared/model/duration.ts'
-import { DEFAULT_TIMEOUT_MS } from '../../shared/model/task.ts'
+import { DEFAULT_PREDECESSOR_WAIT_MS, DEFAULT_TIMEOUT_MS } from '../../shared/model/task.ts'
 import type { Reign } from '../../shared/protocol/attempt.ts'
 import type { MeshConfig } from '../../shared/protocol/schemas/index.ts'
 import type { Context } from '../core/context.ts'
+import { Dependencies } from './dependencies.ts'
 import type { DeviceRecord } from './device-record.ts'
 import { DueList } from './due.ts'
 import { Inboxes } from './inboxes.ts'
@@ -21,6 +22,7 @@ export interface Settings {
   readonly pendingTasksMax: number
   readonly lostGraceMs: number
   readonly defaultTimeoutMs: number
+  readonly predecessorWaitMs: number
 }
 
 export class Office {
@@ -29,6 +31,7 @@ export class Office {
   readonly ledger = new Ledger()
   readonly devices = new Map<string, DeviceRecord>()
   readonly scheduler = new Scheduler()
+  readonly dependencies = new Dependencies()
   readonly due: DueList
   readonly inboxes: Inboxes
   settings: Settings
@@ -85,6 +88,7 @@ export function settingsOf(context: Context, config: MeshConfig | undefined): Se
     pendingTasksMax: config?.pendingTasksMax ?? PENDING_TASKS_MAX,
     lostGraceMs: durationOr(config?.lostGrace, context.timing.lostGraceMs),
     defaultTimeoutMs: durationOr(config?.defaultTimeout, DEFAULT_TIMEOUT_MS),
+    predecessorWaitMs: durationOr(config?.predecessorWait, DEFAULT_PREDECESSOR_WAIT_MS),
   }
 }
 

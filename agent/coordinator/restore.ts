@@ -69,6 +69,7 @@ export class Restore {
   /** The window closes: everything that was kept takes effect. */
   close(fleet: Fleet, intake: Intake, lifecycle: Lifecycle): void {
     for (const [id, state] of this.#mirror.readableStates()) fleet.state(id, state)
+    for (const [id, message] of this.#mirror.specs) intake.foresee(id, message)
     for (const [id, status] of this.#statusesByAge()) intake.restore(id, status, this.#mirror.specs.get(id))
     for (const [id, message] of this.#mirror.specs) {
       if (this.#office.ledger.get(id) === undefined) intake.spec(message)
@@ -106,6 +107,7 @@ export class Restore {
       task.attempts = Math.max(task.attempts + 1, 1)
       if (task.state === 'pending') task.state = 'assigned'
       this.#office.scheduler.remove(task)
+      this.#office.dependencies.leave(task.id)
     }
     for (const task of [...this.#office.ledger.values()]) lifecycle.takeOver(task)
   }

@@ -43,6 +43,8 @@ export interface TaskRecord {
   notBeforeMs: number
   /** A retained spec may still be on the broker and has to be cleared when the task ends. */
   specRetained: boolean
+  /** The broker has its terminal status, which has taken effect. */
+  settled: boolean
   publication: Publication
 }
 
@@ -90,6 +92,7 @@ export function newTask(
     times: { seen },
     notBeforeMs: 0,
     specRetained: true,
+    settled: false,
     publication: { version: 0, inFlight: 0, acked: 0, owed: [] },
   }
 }

@@ -2,52 +2,10 @@
  * Election and office of one agent, driven by hand. What several agents do together is simulated elsewhere.
  */
 import { describe, expect, it } from 'vitest'
-import type { Beacon, Inbox, TaskStatus } from '../../shared/protocol/schemas/index.ts'
 import { Driver, SPEC } from './testing/driver.ts'
+import { elect, inboxes, join, report, serve, statuses } from './testing/office.ts'
 
 describe('election and office of a lone agent', () => {
-  /** Goes through the claim until the beacon is acknowledged. */
-  function elect(driver: Driver): Beacon {
-    driver.give({ in: 'boot', journal: undefined })
-    driver.give({ in: 'link-up', link: 'device' })
-    driver.give({ in: 'subscribed', link: 'device', token: driver.take('subscribe')[0]?.token ?? 0 })
-    driver.timer('worker/birth')
-    driver.pass(1_000)
-    driver.published('state')
-    driver.timer('election/lease')
-    const probe = driver
-      .take('publish')
-      .find((effect) => effect.message.route === 'state' && effect.token !== undefined)
-    driver.give({ in: 'acked', link: 'device', token: probe?.token ?? 0 })
-    driver.give({ in: 'subscribed', link: 'device', token: driver.take('subscribe')[0]?.token ?? 0 })
-    driver.pass(1_000)
-    // Once for the copy to settle, once for the turn.
-    driver.timer('election/claim')
-    driver.timer('election/claim')
-    driver.give({ in: 'link-up', link: 'seat' })
-    const seat = driver.take('subscribe').find((effect) => effect.link === 'seat')
-    driver.give({ in: 'subscribed', link: 'seat', token: seat?.token ?? 0 })
-    driver.timer('election/read')
-    const announced = driver.take('publish').find((effect) => effect.message.route === 'beacon')
-    driver.give({ in: 'acked', link: 'seat', token: announced?.token ?? 0 })
-    return announced?.message.body as Beacon
-  }
-
-  /** Lets the restore run through with no device online. */
-  function serve(driver: Driver): Beacon {
-    const beacon = elect(driver)
-    driver.hear('device', { route: 'marker', id: '', body: { nonce: beacon.nonce } })
-    driver.timer('coordinator/settle')
-    driver.effects = []
-    return beacon
-  }
-
-  function statuses(driver: Driver): TaskStatus[] {
-    driver.timer('coordinator/run')
-    driver.timer('coordinator/status')
-    return driver.published<TaskStatus>('status')
-  }
-
   it('names its beacon in its will and takes a term above all it has heard of', () => {
     const driver = new Driver('auto')
     const beacon = elect(driver)
@@ -166,26 +124,6 @@ describe('election and office of a lone agent', () => {
     driver.hear('device', { route: 'spec', id: 'three', body: SPEC })
     expect(statuses(driver).find((status) => status.task === 'three')?.state).toBe('pending')
   })
-
-  /** A device that joins: its birth, and its first report. */
-  function join(driver: Driver, id: string, inboxSeq = 0): void {
-    const device = { incarnation: 1, nonce: `${id}-1`, online: true, labels: {}, executors: ['exec'] }
-    const body = { ...device, capacity: { cpu: '8', memory: '8Gi' }, candidate: 'never', version: '1' }
-    driver.hear('device', { route: 'state', id, body })
-    report(driver, id, inboxSeq)
-  }
-
-  function report(driver: Driver, id: string, inboxSeq: number, held: unknown[] = []): void {
-    const full = { id: 1, part: 0, last: true }
-    const head = { incarnation: 1, nonce: `${id}-1`, highestTerm: { term: 1, agent: 'pi' }, inboxSeq, full }
-    driver.hear('seat', { route: 'report', id, body: { ...head, held, rejected: [], results: [] } })
-  }
-
-  function inboxes(driver: Driver): Inbox[] {
-    driver.timer('coordinator/run')
-    driver.timer('coordinator/inbox')
-    return driver.published<Inbox>('inbox')
-  }
 
   it('places work on a device that reports, and nothing on one that was cordoned before it joined', () => {
     const driver = new Driver('auto')

@@ -76,6 +76,7 @@ export const COMMANDS = {
       'timeout',
       'retries',
       'priority',
+      'after',
       'taskId',
       'input',
       'taskEnv',
@@ -97,6 +98,7 @@ export const COMMANDS = {
       'covey run -- uname -a',
       'covey run --where arch=arm64 --resources cpu=1,memory=256Mi --timeout 5m -- ./train.sh',
       'covey run --input \'{"n":3}\' -- jq .n',
+      'covey run --after fetch-x7k2,unpack-9qd4 -- make',
     ],
   },
   get: {

@@ -130,6 +130,7 @@ function wished(spec: TaskSpec | Withdraw): Rows {
   const pairs = (value: object) =>
     Object.entries(value).map(([key, item]) => `${key}=${JSON.stringify(item)}`)
   if (spec.where !== undefined) rows.push(['Where', printable(pairs(spec.where).join(' '))])
+  if (spec.after !== undefined) rows.push(['After', printable(spec.after.join(', '))])
   if (spec.resources !== undefined) rows.push(['Needs', printable(pairs(spec.resources).join(' '))])
   return rows
 }

@@ -216,6 +216,12 @@ export const OPTIONS = {
     defaultText: '0',
     about: 'How often it is run again after it failed',
   },
+  after: {
+    kind: 'list',
+    placeholder: 'ID',
+    group: 'Task',
+    about: 'Start only when these tasks have succeeded; if one of them ends otherwise it is rejected',
+  },
   priority: { kind: 'count', min: 0, max: 100, group: 'Task', defaultText: '50', about: 'Higher goes first' },
   taskId: {
     kind: 'id',

@@ -18,7 +18,7 @@ export async function specOf(
   values: RunValues,
   operands: readonly string[],
 ): Promise<TaskSpec> {
-  const { taskEnv, cwd, input, where, resources, priority, timeout, retries, ttl } = values
+  const { taskEnv, cwd, input, where, resources, priority, after, timeout, retries, ttl } = values
   return {
     run: {
       exec: [...operands],
@@ -31,6 +31,7 @@ export async function specOf(
       : { where: Object.fromEntries(Object.entries(where).map(([key, value]) => [key, copy(value)])) }),
     ...(resources === undefined ? {} : { resources: { ...resources } }),
     ...(priority === undefined ? {} : { priority }),
+    ...(after === undefined ? {} : { after: [...after] }),
     ...(timeout === undefined ? {} : { timeout: exactDuration(timeout) }),
     ...(retries === undefined ? {} : { retries: { failed: retries } }),
     ...(ttl === undefined ? {} : { ttl: exactDuration(ttl) }),

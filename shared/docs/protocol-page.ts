@@ -5,6 +5,7 @@ import { formatDuration } from '../model/duration.ts'
 import { formatQuantity } from '../model/quantity.ts'
 import {
   DEFAULT_GRACE_MS,
+  DEFAULT_PREDECESSOR_WAIT_MS,
   DEFAULT_PRIORITY,
   DEFAULT_RESOURCES,
   DEFAULT_RETRIES_FAILED,
@@ -79,6 +80,7 @@ const WORDS: Readonly<Record<string, string>> = {
   DEFAULT_TIMEOUT: formatDuration(DEFAULT_TIMEOUT_MS),
   DEFAULT_GRACE: formatDuration(DEFAULT_GRACE_MS),
   DEFAULT_TTL: formatDuration(DEFAULT_TTL_MS),
+  DEFAULT_PREDECESSOR_WAIT: formatDuration(DEFAULT_PREDECESSOR_WAIT_MS),
   DEFAULT_RETRIES_FAILED: String(DEFAULT_RETRIES_FAILED),
   DEFAULT_RETRIES_LOST: String(DEFAULT_RETRIES_LOST),
 }

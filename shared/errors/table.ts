@@ -62,6 +62,23 @@ export const ERRORS = {
     remedy: 'Submit later, or raise pendingTasksMax in the mesh config',
     retry: true,
   },
+  E_CYCLE: {
+    about: 'A task is after a task that is, directly or through others, after it',
+    remedy: 'Submit it under a new id, without what closes the cycle in "after"',
+    retry: false,
+  },
+  E_PREDECESSOR_UNKNOWN: {
+    about: 'A task that it is after is not known, or is no longer',
+    remedy:
+      'Submit both close together; give predecessors a longer ttl, or raise predecessorWait in the mesh config',
+    retry: true,
+  },
+  E_PREDECESSOR_FAILED: {
+    about:
+      'A task that it is after, directly or through others, did not succeed; the message says which, and why',
+    remedy: 'Correct that one, and submit it and what is after it under new ids',
+    retry: false,
+  },
   E_CAPACITY: {
     about: 'A device refused work that exceeds what it has left',
     remedy: 'None needed: the task is placed elsewhere',

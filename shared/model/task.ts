@@ -9,6 +9,8 @@ export const DEFAULT_PRIORITY = 50
 export const DEFAULT_TIMEOUT_MS = 3_600_000
 export const DEFAULT_GRACE_MS = 5_000
 export const DEFAULT_TTL_MS = 3_600_000
+/** How long a task waits to hear of one that it is after. */
+export const DEFAULT_PREDECESSOR_WAIT_MS = 10_000
 export const DEFAULT_RETRIES_FAILED = 0
 export const DEFAULT_RETRIES_LOST = 10
 

@@ -10,7 +10,7 @@ export interface Bug {
   /** Continues "a mesh that". */
   readonly what: string
   /** The invariant whose checker must find it. */
-  readonly breaks: 'I1' | 'I2' | 'I4' | 'I6' | 'I7' | 'I9' | 'wire'
+  readonly breaks: 'I1' | 'I2' | 'I4' | 'I5' | 'I6' | 'I7' | 'I9' | 'wire'
   /** Where it is: in the source of the cores, or around an honest core. */
   readonly planted: { readonly patches: readonly Patch[] } | { readonly core: CoreFactory }
   /** What a case must be like for it to show. */

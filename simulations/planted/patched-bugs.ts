@@ -109,8 +109,8 @@ const ONCE: readonly Bug[] = [
     breaks: 'I2',
     planted: one(
       'coordinator/intake.ts',
-      '    ledger.add(task)\n    this.track(task)\n',
-      "    ledger.add(task)\n    this.#office.context.publish('seat', 'spec', id, null)\n    this.track(task)\n",
+      '    this.track(task)\n    this.#successors.known(id)\n',
+      "    this.#office.context.publish('seat', 'spec', id, null)\n    this.track(task)\n",
     ),
   },
 ]

@@ -9,6 +9,7 @@ import { type Checker, describeViolation, Violations } from '../checkers/checker
 import { FencingChecker } from '../checkers/i1-fencing.ts'
 import { OnceChecker } from '../checkers/i2-once.ts'
 import { CapacityChecker } from '../checkers/i4-capacity.ts'
+import { OrderChecker } from '../checkers/i5-order.ts'
 import { demandLiveness } from '../checkers/i6-liveness.ts'
 import { CurrentChecker } from '../checkers/i7-current.ts'
 import { BoundsChecker } from '../checkers/i9-bounds.ts'
@@ -121,6 +122,7 @@ class ScenarioRun {
       new FencingChecker(this.#violations),
       this.#once,
       new CapacityChecker(this.#violations),
+      new OrderChecker(this.#violations),
       new CurrentChecker(this.#violations),
       new BoundsChecker(this.#violations, expectedTasks(this.#scenario), () => this.#world),
       new WireChecker(this.#violations),

@@ -13,6 +13,7 @@ export const MeshConfig = Type.Object(
     ),
     lostGrace: Type.Optional(lasting('How long a device may blink. "1s"')),
     defaultTimeout: Type.Optional(lasting('For tasks that name none. "1h"')),
+    predecessorWait: Type.Optional(lasting('How long a task waits for an unknown one it is after. "10s"')),
   },
   { additionalProperties: false },
 )

@@ -19,6 +19,8 @@ const NO_NUL = '^[^\\u0000]*$'
 export const ARGS_MAX = 256
 export const RETRIES_MAX = 100
 export const WHERE_MAX = 32
+/** Tasks that one may be after. */
+export const AFTER_MAX = 64
 
 export const Run = Type.Object(
   {
@@ -70,6 +72,14 @@ export const TaskSpec = Type.Object(
     ),
     priority: Type.Optional(
       Type.Integer({ minimum: 0, maximum: 100, description: 'Default 50; higher first' }),
+    ),
+    after: Type.Optional(
+      Type.Array(Id, {
+        minItems: 1,
+        maxItems: AFTER_MAX,
+        uniqueItems: true,
+        description: 'Tasks that must have succeeded before it starts',
+      }),
     ),
     timeout: Type.Optional(lasting('How long an attempt may run')),
     retries: Type.Optional(

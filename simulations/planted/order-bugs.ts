@@ -1,0 +1,64 @@
+/** Bugs in how the coordinator lets tasks wait for those that they are after. */
+import { type Bug, CROWDED, PLAIN, planOfTroubles } from './bug.ts'
+
+const SUCCESSORS = 'coordinator/successors.ts'
+
+const one = (file: string, find: string, put: string): Bug['planted'] => ({ patches: [{ file, find, put }] })
+
+export const ORDER_BUGS: readonly Bug[] = [
+  {
+    what: 'takes any end of a predecessor for a success',
+    breaks: 'I5',
+    planted: one(
+      SUCCESSORS,
+      "      if (predecessor.state !== 'succeeded') this.#rejectAfter(task, predecessor)\n      else if",
+      '      if',
+    ),
+    with: { ...PLAIN, plan: [] },
+  },
+  {
+    what: 'waits for the first of several predecessors only',
+    breaks: 'I5',
+    planted: one(
+      'coordinator/dependencies.ts',
+      'return unmet?.size === 0 && this.#unmet.delete(id)',
+      'return unmet !== undefined && this.#unmet.delete(id)',
+    ),
+    with: { ...PLAIN, plan: [] },
+  },
+  {
+    what: 'starts a task when its predecessor has not become known in time',
+    breaks: 'I5',
+    planted: one(
+      SUCCESSORS,
+      "this.#reject(task, failure('E_PREDECESSOR_UNKNOWN', message))",
+      'this.#release(task)',
+    ),
+    with: { ...PLAIN, plan: [] },
+  },
+  {
+    what: 'forgets with every change of coordinator what was waited for',
+    breaks: 'I5',
+    planted: one(
+      'coordinator/restore.ts',
+      'task.stopping === undefined)\n        intake.track(task)',
+      'task.stopping === undefined)\n        lifecycle.enqueue(task)',
+    ),
+    with: {
+      ...CROWDED,
+      plan: planOfTroubles([
+        { kind: 'crash-holder', firstMs: 5_000, everyMs: 8_000, times: 12, durationMs: 1_000 },
+      ]),
+    },
+  },
+  {
+    what: 'sees a cycle wherever a task is named before it comes',
+    breaks: 'I5',
+    planted: one(
+      'coordinator/dependencies.ts',
+      '    if (through !== undefined) this.#linked.delete(id)\n    return through\n',
+      "    return through ?? (this.named(id) ? 'another' : undefined)\n",
+    ),
+    with: { ...PLAIN, plan: [] },
+  },
+]
