@@ -37,10 +37,10 @@ export class ProgressLine {
 }
 
 /** A run's progress in one line. */
-export function progressText(progress: Progress): string {
-  const { virtualMs, durationMs, devicesUp, submitted, ended, violations } = progress
-  const share = Math.min(100, Math.floor((100 * virtualMs) / durationMs))
-  const phase = virtualMs > durationMs ? 'settling' : `${share}%`
+export function progressText(progress: Progress, time: 'virtual' | 'real' = 'virtual'): string {
+  const { nowMs, durationMs, devicesUp, submitted, ended, violations } = progress
+  const share = Math.min(100, Math.floor((100 * nowMs) / durationMs))
+  const phase = nowMs > durationMs ? 'settling' : `${share}%`
   const broken = violations === 0 ? '' : `, ${violations} violations`
-  return `${phase}: ${Math.round(virtualMs / 1000)}s of virtual time, ${devicesUp} devices up, ${ended} of ${submitted} tasks ended${broken}`
+  return `${phase}: ${Math.round(nowMs / 1000)}s of ${time} time, ${devicesUp} devices up, ${ended} of ${submitted} tasks ended${broken}`
 }

@@ -26,9 +26,9 @@ export const VIOLATIONS_MAX = 20
 export class Violations {
   readonly list: Violation[] = []
   count = 0
-  readonly #engine: Engine
+  readonly #engine: Pick<Engine, 'nowMs' | 'note'>
 
-  constructor(engine: Engine) {
+  constructor(engine: Pick<Engine, 'nowMs' | 'note'>) {
     this.#engine = engine
   }
 

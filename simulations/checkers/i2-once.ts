@@ -47,7 +47,7 @@ export class OnceChecker implements Checker {
     if (fate.end === undefined && !fate.excused) this.#open.add(task)
   }
 
-  accepted(packet: Packet, from: Connection | undefined): void {
+  accepted(packet: Packet, from: Pick<Connection, 'tag'> | undefined): void {
     if (packet.route === 'status') this.#onStatus(packet)
     else if (packet.route === 'spec' && from?.tag === 'submitter') {
       // Known from here on: the receipt may still be on its way when the broker loses it all.

@@ -1,6 +1,6 @@
 /**
  * What a run of a scenario leaves behind: the one model that the JSON report, the HTML page, `compare` and the
- * expectations are made from. Times are virtual milliseconds since the start, unless named otherwise.
+ * expectations are made from. Times are milliseconds of the run's own time since its start, virtual or real, unless named otherwise.
  */
 export const REPORT_VERSION = 1
 

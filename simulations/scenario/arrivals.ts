@@ -5,7 +5,7 @@
 import type { TaskSpec } from '../../shared/protocol/schemas/index.ts'
 import type { Random } from '../../shared/random/random.ts'
 import type { Target } from '../engine/queue.ts'
-import { runOf } from '../node/behaviour.ts'
+import { type Behaviour, runOf } from '../node/behaviour.ts'
 import type { World } from '../world.ts'
 import { ms, type Scenario } from './scenario.ts'
 import type { Arrival, RunTime, TaskClass } from './schema.ts'
@@ -24,7 +24,7 @@ export class Arrivals {
     this.#world = world
     for (const row of scenario.tasks) {
       for (const [n, arrival] of row.arrive.entries()) {
-        const random = world.engine.random(`arrive/${row.class}/${n}`)
+        const random = world.engine.random(arrivalName(row, n))
         new Source(world, random, arrival, scenario.durationMs, () => this.#submit(row, random))
       }
     }
@@ -38,6 +38,11 @@ export class Arrivals {
     const spec = drawSpec(row, random)
     submitter?.act({ atMs: engine.nowMs, do: 'submit', task: `${row.class}-${n}`, spec })
   }
+}
+
+/** Names an arrival's random numbers: the same tasks come in virtual time and in real time. */
+export function arrivalName(row: TaskClass, n: number): string {
+  return `arrive/${row.class}/${n}`
 }
 
 /** One arrival: knows when its next tasks come. */
@@ -124,11 +129,20 @@ function* poisson(
   }
 }
 
-function drawSpec(row: TaskClass, random: Random): TaskSpec {
+/**
+ * Draws the next task of a class.
+ *
+ * @param commandOf turns how it behaves into the command of its spec
+ */
+export function drawSpec(
+  row: TaskClass,
+  random: Random,
+  commandOf: (behaviour: Behaviour) => TaskSpec['run'] = runOf,
+): TaskSpec {
   const runs = Math.max(1, Math.round(drawRunMs(row.run, random)))
   const ends = random.chance(row.fails ?? 0) ? 'fails' : 'succeeds'
   return {
-    run: runOf({ ms: runs, ends }),
+    run: commandOf({ ms: runs, ends }),
     ...(row.resources === undefined ? {} : { resources: row.resources }),
     ...(row.where === undefined ? {} : { where: row.where }),
     ...(row.priority === undefined ? {} : { priority: row.priority }),

@@ -1,19 +1,12 @@
 /**
- * Counts and times of a run, taken from what everybody could see. Of an unfinished task it keeps a record, of one that
- * has ended the way it ended; times go into sketches of percentiles.
+ * Counts and times of a run, taken from what everybody could see, in virtual time or in real time. Of an unfinished
+ * task it keeps a record, of one that has ended the way it ended; times go into sketches of percentiles.
  */
 import { parseResources } from '../../shared/model/resources.ts'
-import { demandOf } from '../../shared/model/task.ts'
-import type { AgentInput } from '../../shared/ports.ts'
 import { type Attempt, attemptKey } from '../../shared/protocol/attempt.ts'
 import { type Beacon, type Inbox, isTerminal, type TaskStatus } from '../../shared/protocol/schemas/index.ts'
 import { parseTopic } from '../../shared/protocol/topics.ts'
-import type { Connection } from '../broker/connection.ts'
 import type { Packet } from '../broker/packet.ts'
-import type { Engine } from '../engine/engine.ts'
-import type { Process } from '../node/executor.ts'
-import { SimNode } from '../node/node.ts'
-import type { NodeEvent, Observer } from '../observer.ts'
 import type { Band } from '../report/model.ts'
 import { Sketch } from '../report/percentiles.ts'
 
@@ -43,7 +36,12 @@ interface Holder {
   goneMs: number | undefined
 }
 
-export class Metrics implements Observer {
+/** Milliseconds since the start of the run. */
+export interface RunClock {
+  readonly nowMs: number
+}
+
+export class Metrics {
   receipted = 0
   endedTwice = 0
   attempts = 0
@@ -63,7 +61,7 @@ export class Metrics implements Observer {
   readonly sampleMs: number[] = []
   readonly failovers: Band[] = []
 
-  readonly #engine: Engine
+  readonly #clock: RunClock
   readonly #open = new Map<string, Open>()
   readonly #ends = new Map<string, string>()
   readonly #taskOf = new Map<string, string>()
@@ -72,61 +70,20 @@ export class Metrics implements Observer {
   #holder: Holder | undefined
   #termMax = 0
 
-  constructor(engine: Engine) {
-    this.#engine = engine
+  constructor(clock: RunClock) {
+    this.#clock = clock
   }
 
   receipt(): void {
     this.receipted++
   }
 
-  accepted(packet: Packet, from: Connection | undefined): void {
-    const { endpoint, tag } = from ?? {}
-    if (endpoint instanceof SimNode && tag === 'device') this.#signMs.set(endpoint.device, this.#engine.nowMs)
-    if (packet.body === undefined) return
-    if (packet.route === 'beacon') this.#onBeacon(packet.body as Beacon)
-    else if (packet.route === 'inbox') this.#onInbox(packet.address?.id ?? '', packet.body as Inbox)
-    else if (packet.route === 'status') this.#onStatus(packet.body as TaskStatus)
-    else if (packet.route === 'spec' && tag === 'submitter') this.#onSpec(packet.address?.id ?? '')
-  }
-
-  /** What the broker forgot has not been promised any more. */
-  lost(topics: readonly string[] | undefined): void {
-    const tasks =
-      topics === undefined ? [...this.#ends.keys()] : topics.map((topic) => parseTopic(topic)?.id ?? '')
-    for (const task of tasks) this.#ends.delete(task)
-  }
-
-  node(node: SimNode, event: NodeEvent): void {
-    if (event === 'boot' || event === 'wiped') return
-    const { nowMs } = this.#engine
-    this.#goneMs.set(node.device, nowMs)
-    if (this.#holder?.agent === node.device) this.#holder.goneMs ??= nowMs
-  }
-
-  process(_node: SimNode, process: Process, running: boolean): void {
-    const cpu = demandOf(process.spec).resources['cpu'] ?? 0
-    this.running += running ? 1 : -1
-    this.cpuMilli += running ? cpu : -cpu
-  }
-
-  step(_node: SimNode, input: AgentInput): void {
-    if (input.in !== 'ended') return
-    const key = attemptKey(input.attempt)
-    const task = this.#taskOf.get(key)
-    this.#taskOf.delete(key)
-    if (task === undefined || input.end.outcome !== 'succeeded') return
-    const open = this.#open.get(task)
-    // The end of a task follows its success, so a success of one that has ended is another.
-    if (open === undefined || open.succeeded) this.duplicates++
-    else open.succeeded = true
-  }
-
-  #onSpec(task: string): void {
+  /** A submitter's spec was accepted. */
+  spec(task: string): void {
     if (this.#open.has(task) || this.#ends.has(task)) return
     this.waiting++
     this.#open.set(task, {
-      acceptedMs: this.#engine.nowMs,
+      acceptedMs: this.#clock.nowMs,
       placed: false,
       waiting: true,
       device: '',
@@ -138,8 +95,52 @@ export class Metrics implements Observer {
     })
   }
 
+  /** The broker accepted a message of an agent. */
+  message(packet: Packet): void {
+    if (packet.body === undefined) return
+    if (packet.route === 'beacon') this.#onBeacon(packet.body as Beacon)
+    else if (packet.route === 'inbox') this.#onInbox(packet.address?.id ?? '', packet.body as Inbox)
+    else if (packet.route === 'status') this.#onStatus(packet.body as TaskStatus)
+  }
+
+  /** A device was heard of. */
+  sign(device: string): void {
+    this.#signMs.set(device, this.#clock.nowMs)
+  }
+
+  /** What the broker forgot has not been promised any more. */
+  lost(topics: readonly string[] | undefined): void {
+    const tasks =
+      topics === undefined ? [...this.#ends.keys()] : topics.map((topic) => parseTopic(topic)?.id ?? '')
+    for (const task of tasks) this.#ends.delete(task)
+  }
+
+  /** The agent of a device is gone. */
+  gone(device: string): void {
+    const { nowMs } = this.#clock
+    this.#goneMs.set(device, nowMs)
+    if (this.#holder?.agent === device) this.#holder.goneMs ??= nowMs
+  }
+
+  /** A process started, or is gone. */
+  process(cpuMilli: number, running: boolean): void {
+    this.running += running ? 1 : -1
+    this.cpuMilli += running ? cpuMilli : -cpuMilli
+  }
+
+  /** An agent learned that what it ran has succeeded, or not. */
+  finished(attempt: string, succeeded: boolean): void {
+    const task = this.#taskOf.get(attempt)
+    this.#taskOf.delete(attempt)
+    if (task === undefined || !succeeded) return
+    const open = this.#open.get(task)
+    // The end of a task follows its success, so a success of one that has ended is another.
+    if (open === undefined || open.succeeded) this.duplicates++
+    else open.succeeded = true
+  }
+
   #onBeacon(beacon: Beacon): void {
-    const { nowMs } = this.#engine
+    const { nowMs } = this.#clock
     const key = `${beacon.term}/${beacon.agent}/${beacon.nonce}`
     if (beacon.term > this.#termMax) {
       this.#termMax = beacon.term
@@ -179,7 +180,7 @@ export class Metrics implements Observer {
     }
     const open = this.#open.get(task)
     if (open === undefined) return
-    const { nowMs } = this.#engine
+    const { nowMs } = this.#clock
     if (open.placed) {
       const moveMs = nowMs - this.#lastSign(open)
       if (open.owed > 0) {
@@ -216,7 +217,7 @@ export class Metrics implements Observer {
     this.#ends.set(status.task, end)
     this.ended[status.state] = (this.ended[status.state] ?? 0) + 1
     if (open === undefined) return
-    const tookMs = this.#engine.nowMs - open.acceptedMs
+    const tookMs = this.#clock.nowMs - open.acceptedMs
     this.endedMs.add(tookMs)
     this.sampleMs.push(tookMs)
     this.#wait(open, false)

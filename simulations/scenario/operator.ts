@@ -6,9 +6,22 @@ import { poolOf } from './fault-plan.ts'
 import { ms, type Scenario } from './scenario.ts'
 import type { Operation } from './schema.ts'
 
-interface Order {
+/** One operation, and the devices that it is about. */
+export interface Order {
   readonly row: Operation
   readonly devices: readonly string[]
+}
+
+/** Chooses the devices of all operations; the same for a seed in virtual time and in real time. */
+export function ordersOf(scenario: Scenario, seed: string): Order[] {
+  return scenario.operations.map((row, n) => {
+    const pool = poolOf(row.targets ?? {}, scenario)
+    const { fraction, count, devices, pick } = row.targets ?? {}
+    const all = devices !== undefined && count === undefined && fraction === undefined
+    const many = all ? pool.length : fraction === undefined ? (count ?? 1) : Math.ceil(fraction * pool.length)
+    const random = new Random(`${seed}/operations/${n}`)
+    return { row, devices: (pick === 'rolling' ? pool : random.shuffle([...pool])).slice(0, many) }
+  })
 }
 
 const Event = { ask: 1, takeBack: 2 } as const
@@ -21,24 +34,10 @@ export class Operator implements Target {
   constructor(world: World, scenario: Scenario, seed: string) {
     this.serial = world.engine.serial()
     this.#world = world
-    for (const [n, row] of scenario.operations.entries()) {
-      const pool = poolOf(row.targets ?? {}, scenario)
-      const { fraction, count, devices, pick } = row.targets ?? {}
-      const all = devices !== undefined && count === undefined && fraction === undefined
-      const many = all
-        ? pool.length
-        : fraction === undefined
-          ? (count ?? 1)
-          : Math.ceil(fraction * pool.length)
-      const random = new Random(`${seed}/operations/${n}`)
-      const order: Order = {
-        row,
-        devices: (pick === 'rolling' ? pool : random.shuffle([...pool])).slice(0, many),
-      }
-      world.engine.after(ms(row.at, 0), this, Event.ask, order)
-      if (row.duration !== undefined) {
-        world.engine.after(ms(row.at, 0) + ms(row.duration, 0), this, Event.takeBack, order)
-      }
+    for (const order of ordersOf(scenario, seed)) {
+      const { at, duration } = order.row
+      world.engine.after(ms(at, 0), this, Event.ask, order)
+      if (duration !== undefined) world.engine.after(ms(at, 0) + ms(duration, 0), this, Event.takeBack, order)
     }
   }
 

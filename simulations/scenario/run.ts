@@ -5,7 +5,7 @@
 import { setImmediate } from 'node:timers/promises'
 import { Agent } from '../../agent/core/agent.ts'
 import { VARIANTS } from '../broker/variants.ts'
-import { type Checker, describeViolation, Violations } from '../checkers/checker.ts'
+import { type Checker, Violations } from '../checkers/checker.ts'
 import { FencingChecker } from '../checkers/i1-fencing.ts'
 import { OnceChecker } from '../checkers/i2-once.ts'
 import { CapacityChecker } from '../checkers/i4-capacity.ts'
@@ -15,26 +15,29 @@ import { CurrentChecker } from '../checkers/i7-current.ts'
 import { BoundsChecker } from '../checkers/i9-bounds.ts'
 import { WireChecker } from '../checkers/wire-rules.ts'
 import type { Engine } from '../engine/engine.ts'
+import type { Target } from '../engine/queue.ts'
 import type { Trace } from '../engine/trace.ts'
 import { Injector } from '../faults/injector.ts'
-import { describeFault, type Fault } from '../faults/plan.ts'
-import type { CoreFactory } from '../node/node.ts'
+import type { Fault } from '../faults/plan.ts'
+import type { CoreFactory, SimNode } from '../node/node.ts'
 import type { Observer } from '../observer.ts'
 import { Recorder } from '../recorder.ts'
-import { type Band, REPORT_VERSION, type SimReport } from '../report/model.ts'
+import type { SimReport } from '../report/model.ts'
 import { World } from '../world.ts'
 import { Arrivals } from './arrivals.ts'
 import { expectedTasks } from './check.ts'
-import { meet } from './expect.ts'
 import { faultPlan } from './fault-plan.ts'
 import { fleetOf } from './fleet.ts'
-import { BANDS_MAX, cpuMilliOf, Metrics } from './metrics.ts'
+import { cpuMilliOf, Metrics } from './metrics.ts'
+import { MetricsObserver } from './metrics-observer.ts'
 import { Operator } from './operator.ts'
+import { makeReport } from './run-report.ts'
 import { Sampler } from './sampler.ts'
-import { deviceCount, type Scenario } from './scenario.ts'
+import type { Scenario } from './scenario.ts'
 
 export interface Progress {
-  readonly virtualMs: number
+  /** Of the run's own time, virtual or real. */
+  readonly nowMs: number
   readonly durationMs: number
   readonly devicesUp: number
   readonly submitted: number
@@ -70,7 +73,7 @@ export async function runScenario(scenario: Scenario, options: RunOptions): Prom
   const run = new ScenarioRun(scenario, options)
   const whole = await run.until(scenario.durationMs)
   if (whole && (await run.settle())) run.conclude()
-  return run.report((performance.now() - startedMs) / 1000)
+  return run.report(performance.now() - startedMs)
 }
 
 class ScenarioRun {
@@ -111,7 +114,8 @@ class ScenarioRun {
     this.#operator = new Operator(this.#world, scenario, seed)
     this.#arrivals = new Arrivals(this.#world, scenario)
     const cpuMilli = devices.reduce((sum, { capacity }) => sum + cpuMilliOf(capacity), 0)
-    this.#sampler = new Sampler(this.#world, this.#metrics, scenario.durationMs, cpuMilli)
+    this.#sampler = new Sampler(this.#metrics, scenario.durationMs, cpuMilli)
+    new Sampling(this.#world, this.#sampler)
   }
 
   #watch(engine: Engine): readonly Observer[] {
@@ -128,7 +132,11 @@ class ScenarioRun {
       new WireChecker(this.#violations),
     ]
     const { trace } = this.#options
-    return [...this.#checkers, this.#metrics, ...(trace === undefined ? [] : [new Recorder(trace, engine)])]
+    return [
+      ...this.#checkers,
+      new MetricsObserver(this.#metrics),
+      ...(trace === undefined ? [] : [new Recorder(trace, engine)]),
+    ]
   }
 
   /** Runs to a moment, or until the condition holds. False when it was interrupted. */
@@ -167,68 +175,31 @@ class ScenarioRun {
     this.#partial = false
   }
 
-  report(tookSeconds: number): SimReport {
-    const scenario = this.#scenario
-    const metrics = this.#metrics
-    const report: SimReport = {
-      version: REPORT_VERSION,
-      scenario: scenario.name,
-      about: scenario.about,
+  report(tookMs: number): SimReport {
+    const { broker, topics, engine } = this.#world
+    const open = this.#once.open()
+    const facts = {
       seed: this.#options.seed,
       command: this.#options.command,
-      broker: scenario.variant,
+      broker: this.#scenario.variant,
       mode: 'virtual',
-      devices: deviceCount(scenario.fleet),
-      durationMs: Math.round(this.#world.engine.nowMs),
-      tookSeconds: Math.round(tookSeconds * 100) / 100,
+      nowMs: engine.nowMs,
+      tookMs,
       partial: this.#partial,
-      hash: this.#world.engine.hash.text(),
-      totals: this.#totals(),
-      latency: { placed: metrics.placedMs.percentiles(), ended: metrics.endedMs.percentiles() },
-      failoverMs: metrics.failoverMs.percentiles(),
-      rerouteMs: metrics.rerouteMs.percentiles(),
-      series: this.#sampler.series,
-      bands: this.#bands(),
-      expectations: [],
-      violations: this.#violations.list.map((violation) => ({
-        invariant: violation.invariant,
-        atMs: violation.atMs,
-        message: describeViolation(violation),
-      })),
-    }
-    return { ...report, expectations: scenario.expectations.map((expectation) => meet(expectation, report)) }
-  }
-
-  #totals(): SimReport['totals'] {
-    const metrics = this.#metrics
-    const { broker, topics } = this.#world
-    const open = this.#once.open()
-    return {
+      hash: engine.hash.text(),
       submitted: this.#arrivals.submitted,
-      receipted: metrics.receipted,
-      ended: metrics.ended,
       unfinished: open.length,
       lost: open.filter((task) => broker.retained.get(topics.of('spec', task)) === undefined).length,
-      endedTwice: metrics.endedTwice,
-      attempts: metrics.attempts,
-      reroutes: metrics.reroutes,
-      duplicates: metrics.duplicates,
-      terms: metrics.terms,
       faults: Object.values(this.#injector.begun).reduce((sum, count) => sum + count, 0),
       messages: broker.published,
-    }
-  }
-
-  #bands(): Band[] {
-    const { nowMs } = this.#world.engine
-    const faults = this.#plan
-      .filter(({ atMs }) => atMs <= nowMs)
-      .slice(0, BANDS_MAX)
-      .map((fault): Band => {
-        const toMs = Math.min(nowMs, this.#scenario.durationMs, fault.atMs + fault.durationMs)
-        return { kind: 'fault', fromMs: fault.atMs, toMs: Math.max(fault.atMs, toMs), label: labelOf(fault) }
-      })
-    return [...this.#metrics.failovers, ...faults]
+    } as const
+    return makeReport(facts, {
+      scenario: this.#scenario,
+      metrics: this.#metrics,
+      sampler: this.#sampler,
+      plan: this.#plan,
+      violations: this.#violations,
+    })
   }
 
   #submittersIdle(): boolean {
@@ -237,9 +208,9 @@ class ScenarioRun {
 
   #progress(): Progress {
     return {
-      virtualMs: this.#world.engine.nowMs,
+      nowMs: this.#world.engine.nowMs,
       durationMs: this.#scenario.durationMs,
-      devicesUp: this.#sampler.devicesUp(),
+      devicesUp: devicesUp(this.#world),
       submitted: this.#arrivals.submitted,
       ended: Object.values(this.#metrics.ended).reduce((sum, count) => sum + count, 0),
       violations: this.#violations.count,
@@ -247,10 +218,31 @@ class ScenarioRun {
   }
 }
 
-/** Names of many targets would only hide what happened. */
-const TARGETS_SHOWN_MAX = 3
+/** Lets the sampler look at even intervals of virtual time. */
+class Sampling implements Target {
+  readonly serial: number
+  readonly #world: World
+  readonly #sampler: Sampler
 
-function labelOf(fault: Fault): string {
-  if (fault.targets.length <= TARGETS_SHOWN_MAX) return describeFault(fault)
-  return describeFault({ ...fault, targets: [`${fault.targets.length} devices`] })
+  constructor(world: World, sampler: Sampler) {
+    this.serial = world.engine.serial()
+    this.#world = world
+    this.#sampler = sampler
+    world.engine.after(sampler.intervalMs, this, 0)
+  }
+
+  on(): void {
+    const { engine } = this.#world
+    this.#sampler.look(engine.nowMs, devicesUp(this.#world))
+    engine.after(this.#sampler.intervalMs, this, 0)
+  }
+}
+
+/** How many devices can be reached and do something now. */
+function devicesUp(world: World): number {
+  return world.nodes.reduce((sum, node) => sum + (isUp(node) ? 1 : 0), 0)
+}
+
+function isUp(node: SimNode): boolean {
+  return node.running && !node.frozen && node.link.upBlocks === 0 && node.link.downBlocks === 0
 }

@@ -1,8 +1,5 @@
 /** Looks at a run at even intervals and keeps the series that charts are drawn from. */
-import type { Target } from '../engine/queue.ts'
-import type { SimNode } from '../node/node.ts'
 import type { Series } from '../report/model.ts'
-import type { World } from '../world.ts'
 import type { Metrics } from './metrics.ts'
 
 export const SAMPLES_MAX = 5_000
@@ -11,10 +8,8 @@ const SAMPLES_WANTED = 600
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] extends readonly (infer E)[] ? E[] : T[K] }
 
-export class Sampler implements Target {
-  readonly serial: number
+export class Sampler {
   readonly intervalMs: number
-  readonly #world: World
   readonly #metrics: Metrics
   readonly #cpuMilli: number
   readonly #series: Writable<Series> = {
@@ -34,37 +29,28 @@ export class Sampler implements Target {
   #reroutes = 0
 
   /** @param cpuMilli what all devices have together, in thousandths of a core */
-  constructor(world: World, metrics: Metrics, durationMs: number, cpuMilli: number) {
-    this.serial = world.engine.serial()
+  constructor(metrics: Metrics, durationMs: number, cpuMilli: number) {
     this.intervalMs = Math.max(INTERVAL_MS_MIN, Math.ceil(durationMs / SAMPLES_WANTED))
-    this.#world = world
     this.#metrics = metrics
     this.#cpuMilli = cpuMilli
-    world.engine.after(this.intervalMs, this, 0)
   }
 
   get series(): Series {
     return this.#series
   }
 
-  on(): void {
-    const { engine } = this.#world
-    if (this.#series.atMs.length < SAMPLES_MAX) this.#sample()
+  /** Takes a sample; the caller does so every `intervalMs`. */
+  look(nowMs: number, devicesUp: number): void {
+    if (this.#series.atMs.length < SAMPLES_MAX) this.#sample(nowMs, devicesUp)
     this.#metrics.sampleMs.length = 0
-    engine.after(this.intervalMs, this, 0)
   }
 
-  /** How many devices can be reached and do something now. */
-  devicesUp(): number {
-    return this.#world.nodes.reduce((sum, node) => sum + (isUp(node) ? 1 : 0), 0)
-  }
-
-  #sample(): void {
+  #sample(nowMs: number, devicesUp: number): void {
     const metrics = this.#metrics
     const series = this.#series
     const times = metrics.sampleMs.sort((a, b) => a - b)
-    series.atMs.push(Math.round(this.#world.engine.nowMs))
-    series.devicesUp.push(this.devicesUp())
+    series.atMs.push(Math.round(nowMs))
+    series.devicesUp.push(devicesUp)
     series.load.push(this.#cpuMilli === 0 ? 0 : Math.round((1000 * metrics.cpuMilli) / this.#cpuMilli) / 1000)
     series.queue.push(metrics.waiting)
     series.running.push(metrics.running)
@@ -77,10 +63,6 @@ export class Sampler implements Target {
     this.#attempts = metrics.attempts
     this.#reroutes = metrics.reroutes
   }
-}
-
-function isUp(node: SimNode): boolean {
-  return node.running && !node.frozen && node.link.upBlocks === 0 && node.link.downBlocks === 0
 }
 
 function percentile(sorted: readonly number[], share: number): number | null {
