@@ -160,8 +160,8 @@ export const COMMANDS = {
     examples: ['covey demo', 'covey demo --folder ~/notes --kill worker'],
   },
   sim: {
-    summary: 'Simulate meshes in virtual time: scenarios, fuzzing, replays, comparisons',
-    operands: 'list | run | fuzz | replay | compare [WORD…]',
+    summary: 'Simulate meshes in virtual time: scenarios, fuzzing, replays, comparisons; or for real',
+    operands: 'list | run | live | fuzz | replay | compare [WORD…]',
     operandsMin: 1,
     operandsMax: 4,
     options: [
@@ -181,16 +181,18 @@ export const COMMANDS = {
       'help',
     ],
     notes: [
-      'Words follow run SCENARIO, replay TRACE and compare SCENARIO A B; list and fuzz take none',
+      'Words follow run SCENARIO, live SCENARIO, replay TRACE and compare SCENARIO A B; list and fuzz take none',
       'SCENARIO is a name that covey sim list shows, or a file of your own like ./mine.yaml',
       'A and B are settings like intervalMs=500 or variant=nats; several are joined by commas',
       'Exit code 0 means that every expectation was met and no invariant broken, 1 that not, 2 that the scenario or the command line is wrong',
+      'live runs it in real time with real connections, agents, processes and a real broker: covey, or mosquitto if that is installed',
       'Ctrl-C ends a run early with a report of the part that ran',
     ],
     examples: [
       'covey sim run factory-line --report line.html',
       'covey sim run ./mine.yaml --seed 7 --devices 200',
       'covey sim compare rolling-power-cut intervalMs=500 intervalMs=2000',
+      'covey sim live ./mine.yaml --devices 50 --variant mosquitto',
       'covey sim fuzz --minutes 10 --jobs 2',
     ],
   },

@@ -1,7 +1,6 @@
-/** The process behind client/demo/guard.ts: argument 1 is the demo's folder, standard input tells what it started. */
-import { readdirSync } from 'node:fs'
+/** The process behind client/demo/guard.ts: argument 1 is its owner's folder, standard input tells what that started. */
 import { rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, sep } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { GuardLine } from '../demo/guard.ts'
 
@@ -9,7 +8,7 @@ const KILL_WAIT_MS = 5_000
 const POLL_MS = 10
 
 const root = process.argv[2]
-if (root === undefined) throw new Error('the folder of the demo is missing')
+if (root === undefined) throw new Error('the folder is missing')
 
 const pids = new Set<number>()
 for await (const text of createInterface({ input: process.stdin })) {
@@ -32,13 +31,19 @@ async function endProcesses(): Promise<void> {
   }
 }
 
-/** A killed agent's tasks live on in sessions of their own, at most for as long as a task of the demo takes. */
+/** A killed agent's tasks live on in sessions of their own, and name its folder in their environment. */
 async function reapTasks(folder: string): Promise<void> {
-  const [{ reapLeftovers }, { createLog }] = await Promise.all([
+  const [{ reapLeftovers }, { createLog }, { DATA_VARIABLE }, processes] = await Promise.all([
     import('../../agent/shell/reap.ts'),
     import('../../agent/shell/log.ts'),
+    import('../../agent/shell/child-environment.ts'),
+    import('../../agent/shell/process-table.ts'),
   ])
-  const agents = join(folder, 'agents')
+  const mark = `${DATA_VARIABLE}=`
+  const named = (processes.listProcesses() ?? [])
+    .flatMap(({ pid }) => processes.readEnvironment(pid))
+    .filter((variable) => variable.startsWith(mark + join(folder, 'agents') + sep))
+    .map((variable) => variable.slice(mark.length))
   const log = createLog({ level: 'silent' })
-  for (const name of readdirSync(agents)) reapLeftovers(join(agents, name), [], log)
+  for (const data of new Set(named)) reapLeftovers(data, [], log)
 }

@@ -72,6 +72,24 @@ describe('covey sim run', () => {
   })
 })
 
+describe('covey sim live', () => {
+  it('refuses a fault that it cannot carry out, with its line and what it can', async () => {
+    const text = `${TEXT.replace('expect:', '  # a comment\nexpect:')}`
+      .replace('faults: [', 'faults:\n  - ')
+      .replace('targets: coordinator }]', 'targets: coordinator }\n  - { kind: clock-jump, at: 12s }')
+    writeFileSync(join(folder, 'jump.yaml'), text)
+    const { code, err } = await covey('live', 'jump.yaml')
+    expect([code, err]).toEqual([2, expect.stringContaining('jump.yaml:8:13: a live run cannot carry out')])
+    expect(err).toContain('"clock-jump"')
+    expect(err).toContain('Expected one of: crash')
+  })
+
+  it('refuses a broker that cannot be started', async () => {
+    const cluster = await covey('live', 'mine.yaml', '--variant', 'nats-cluster')
+    expect([cluster.code, cluster.err]).toEqual([2, expect.stringContaining('--variant with one of: covey')])
+  })
+})
+
 describe('covey sim replay', () => {
   it('runs what was recorded and finds it the same', async () => {
     await covey(

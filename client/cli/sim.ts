@@ -8,6 +8,7 @@ import { flagOf, type OptionName, type Values } from './options.ts'
 import { reportError } from './report-error.ts'
 import { simCompare } from './sim-compare.ts'
 import { simFuzz } from './sim-fuzz.ts'
+import { simLive } from './sim-live.ts'
 import { simReplay } from './sim-replay.ts'
 import { simList, simRun } from './sim-run.ts'
 
@@ -28,6 +29,7 @@ const PARTS: Readonly<Record<string, Part>> = {
     options: [...SIZE, 'setting', 'outages', 'report', 'recording'],
     run: simRun,
   },
+  live: { operands: ['SCENARIO'], options: [...SIZE, 'setting', 'outages', 'report'], run: simLive },
   fuzz: { operands: [], options: [...SIZE, 'minutes', 'jobs', 'fuzzCase', 'keep'], run: simFuzz },
   replay: { operands: ['TRACE'], options: ['report'], run: simReplay },
   compare: { operands: ['SCENARIO', 'A', 'B'], options: [...SIZE, 'setting', 'outages'], run: simCompare },

@@ -1,7 +1,8 @@
 /**
- * The guard cleans up after the demo, however it ends: a process of its own that waits for the end of its standard
- * input, which comes with the demo's end even if that is a SIGKILL. Then it kills what the demo started and has not
- * ended itself, and removes its folder. The demo's own clean end takes the same way, so that the way is known to work.
+ * The guard cleans up after a demo or a live simulation, however it ends: a process of its own that waits for the end
+ * of its standard input, which comes with its owner's end even if that is a SIGKILL. Then it kills what the owner
+ * started and has not ended itself, and removes its folder. A clean end takes the same way, so that the way is known
+ * to work.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { Writable } from 'node:stream'
@@ -20,9 +21,11 @@ export interface GuardLine {
 export class Guard {
   readonly #child: ChildProcess
   readonly #gone: Promise<number | null>
+  readonly #root: string
 
-  /** @param root the demo's folder; agents keep their data in folders below `root/agents` */
+  /** @param root the owner's folder; agents keep their data in folders below `root/agents` */
   constructor(root: string, env: Readonly<Record<string, string | undefined>>) {
+    this.#root = root
     this.#child = spawn(process.execPath, [PROGRAM, root], {
       env,
       detached: true,
@@ -50,8 +53,8 @@ export class Guard {
     const code = await this.#gone
     clearTimeout(timer)
     if (code === 0) return
-    throw new CoveyError('E_START', `the demo's guard ended with code ${code} before it had cleaned up`, {
-      remedy: 'Look for processes and a folder named covey-demo-… in the system’s temporary folder',
+    throw new CoveyError('E_START', `the guard ended with code ${code} before it had cleaned up`, {
+      remedy: `Look for processes that name ${this.#root}, end them, and remove that folder`,
     })
   }
 

@@ -1,0 +1,85 @@
+/**
+ * A process that hosts many devices of a live run in one event loop; started by swarm.ts with a channel to it. When
+ * the channel closes it ends what it started, and itself.
+ */
+import { join } from 'node:path'
+import { parseBrokerUrl } from '../../agent/shell/broker-address.ts'
+import { createLog } from '../../agent/shell/log.ts'
+import { LiveDevice } from './live-device.ts'
+import type { Answer, HostFigures, HostOptions, Order } from './talk.ts'
+
+/** Times that are kept until they are asked for; beyond them the oldest go. */
+const TIMES_MAX = 10_000
+
+const devices = new Map<string, LiveDevice>()
+let steps = 0
+let syncs: number[] = []
+let starts: number[] = []
+let cpu = process.cpuUsage()
+
+const say = (answer: Answer): void => {
+  if (process.connected) process.send?.(answer)
+}
+
+const keep = (times: number[], ms: number): void => {
+  if (times.length >= TIMES_MAX) times.shift()
+  times.push(ms)
+}
+
+function begin({ brokerUrl, seed, folder, devices: rows }: HostOptions): void {
+  const broker = parseBrokerUrl(brokerUrl)
+  for (const options of rows) {
+    const { device } = options.agent
+    devices.set(
+      device,
+      new LiveDevice(options, {
+        broker,
+        seed,
+        data: join(folder, device),
+        log: createLog({ level: 'silent' }),
+        watch: {
+          step: () => steps++,
+          synced: (ms) => keep(syncs, ms),
+          started: (ms) => keep(starts, ms),
+          process: (cpuMilli, running) => say({ answer: 'process', cpuMilli, running }),
+          finished: (attempt, succeeded) => say({ answer: 'finished', attempt, succeeded }),
+          gone: (code) => say({ answer: 'gone', device, code }),
+        },
+      }),
+    )
+  }
+  say({ answer: 'ready' })
+}
+
+function figures(): HostFigures {
+  const { user, system } = process.cpuUsage(cpu)
+  cpu = process.cpuUsage()
+  const taken = { cpuMs: (user + system) / 1000, steps, syncs, starts }
+  steps = 0
+  syncs = []
+  starts = []
+  return taken
+}
+
+async function end(): Promise<void> {
+  await Promise.all([...devices.values()].map((device) => device.end()))
+  process.exit(0)
+}
+
+const broken = (error: unknown): void => {
+  say({ answer: 'broken', message: error instanceof Error ? (error.stack ?? error.message) : String(error) })
+}
+
+process.on('message', (order: Order) => {
+  if (order.order === 'begin') begin(order.options)
+  else if (order.order === 'figures') say({ answer: 'figures', figures: figures() })
+  else if (order.order === 'end') end().catch(broken)
+  else {
+    const device = devices.get(order.device)
+    if (order.order === 'start') device?.start().catch(broken)
+    else if (order.order === 'crash') device?.crash()
+    else device?.leave()
+  }
+})
+process.once('disconnect', () => void end())
+process.on('uncaughtException', broken)

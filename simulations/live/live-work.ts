@@ -1,0 +1,86 @@
+/** The tasks and the operator of a scenario in real time: the same as in virtual time for the same seed. */
+import type { Desired, TaskSpec } from '../../shared/protocol/schemas/index.ts'
+import type { Topics } from '../../shared/protocol/topics.ts'
+import { Random } from '../../shared/random/random.ts'
+import type { Behaviour } from '../node/behaviour.ts'
+import { arrivalName, arrivalTimes, drawSpec } from '../scenario/arrivals.ts'
+import { ordersOf } from '../scenario/operator.ts'
+import { ms, type Scenario } from '../scenario/scenario.ts'
+import type { Operation } from '../scenario/schema.ts'
+import type { LiveSubmitter } from './live-submitter.ts'
+import type { Timetable } from './timetable.ts'
+
+export interface WorkContext {
+  readonly topics: Topics
+  readonly timetable: Timetable
+  readonly submitters: readonly LiveSubmitter[]
+  /** A submitter has the receipt of a task. */
+  readonly receipt: (task: string) => void
+}
+
+/** Submits tasks when their moments come. */
+export class LiveWork {
+  submitted = 0
+  readonly #context: WorkContext
+  readonly #numbers = new Map<string, number>()
+  readonly #desired = new Map<string, Operation['do']>()
+
+  constructor(scenario: Scenario, seed: string, context: WorkContext) {
+    this.#context = context
+    const random = new Random(seed)
+    for (const row of scenario.tasks) {
+      for (const [n, arrival] of row.arrive.entries()) {
+        const own = random.fork(arrivalName(row, n))
+        const times = arrivalTimes(arrival, scenario.durationMs, own)[Symbol.iterator]()
+        this.#wait(times, () => this.#submit(row.class, drawSpec(row, own, commandOf)))
+      }
+    }
+    for (const { row, devices } of ordersOf(scenario, seed)) {
+      const ask = (wish: Operation['do'] | undefined) => () => {
+        for (const device of devices) this.#desire(device, wish)
+      }
+      context.timetable.at(ms(row.at, 0), ask(row.do))
+      if (row.duration !== undefined) {
+        context.timetable.at(ms(row.at, 0) + ms(row.duration, 0), ask(undefined))
+      }
+    }
+  }
+
+  /** Takes back whatever the operator has asked for. */
+  release(): void {
+    for (const device of [...this.#desired.keys()]) this.#desire(device, undefined)
+  }
+
+  #wait(times: Iterator<{ readonly atMs: number; readonly count: number }>, submit: () => void): void {
+    const next = times.next()
+    if (next.done === true) return
+    this.#context.timetable.at(next.value.atMs, () => {
+      for (let i = 0; i < next.value.count; i++) submit()
+      this.#wait(times, submit)
+    })
+  }
+
+  #submit(name: string, spec: TaskSpec): void {
+    const n = (this.#numbers.get(name) ?? 0) + 1
+    this.#numbers.set(name, n)
+    const task = `${name}-${n}`
+    const { submitters, topics, receipt } = this.#context
+    const submitter = submitters[this.submitted++ % submitters.length]
+    submitter?.publish(topics.of('spec', task), spec, () => receipt(task))
+  }
+
+  #desire(device: string, wish: Operation['do'] | undefined): void {
+    if (this.#desired.get(device) === wish) return
+    if (wish === undefined) this.#desired.delete(device)
+    else this.#desired.set(device, wish)
+    const desired: Desired = wish === undefined ? {} : { [wish]: true }
+    const { submitters, topics } = this.#context
+    submitters[0]?.publish(topics.of('desired', device), desired)
+  }
+}
+
+/** A real command that runs so long and ends so. */
+function commandOf({ ms: runMs, ends }: Behaviour): TaskSpec['run'] {
+  const seconds = (runMs / 1000).toFixed(3)
+  return { exec: ends === 'fails' ? ['sh', '-c', 'sleep "$0"; exit 1', seconds] : ['sleep', seconds] }
+}

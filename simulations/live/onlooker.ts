@@ -1,0 +1,121 @@
+/**
+ * Watches a live run from outside, by a connection of its own: what it sees becomes the same figures, and the same
+ * check that no task is lost or ends twice, as in a simulated run. It cannot see who sent a message, so a spec that
+ * it has not seen before is a submitter's.
+ */
+import mqtt, { type MqttClient } from 'mqtt'
+import type { Beacon, DeviceState } from '../../shared/protocol/schemas/index.ts'
+import { TOPIC_ROOT } from '../../shared/protocol/topics.ts'
+import { type Packet, packetOfText } from '../broker/packet.ts'
+import type { OnceChecker } from '../checkers/i2-once.ts'
+import type { Metrics } from '../scenario/metrics.ts'
+
+const RECONNECT_MS = 200
+const KEEPALIVE_SECONDS = 30
+const LOAD = /\/devices\/([^/]+)\/load$/
+const SUBMITTER = { tag: 'submitter' } as const
+
+export interface OnlookerContext {
+  readonly mesh: string
+  readonly metrics: Metrics
+  readonly once: OnceChecker
+}
+
+export class Onlooker {
+  /** Messages that it has seen. */
+  messages = 0
+  /** Who holds the seat, as the last beacon says. */
+  coordinator: string | undefined
+  /** When that beacon came, by the monotonic clock in milliseconds. */
+  beaconMs = 0
+  readonly #context: OnlookerContext
+  readonly #client: MqttClient
+  readonly #online = new Set<string>()
+  readonly #specs = new Set<string>()
+  readonly #submitted = new Set<string>()
+
+  private constructor(client: MqttClient, context: OnlookerContext) {
+    this.#client = client
+    this.#context = context
+    client.on('message', (topic, payload, { qos, retain }) => this.#on(topic, payload, qos, retain))
+  }
+
+  /** Resolves when it sees everything that is published from then on. */
+  static async open(url: string, context: OnlookerContext): Promise<Onlooker> {
+    const client = await mqtt.connectAsync(url, connection('covey-live-onlooker'))
+    // A broker that is down for a while is a part of the run.
+    client.on('error', () => undefined)
+    const onlooker = new Onlooker(client, context)
+    await client.subscribeAsync(`${TOPIC_ROOT}/${context.mesh}/#`, { qos: 1 })
+    return onlooker
+  }
+
+  /** Devices whose last word, or the broker's about them, is that they are online. */
+  get devicesUp(): number {
+    return this.#online.size
+  }
+
+  /** Whether the spec of a task is still there for whoever coordinates next. */
+  holdsSpec(task: string): boolean {
+    return this.#specs.has(task)
+  }
+
+  async close(): Promise<void> {
+    await this.#client.endAsync(true)
+  }
+
+  #on(topic: string, payload: Buffer, qos: number, retain: boolean): void {
+    this.messages++
+    const { metrics, once } = this.#context
+    const heartbeat = LOAD.exec(topic)
+    if (heartbeat !== null) {
+      metrics.sign(heartbeat[1] as string)
+      return
+    }
+    const packet = packetOfText(topic, payload.toString('utf8'), qos === 0 ? 0 : 1, retain)
+    const id = packet.address?.id ?? ''
+    if (packet.route === 'spec') this.#onSpec(id, packet)
+    else if (packet.route === 'state') this.#onState(id, packet.body as DeviceState | undefined)
+    else if (packet.route === 'report') metrics.sign(id)
+    else {
+      if (packet.route === 'beacon' && packet.body !== undefined) {
+        this.coordinator = (packet.body as Beacon).agent
+        this.beaconMs = performance.now()
+      }
+      metrics.message(packet)
+      once.accepted(packet, undefined)
+    }
+  }
+
+  #onSpec(task: string, packet: Packet): void {
+    if (packet.empty) {
+      this.#specs.delete(task)
+      return
+    }
+    this.#specs.add(task)
+    if (this.#submitted.has(task)) return
+    this.#submitted.add(task)
+    this.#context.metrics.spec(task)
+    this.#context.once.accepted(packet, SUBMITTER)
+  }
+
+  #onState(device: string, state: DeviceState | undefined): void {
+    if (state === undefined) return
+    if (state.online) {
+      this.#online.add(device)
+      this.#context.metrics.sign(device)
+    } else this.#online.delete(device)
+  }
+}
+
+/** Options of the conductor's own connections. */
+export function connection(clientId: string): mqtt.IClientOptions {
+  return {
+    clientId,
+    clean: true,
+    protocolVersion: 4,
+    keepalive: KEEPALIVE_SECONDS,
+    reconnectPeriod: RECONNECT_MS,
+    writeCache: false,
+  }
+}

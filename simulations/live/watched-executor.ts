@@ -1,0 +1,92 @@
+/**
+ * The real executor, watched: what starts and ends is told, and when the agent that started it crashes it goes on,
+ * as it does when the process of a real agent is killed.
+ */
+import { ExecExecutor } from '../../agent/shell/exec.ts'
+import type { Executor } from '../../agent/shell/executor.ts'
+import type { ShellLimits } from '../../agent/shell/limits.ts'
+import type { Emit } from '../../agent/shell/link.ts'
+import type { Log } from '../../agent/shell/log.ts'
+import { demandOf } from '../../shared/model/task.ts'
+import type { AgentInput, JournalEntry } from '../../shared/ports.ts'
+import { type Attempt, attemptKey } from '../../shared/protocol/attempt.ts'
+import type { TaskSpec } from '../../shared/protocol/schemas/index.ts'
+
+export interface ExecutorWatch {
+  process(cpuMilli: number, running: boolean): void
+  /** Of an attempt whose agent has learned of its end. */
+  finished(attempt: string, succeeded: boolean): void
+  /** From the order to run until the process was there, in milliseconds. */
+  started(tookMs: number): void
+}
+
+export interface WatchedContext {
+  readonly agent: { readonly mesh: string; readonly device: string; readonly data: string }
+  readonly emit: Emit
+  readonly log: Log
+  readonly limits: ShellLimits
+}
+
+export class WatchedExecutor implements Executor {
+  readonly #exec: ExecExecutor
+  readonly #emit: Emit
+  readonly #watch: ExecutorWatch
+  readonly #runs = new Map<string, { readonly cpuMilli: number; readonly sinceMs: number }>()
+  #orphaned = false
+
+  constructor(context: WatchedContext, watch: ExecutorWatch) {
+    this.#emit = context.emit
+    this.#watch = watch
+    this.#exec = new ExecExecutor({ ...context, emit: (input) => this.#on(input) })
+  }
+
+  /** How many of its processes run. */
+  get running(): number {
+    return this.#runs.size
+  }
+
+  run(attempt: Attempt, task: string, spec: TaskSpec): void {
+    const cpuMilli = demandOf(spec).resources['cpu'] ?? 0
+    this.#runs.set(attemptKey(attempt), { cpuMilli, sinceMs: performance.now() })
+    this.#watch.process(cpuMilli, true)
+    this.#exec.run(attempt, task, spec)
+  }
+
+  kill(attempt: Attempt, graceMs: number): void {
+    this.#exec.kill(attempt, graceMs)
+  }
+
+  reap(entries: readonly JournalEntry[]): void {
+    this.#exec.reap(entries)
+  }
+
+  /** From now on nobody hears of what it runs, and closing does not end it. */
+  orphan(): void {
+    this.#orphaned = true
+  }
+
+  async close(): Promise<void> {
+    if (!this.#orphaned) await this.#exec.close()
+  }
+
+  /** Ends what runs, also what a crash has left behind. */
+  end(): Promise<void> {
+    return this.#exec.close()
+  }
+
+  #on(input: AgentInput): void {
+    if (input.in === 'started') {
+      const run = this.#runs.get(attemptKey(input.attempt))
+      if (run !== undefined) this.#watch.started(performance.now() - run.sinceMs)
+    } else if (input.in === 'ended') {
+      const key = attemptKey(input.attempt)
+      const run = this.#runs.get(key)
+      if (run !== undefined) {
+        this.#runs.delete(key)
+        this.#watch.process(run.cpuMilli, false)
+      }
+      if (!this.#orphaned) this.#watch.finished(key, input.end.outcome === 'succeeded')
+    }
+    if (!this.#orphaned) this.#emit(input)
+  }
+}

@@ -1,0 +1,173 @@
+/** `covey sim live` as users start it: nothing is lost on either broker, and nothing remains however it ends. */
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { listProcesses, readEnvironment } from '../agent/shell/process-table.ts'
+import type { SimReport } from '../simulations/report/model.ts'
+import { BROKERS, COVEY } from './mesh/brokers.ts'
+
+const SCENARIO = `name: small
+about: Twenty devices, some of which die, the coordinator too
+duration: 7s
+settle: 60s
+fleet:
+  - { class: pi, count: 20, capacity: { cpu: 2, memory: 1Gi } }
+tasks:
+  - class: work
+    arrive: [{ pattern: steady, rate: 5 }]
+    run: { mean: 2s }
+    resources: { cpu: 500m }
+  - class: bad
+    arrive: [{ pattern: burst, count: 3, from: 2s }]
+    run: { mean: 100ms }
+    fails: 1
+faults:
+  - { kind: crash, at: 3s, duration: 1s, targets: coordinator }
+  - { kind: crash, at: 4s, duration: 2s, targets: { count: 10 } }
+  - { kind: leave, at: 5s, duration: 1s, targets: { count: 1 } }
+expect: { lost: 0, endedTwice: 0, unfinished: 0, violations: 0, ended.failed: 3 }
+`
+
+let root: string
+/** The run's idea of the system's folder for temporary files. */
+let temporary: string
+const children: ChildProcess[] = []
+
+beforeEach(() => {
+  root = realpathSync(mkdtempSync(join(tmpdir(), 'covey-live-test-')))
+  temporary = join(root, 'tmp')
+  mkdirSync(temporary)
+  writeFileSync(join(root, 'small.yaml'), SCENARIO)
+})
+afterEach(async () => {
+  await nothingRemains()
+  for (const child of children.splice(0)) child.kill('SIGKILL')
+  rmSync(root, { recursive: true })
+})
+
+interface Running {
+  readonly child: ChildProcess
+  out: string
+  err: string
+  readonly exit: Promise<number | NodeJS.Signals | null>
+}
+
+function live(...words: string[]): Running {
+  const child = spawn(process.execPath, [COVEY, 'sim', 'live', 'small.yaml', '--json', ...words], {
+    cwd: root,
+    env: { ...process.env, TMPDIR: temporary },
+  })
+  children.push(child)
+  const exit = new Promise<number | NodeJS.Signals | null>((resolve, reject) => {
+    child.once('error', reject)
+    child.once('close', (code, signal) => resolve(signal ?? code))
+  })
+  const running: Running = { child, out: '', err: '', exit }
+  child.stdout.on('data', (text) => {
+    running.out += text
+  })
+  child.stderr.on('data', (text) => {
+    running.err += text
+  })
+  return running
+}
+
+/** Processes that the run has started, by their environment; tasks carry the folder of their agent instead. */
+function processes(): string[] {
+  return (listProcesses() ?? []).flatMap(({ pid }) =>
+    readEnvironment(pid).some((variable) => variable.includes(temporary)) ? [String(pid)] : [],
+  )
+}
+
+async function nothingRemains(): Promise<void> {
+  await vi.waitFor(
+    () => {
+      expect(processes()).toEqual([])
+      expect(readdirSync(temporary)).toEqual([])
+    },
+    { timeout: 30_000, interval: 100 },
+  )
+}
+
+describe.each(BROKERS)('a live run on $kind', (broker) => {
+  it.skipIf(!broker.available)('ends every task once although devices and the coordinator die', async () => {
+    const variant = broker.kind === 'embedded' ? 'covey' : broker.kind
+    const run = live('--seed', '7', '--variant', variant, '--report', 'page.html')
+    const code = await run.exit
+    const report = JSON.parse(run.out) as SimReport
+    expect(report.violations).toEqual([])
+    expect(report.expectations.filter(({ met }) => !met)).toEqual([])
+    expect([code, run.err]).toEqual([0, expect.not.stringContaining('E_')])
+    expect(report).toMatchObject({ mode: 'live', devices: 20, partial: false })
+    const { totals } = report
+    expect(totals).toMatchObject({
+      ...{ submitted: 38, receipted: 38, lost: 0, endedTwice: 0, unfinished: 0, faults: 3 },
+      ended: { succeeded: 35, failed: 3 },
+    })
+    expect(totals.terms).toBeGreaterThan(1)
+    expect(totals.reroutes).toBeGreaterThan(0)
+    expect(report.failoverMs.count).toBeGreaterThan(0)
+    expect(report.rerouteMs.count).toBe(totals.reroutes)
+    expect(report.latency.ended.count).toBe(38)
+    expect(Math.max(...report.series.devicesUp)).toBe(20)
+    expect(Math.min(...report.series.devicesUp.slice(2))).toBeLessThan(12)
+    expect(Math.max(...report.series.running)).toBeGreaterThan(0)
+    expect(readFileSync(join(root, 'page.html'), 'utf8')).toContain('live')
+  })
+})
+
+it('says how many open files it needs before it starts anything', () => {
+  const words = [COVEY, 'sim', 'live', 'small.yaml', '--devices', '100']
+  const { status, stderr } = spawnSync(
+    'sh',
+    ['-c', 'ulimit -n 300; exec "$0" "$@"', process.execPath, ...words],
+    {
+      cwd: root,
+      encoding: 'utf8',
+      env: { ...process.env, TMPDIR: temporary },
+    },
+  )
+  expect([status, stderr]).toEqual([2, expect.stringContaining('104 connections need 552 open files')])
+  expect(stderr).toContain('ulimit -n 552')
+})
+
+describe('a live run that is ended early', () => {
+  /** A run with tasks that would go on for an hour. */
+  async function busy(): Promise<Running> {
+    writeFileSync(join(root, 'small.yaml'), SCENARIO.replace('mean: 2s', 'mean: 1h'))
+    const run = live('--duration', '10m')
+    const sleeps = () =>
+      (listProcesses() ?? []).filter(
+        ({ pid }) =>
+          readEnvironment(pid).includes('COVEY_MESH=live') &&
+          readEnvironment(pid).some((variable) => variable.includes(temporary)),
+      )
+    await vi.waitFor(() => expect(sleeps().length).toBeGreaterThan(3), { timeout: 30_000, interval: 100 })
+    return run
+  }
+
+  it('by Ctrl-C reports the part that ran, and leaves nothing', async () => {
+    const run = await busy()
+    run.child.kill('SIGINT')
+    expect(await run.exit).toBe(130)
+    const report = JSON.parse(run.out) as SimReport
+    expect(report.partial).toBe(true)
+    expect(report.totals.submitted).toBeGreaterThan(3)
+  })
+
+  it('by SIGKILL leaves nothing either', async () => {
+    const run = await busy()
+    run.child.kill('SIGKILL')
+    expect(await run.exit).toBe('SIGKILL')
+  })
+})
