@@ -11,6 +11,7 @@ import { type AttemptResult, isTerminal, type RejectedAttempt } from '../../shar
 import { backoffMs } from '../../shared/random/random.ts'
 import type { DeviceRecord, Placement } from './device-record.ts'
 import type { Endings } from './endings.ts'
+import { handOver } from './handover.ts'
 import type { Office } from './office.ts'
 import type { Decision } from './scheduler/scheduler.ts'
 import type { Statuses } from './statuses.ts'
@@ -90,7 +91,8 @@ export class Lifecycle {
       task.spec.timeout === undefined
         ? { ...task.spec, timeout: `${settings.defaultTimeoutMs}ms` }
         : task.spec
-    inboxes.assign(device, { attempt, task: task.id, spec })
+    const handed = handOver(spec, (id) => this.#office.ledger.get(id))
+    inboxes.assign(device, { attempt, task: task.id, spec: handed })
     this.#statuses.touch(task)
     this.#office.event('placed', decision.explanation, { task: task.id, device: device.id })
   }

@@ -64,7 +64,8 @@ class Desk {
       inboxSeq: ++this.#seq,
     }
     const error = outcome === 'succeeded' ? {} : { error: { code: 'E_EXIT', message: 'exit code 3' } }
-    const results = [{ attempt, task, outcome, ...error }]
+    const result = { exitCode: outcome === 'succeeded' ? 0 : 3, stdout: `out of ${task}` }
+    const results = [{ attempt, task, outcome, result, ...error }]
     this.driver.hear('seat', { route: 'report', id: 'd', body: { ...head, held: [], rejected: [], results } })
   }
 
@@ -175,6 +176,20 @@ describe('a task that is after others', () => {
     desk.submit('of-bad', behind('bad'))
     desk.settle()
     expect(desk.why('of-bad')).toBe('rejected: bad ended rejected: no at /run')
+  })
+
+  it('is given what they put out, beside its own input', () => {
+    const desk = Desk.serving()
+    desk.submit('a', SPEC)
+    desk.submit('c', { ...behind('a'), input: { n: 3 } })
+    desk.settle()
+    desk.finish('a')
+    desk.settle()
+    const assigned = inboxes(desk.driver).flatMap(({ assign }) => assign)
+    expect(assigned.find(({ task }) => task === 'c')?.spec.input).toEqual({
+      input: { n: 3 },
+      after: { a: { exitCode: 0, stdout: 'out of a' } },
+    })
   })
 
   it('awaits an unknown one for as long as the mesh says, 10 seconds by default', () => {

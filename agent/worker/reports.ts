@@ -3,6 +3,7 @@
  * new or asks. Results are sent again, with growing pauses, until they are acknowledged.
  */
 
+import { jsonBytes } from '../../shared/protocol/json-text.ts'
 import type {
   AttemptResult,
   DeviceReport,
@@ -13,7 +14,6 @@ import { backoffMs } from '../../shared/random/random.ts'
 import type { Context } from '../core/context.ts'
 import type { Fence } from './fence.ts'
 import { type Held, type HeldTable, heldMessage } from './held.ts'
-import { jsonBytes } from './result-bound.ts'
 
 export const FLUSH_TIMER = 'worker/report'
 export const RESEND_TIMER = 'worker/resend'

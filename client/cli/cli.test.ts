@@ -75,6 +75,15 @@ test('In a pipe run prints exactly the result, on both streams', async () => {
   })
 })
 
+test('--after names what must have succeeded before, and is held against the protocol', async () => {
+  await coordinator((id) => statusOf(id, 'succeeded'))
+  expect((await covey(['run', '--after', 'a,b', '--after', 'c', '--', 'x'])).code).toBe(0)
+  expect(peer?.specs[0]?.spec).toMatchObject({ after: ['a', 'b', 'c'] })
+  const wrong = await covey(['run', '--after', 'a/b', '--', 'x'])
+  expect(wrong.code).not.toBe(0)
+  expect(wrong.err).toContain('/after/0')
+})
+
 test('On a terminal run prints output as it comes, and nothing twice', async () => {
   await coordinator()
   const { terminal, exit } = start(['run', '--id', 'live', '--', 'count'], { columns: 80 })

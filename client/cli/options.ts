@@ -220,7 +220,8 @@ export const OPTIONS = {
     kind: 'list',
     placeholder: 'ID',
     group: 'Task',
-    about: 'Start only when these tasks have succeeded; if one of them ends otherwise it is rejected',
+    about:
+      'Start only when these tasks have succeeded; their output is in its input. Rejected if one ends otherwise',
   },
   priority: { kind: 'count', min: 0, max: 100, group: 'Task', defaultText: '50', about: 'Higher goes first' },
   taskId: {

@@ -23,11 +23,13 @@ import {
 } from '../protocol/examples.ts'
 import { ID_CHARS_MAX, ID_PATTERN } from '../protocol/ids.ts'
 import {
+  AFTER_MAX,
   ARGS_MAX,
   Attempt,
   AttemptResult,
   CANDIDATES_LISTED_MAX,
   Failure,
+  HANDOVER_BYTES_MAX,
   HeldAttempt,
   LABEL_CHARS_MAX,
   LABELS_MAX,
@@ -71,6 +73,7 @@ const SPEC: Shape = { name: 'TaskSpec', anchor: 'spec', schema: plain(TaskSpec) 
 const WORDS: Readonly<Record<string, string>> = {
   TOPIC_ROOT,
   PAYLOAD_KIB_MAX: String(PAYLOAD_BYTES_MAX / 1024),
+  HANDOVER_KIB_MAX: String(HANDOVER_BYTES_MAX / 1024),
   ID_CHARS_MAX: String(ID_CHARS_MAX),
   TASK_STATES: TASK_STATES.map((state) => `\`${state}\``).join(', '),
   TERMINAL_STATES: TERMINAL_STATES.map((state) => `\`${state}\``).join(', '),
@@ -139,6 +142,8 @@ function limits(): string {
     ['Value of a label', LABEL_CHARS_MAX, 'characters'],
     ['Resources of a device or a task', RESOURCES_MAX, ''],
     ['Requirements in `where`', WHERE_MAX, ''],
+    ['Tasks in `after`', AFTER_MAX, ''],
+    ['Output of predecessors in an input', HANDOVER_BYTES_MAX, 'bytes'],
     ['Arguments in `run.exec`', ARGS_MAX, ''],
     ['Each of `retries`', RETRIES_MAX, ''],
     ['Candidates in a beacon', CANDIDATES_LISTED_MAX, ''],

@@ -47,8 +47,10 @@ export const SCHEMAS = {
 
 /** Largest payload of a topic, in bytes of UTF-8. */
 export const PAYLOAD_BYTES_MAX = 256 * 1024
+/** Output of predecessors that goes with an assignment, as JSON. */
+export const HANDOVER_BYTES_MAX = 64 * 1024
 /** What an inbox may have more, so that the largest spec still fits with what an assignment adds to it. */
-export const ENVELOPE_BYTES_MAX = 16 * 1024
+export const ENVELOPE_BYTES_MAX = 32 * 1024 + HANDOVER_BYTES_MAX
 
 /** Largest payload of a route, in bytes of UTF-8. */
 export function payloadBytesMax(route: Route): number {
