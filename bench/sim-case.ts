@@ -86,6 +86,7 @@ export function runSimCase(simCase: SimCase): SimResult {
     actions: [],
     startWithinMs: startMs,
     observe: () => [ends],
+    guard: false,
   })
   world.runFor(startMs)
   const startCpuMs = cpuMs(begin)

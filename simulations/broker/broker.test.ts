@@ -6,6 +6,7 @@ import type { Connection, Endpoint } from './connection.ts'
 import { LAN, Link } from './link.ts'
 import { type Packet, packetOfText } from './packet.ts'
 import { matches, Subscriptions } from './subscriptions.ts'
+import { topicOf } from './topic.ts'
 import { VARIANTS, type VariantName } from './variants.ts'
 
 const ALL = Object.keys(VARIANTS) as VariantName[]
@@ -333,7 +334,7 @@ describe('subscriptions', () => {
             plain.set(`${filter} ${client}`, { filter, client })
           }
           const found: number[] = []
-          index.match(topic, (receiver) => found.push(receiver))
+          for (const { list } of index.match(topicOf(topic))) found.push(...list.map(({ client: it }) => it))
           const expected = [...plain.values()].filter((entry) => matches(entry.filter, topic))
           expect(found.sort()).toEqual(expected.map((entry) => entry.client).sort())
         }

@@ -229,15 +229,18 @@ export class Broker implements Target {
   }
 
   #deliver(packet: Packet, server: number): void {
-    this.#subscriptions.match(packet.topic, (client, wanted) => {
-      if (client.server !== server) return
-      if (this.variant.oneCopyPerClient) {
-        if (client.lastDelivered === packet) return
-        client.lastDelivered = packet
+    const { oneCopyPerClient } = this.variant
+    for (const receivers of this.#subscriptions.match(packet.of)) {
+      for (const { client, qos: wanted } of receivers.list) {
+        if (client.server !== server) continue
+        if (oneCopyPerClient) {
+          if (client.lastDelivered === packet) continue
+          client.lastDelivered = packet
+        }
+        const qos = packet.qos === 1 && wanted === 1 ? 1 : 0
+        if (client.deliver(packet, qos, false)) this.delivered++
       }
-      const qos = packet.qos === 1 && wanted === 1 ? 1 : 0
-      if (client.deliver(packet, qos, false)) this.delivered++
-    })
+    }
   }
 
   // ---- subscriptions ----

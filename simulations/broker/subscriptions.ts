@@ -1,26 +1,53 @@
 /**
- * Who receives what. Exact filters are one map look-up. Filters with `+` or `#` stand in a trie of levels, and
- * what a topic matches there is remembered, so that publishing costs by the number of receivers and not of
- * clients or filters.
+ * Who receives what. Exact filters are one map look-up. Filters with `+` or `#` stand in a trie of levels. What a
+ * topic matches is remembered with the topic until a filter comes or goes, so that publishing costs by the number
+ * of receivers and not of clients or filters.
  */
+import type { Topic } from './topic.ts'
+
+export interface Receiver<Client> {
+  readonly client: Client
+  readonly qos: 0 | 1
+}
 
 /** Clients of one filter and the QoS they asked for, in the order in which they came. */
-export type Receivers<Client> = Map<Client, 0 | 1>
+export class Receivers<Client> {
+  readonly #clients = new Map<Client, Receiver<Client>>()
+  /** The same as a list, until it changes: a list is read many times faster than a map. */
+  #list: readonly Receiver<Client>[] | undefined = undefined
+
+  get list(): readonly Receiver<Client>[] {
+    this.#list ??= [...this.#clients.values()]
+    return this.#list
+  }
+
+  get size(): number {
+    return this.#clients.size
+  }
+
+  set(client: Client, qos: 0 | 1): void {
+    this.#clients.set(client, { client, qos })
+    this.#list = undefined
+  }
+
+  delete(client: Client): void {
+    this.#clients.delete(client)
+    this.#list = undefined
+  }
+}
 
 interface Level<Client> {
   readonly below: Map<string, Level<Client>>
   receivers: Receivers<Client> | undefined
 }
 
-/** Topics whose wildcard matches are remembered; beyond it all are forgotten and found anew. */
-export const REMEMBERED_TOPICS_MAX = 500_000
-
 export class Subscriptions<Client> {
   readonly #exact = new Map<string, Receivers<Client>>()
   readonly #root: Level<Client> = { below: new Map(), receivers: undefined }
   readonly #wildcards = new Map<string, Receivers<Client>>()
-  readonly #remembered = new Map<string, readonly Receivers<Client>[]>()
   readonly #hidesDollar: boolean
+  /** Grows with every filter that comes or goes: what topics remember from before is void. */
+  #filters = 0
 
   /** @param hidesDollar no wildcard matches a first '$', as MQTT 3.1.1 demands in 4.7.2 */
   constructor(hidesDollar = true) {
@@ -35,33 +62,36 @@ export class Subscriptions<Client> {
     const exact = this.#exact.get(filter)
     if (exact !== undefined) {
       exact.delete(client)
-      if (exact.size === 0) this.#exact.delete(filter)
+      if (exact.size > 0) return
+      this.#exact.delete(filter)
+      this.#filters++
       return
     }
     // An empty wildcard filter stays: another agent will use the same one, and the matches stay remembered.
     this.#wildcards.get(filter)?.delete(client)
   }
 
-  /** Calls `each` for every matching filter of every client: a client with two matching filters comes twice. */
-  match(topic: string, each: (client: Client, qos: 0 | 1) => void): void {
-    const exact = this.#exact.get(topic)
-    if (exact !== undefined) for (const [client, qos] of exact) each(client, qos)
-    for (const receivers of this.#wild(topic)) {
-      for (const [client, qos] of receivers) each(client, qos)
+  /** Every matching filter with its clients: a client with two matching filters is in two of them. */
+  match(topic: Topic): readonly Receivers<Client>[] {
+    if (topic.matchedBy !== this || topic.matchedAt !== this.#filters) {
+      topic.matched = this.#find(topic.text)
+      topic.matchedBy = this
+      topic.matchedAt = this.#filters
     }
+    return topic.matched as readonly Receivers<Client>[]
   }
 
   #receivers(filter: string): Receivers<Client> {
     const wild = isWild(filter)
     const known = (wild ? this.#wildcards : this.#exact).get(filter)
     if (known !== undefined) return known
-    const receivers: Receivers<Client> = new Map()
+    const receivers = new Receivers<Client>()
+    this.#filters++
     if (!wild) {
       this.#exact.set(filter, receivers)
       return receivers
     }
     this.#wildcards.set(filter, receivers)
-    this.#remembered.clear()
     let level = this.#root
     for (const part of filter.split('/')) {
       let next = level.below.get(part)
@@ -75,13 +105,10 @@ export class Subscriptions<Client> {
     return receivers
   }
 
-  #wild(topic: string): readonly Receivers<Client>[] {
-    const known = this.#remembered.get(topic)
-    if (known !== undefined) return known
-    const found: Receivers<Client>[] = []
+  #find(topic: string): Receivers<Client>[] {
+    const exact = this.#exact.get(topic)
+    const found = exact === undefined ? [] : [exact]
     walk(this.#root, topic.split('/'), 0, found, this.#hidesDollar && topic.startsWith('$'))
-    if (this.#remembered.size >= REMEMBERED_TOPICS_MAX) this.#remembered.clear()
-    this.#remembered.set(topic, found)
     return found
   }
 }

@@ -6,6 +6,13 @@
 const floats = new Float64Array(1)
 const words = new Uint32Array(floats.buffer)
 
+/** FNV-1a of a string's UTF-16 units. */
+export function stringHash(text: string): number {
+  let hash = 0x811c9dc5
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
+  return hash
+}
+
 export class TraceHash {
   #a = 0x9e3779b9 | 0
   #b = 0x85ebca6b | 0
@@ -26,10 +33,13 @@ export class TraceHash {
   }
 
   string(text: string): void {
-    let hash = 0x811c9dc5
-    for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
+    this.hashed(stringHash(text), text.length)
+  }
+
+  /** Mixes a string in whose hash is known. */
+  hashed(hash: number, length: number): void {
     this.int(hash)
-    this.int(text.length)
+    this.int(length)
   }
 
   /** Mixes a JSON-like value in, by structure and without serialising it. */

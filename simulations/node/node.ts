@@ -6,12 +6,13 @@
 
 import type { AgentOptions } from '../../agent/core/options.ts'
 import { parseResources, type Resources } from '../../shared/model/resources.ts'
-import type { AgentEffect, AgentInput, Core, LinkName } from '../../shared/ports.ts'
+import type { AgentEffect, AgentInput, Core, LinkName, Outgoing } from '../../shared/ports.ts'
 import type { Random } from '../../shared/random/random.ts'
 import type { Broker } from '../broker/broker.ts'
 import type { Connection, Endpoint } from '../broker/connection.ts'
 import { type Latency, Link } from '../broker/link.ts'
 import { type Packet, packetOf } from '../broker/packet.ts'
+import { type Topic, topicOf } from '../broker/topic.ts'
 import { type ClockOptions, NodeClock } from '../engine/clock.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { Target } from '../engine/queue.ts'
@@ -38,6 +39,8 @@ export interface Surroundings {
   readonly broker: Broker
   readonly observers: Required<Observer>
   readonly core: CoreFactory
+  /** Whether what is published is frozen. */
+  readonly guard: boolean
 }
 
 export const BACKLOG_INPUTS_MAX = 200_000
@@ -76,7 +79,10 @@ export class SimNode implements Target, Endpoint {
 
   readonly #around: Surroundings
   readonly #random: Random
-  readonly #connections: Record<LinkName, Connection | undefined> = { device: undefined, seat: undefined }
+  #deviceConnection: Connection | undefined = undefined
+  #seatConnection: Connection | undefined = undefined
+  /** The topic it published on last: most often it publishes there again. */
+  #lastTopic: Topic | undefined = undefined
   #core: AgentCore | undefined
   #freezes = 0
   #suspends = 0
@@ -191,7 +197,7 @@ export class SimNode implements Target, Endpoint {
 
   /** The connection of a link, if the agent has one now. */
   connection(link: LinkName): Connection | undefined {
-    return this.#connections[link]
+    return link === 'device' ? this.#deviceConnection : this.#seatConnection
   }
 
   // ---- the connections' events ----
@@ -274,8 +280,8 @@ export class SimNode implements Target, Endpoint {
   ): void {
     if (connection !== undefined) {
       const link = connection.tag as LinkName
-      if (this.#connections[link] !== connection) return
-      if (input.in === 'link-down') this.#connections[link] = undefined
+      if (this.connection(link) !== connection) return
+      if (input.in === 'link-down') this.#connect(link, undefined)
       connection.took(qos)
     }
     if (timer !== undefined && !this.timers.take(timer, generation)) return
@@ -306,7 +312,7 @@ export class SimNode implements Target, Endpoint {
   #carryOut(effect: AgentEffect): void {
     switch (effect.do) {
       case 'publish':
-        this.#connections[effect.link]?.publish(packetOf(effect.message), effect.token)
+        this.connection(effect.link)?.publish(this.#packet(effect.message), effect.token)
         break
       case 'timer':
         this.timers.set(effect.name, effect.delayMs)
@@ -330,16 +336,16 @@ export class SimNode implements Target, Endpoint {
         this.executor.reap(effect.entries)
         break
       case 'connect':
-        this.#connect(effect)
+        this.#open(effect)
         break
       case 'disconnect':
         this.#disconnect(effect.link, effect.will)
         break
       case 'subscribe':
-        this.#connections[effect.link]?.subscribe(effect.to, effect.token)
+        this.connection(effect.link)?.subscribe(effect.to, effect.token)
         break
       case 'unsubscribe':
-        this.#connections[effect.link]?.unsubscribe(effect.topics)
+        this.connection(effect.link)?.unsubscribe(effect.topics)
         break
       case 'exit':
         this.#exit(effect.code === 0)
@@ -349,22 +355,33 @@ export class SimNode implements Target, Endpoint {
     }
   }
 
-  #connect(effect: Extract<AgentEffect, { do: 'connect' }>): void {
+  #packet(message: Outgoing): Packet {
+    if (this.#lastTopic?.text !== message.topic) this.#lastTopic = topicOf(message.topic)
+    return packetOf(message, this.#lastTopic, this.#around.guard)
+  }
+
+  #open(effect: Extract<AgentEffect, { do: 'connect' }>): void {
     this.#disconnect(effect.link, false)
-    this.#connections[effect.link] = this.#around.broker.connect(this.link, this, effect.link, {
+    const connection = this.#around.broker.connect(this.link, this, effect.link, {
       clientId: effect.clientId,
-      will: packetOf(effect.will),
+      will: this.#packet(effect.will),
       keepAliveMs: this.options.keepAliveMs,
       connectTimeoutMs: this.options.connectTimeoutMs,
     })
+    this.#connect(effect.link, connection)
   }
 
   #disconnect(link: LinkName, will: boolean): void {
-    const connection = this.#connections[link]
+    const connection = this.connection(link)
     if (connection === undefined) return
-    this.#connections[link] = undefined
+    this.#connect(link, undefined)
     if (will) connection.drop()
     else connection.disconnect()
+  }
+
+  #connect(link: LinkName, connection: Connection | undefined): void {
+    if (link === 'device') this.#deviceConnection = connection
+    else this.#seatConnection = connection
   }
 
   #exit(clean: boolean): void {
@@ -384,8 +401,8 @@ export class SimNode implements Target, Endpoint {
     this.#measuring = false
     this.#busyUntilUs = 0
     for (const link of ['device', 'seat'] as const) {
-      const connection = this.#connections[link]
-      this.#connections[link] = undefined
+      const connection = this.connection(link)
+      this.#connect(link, undefined)
       if (connection !== undefined) close(connection)
     }
   }

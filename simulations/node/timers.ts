@@ -1,10 +1,15 @@
-/** An agent's named timers on its own monotonic clock. They stand still while that clock does. */
+/**
+ * An agent's named timers on its own monotonic clock. They stand still while that clock does. Agents start the same
+ * few timers again and again, so one that has come is kept for its next start; only so many that rest are.
+ */
 import type { NodeClock } from '../engine/clock.ts'
 import { type Engine, US_PER_MS } from '../engine/engine.ts'
 import { type Handle, NO_EVENT, type Target } from '../engine/queue.ts'
 
 export interface Timer {
   readonly name: string
+  /** Whether it is started: neither stopped nor acted on since. */
+  armed: boolean
   /** Grows with every start, so that an event that waits to be acted on is known to be of an older one. */
   generation: number
   /** The event that waits for it; none once that has come. */
@@ -15,12 +20,15 @@ export interface Timer {
   dueUs: number
 }
 
+const RESTING_TIMERS_MAX = 16
+
 export class NodeTimers {
   readonly #engine: Engine
   readonly #clock: NodeClock
   readonly #target: Target
   readonly #kind: number
   readonly #timers = new Map<string, Timer>()
+  #armed = 0
 
   /** The target's event has the timer as its argument. It asks `came` what that means. */
   constructor(engine: Engine, clock: NodeClock, target: Target, kind: number) {
@@ -31,11 +39,7 @@ export class NodeTimers {
   }
 
   get size(): number {
-    return this.#timers.size
-  }
-
-  names(): string[] {
-    return [...this.#timers.keys()]
+    return this.#armed
   }
 
   /** Starts or restarts a timer; the delay is on the node's clock. */
@@ -43,8 +47,12 @@ export class NodeTimers {
     const dueUs = this.#engine.nowUs + Math.ceil(this.#clock.engineMs(delayMs) * US_PER_MS)
     let timer = this.#timers.get(name)
     if (timer === undefined) {
-      timer = { name, generation: 0, handle: NO_EVENT, eventUs: 0, dueUs }
+      timer = { name, armed: false, generation: 0, handle: NO_EVENT, eventUs: 0, dueUs }
       this.#timers.set(name, timer)
+    }
+    if (!timer.armed) {
+      timer.armed = true
+      this.#armed++
     }
     timer.generation++
     timer.dueUs = dueUs
@@ -69,21 +77,33 @@ export class NodeTimers {
 
   cancel(name: string): void {
     const timer = this.#timers.get(name)
-    if (timer === undefined) return
+    if (timer?.armed !== true) return
     this.#engine.cancel(timer.handle)
-    this.#timers.delete(name)
+    timer.handle = NO_EVENT
+    this.#rest(timer)
   }
 
   /** Takes a timer whose event has come; false when it was cancelled or restarted before this was asked. */
   take(timer: Timer, generation: number): boolean {
-    if (this.#timers.get(timer.name) !== timer || timer.generation !== generation) return false
-    this.#timers.delete(timer.name)
+    if (!timer.armed || timer.generation !== generation) return false
+    this.#rest(timer)
     return true
   }
 
+  #rest(timer: Timer): void {
+    timer.armed = false
+    this.#armed--
+    if (this.#timers.size - this.#armed <= RESTING_TIMERS_MAX) return
+    for (const [name, other] of this.#timers) if (!other.armed) this.#timers.delete(name)
+  }
+
   clear(): void {
-    for (const timer of this.#timers.values()) this.#engine.cancel(timer.handle)
+    for (const timer of this.#timers.values()) {
+      this.#engine.cancel(timer.handle)
+      timer.armed = false
+    }
     this.#timers.clear()
+    this.#armed = 0
   }
 
   /** The clock stands still from now on. */
@@ -97,6 +117,7 @@ export class NodeTimers {
   /** The clock goes on after it has stood still for so long. */
   resume(stoodStillUs: number): void {
     for (const timer of this.#timers.values()) {
+      if (!timer.armed) continue
       // One that had come before and waits to be acted on needs no second event.
       if (timer.dueUs <= this.#engine.nowUs - stoodStillUs) continue
       timer.dueUs += stoodStillUs
