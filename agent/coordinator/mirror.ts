@@ -8,6 +8,8 @@ import type { Incoming } from '../../shared/protocol/codec.ts'
 import type { DeviceState } from '../../shared/protocol/schemas/index.ts'
 import type { Route } from '../../shared/protocol/topics.ts'
 import type { Context } from '../core/context.ts'
+import { CANDIDATES_MAX } from '../core/options.ts'
+import { Leaders } from '../election/rank.ts'
 
 /** Retained messages come this soon after their subscription, or after one another, however slow the broker. */
 const TRAILING_MS_MAX = 30_000
@@ -22,8 +24,8 @@ export class Mirror {
   config: Of<'config'> | undefined
   /** When the last retained message of the copy came, on the monotonic clock. */
   lastRetainedMs = Number.NEGATIVE_INFINITY
-  /** Grows with every change of a device's state. */
-  fleetVersion = 0
+  /** The first of those who may become coordinator. */
+  readonly leaders = new Leaders(CANDIDATES_MAX, () => this.readableStates())
   /** Topics that spoke since the subscription, while retained messages may still trail. */
   #spoken: Set<string> | undefined
   #clearedMs = 0
@@ -59,8 +61,7 @@ export class Mirror {
         keep(this.statuses, message)
         break
       case 'state':
-        keep(this.states, message)
-        this.fleetVersion++
+        this.#keepState(message)
         break
       case 'desired':
         keep(this.desired, message)
@@ -96,9 +97,12 @@ export class Mirror {
 
   /** Takes in a device's state that was read again because the one known was wrong. */
   correct(message: Incoming): void {
-    if (message.route !== 'state') return
+    if (message.route === 'state') this.#keepState(message)
+  }
+
+  #keepState(message: Of<'state'>): void {
     keep(this.states, message)
-    this.fleetVersion++
+    this.leaders.changed(message.id, 'body' in message ? message.body : undefined)
   }
 
   /** How long nothing that was retained has come; `undefined` while the copy is not being followed. */
@@ -117,7 +121,7 @@ export class Mirror {
     this.specs.clear()
     this.statuses.clear()
     this.states.clear()
-    this.fleetVersion++
+    this.leaders.clear()
     this.desired.clear()
     this.config = undefined
   }

@@ -8,7 +8,6 @@ import type { Beacon } from '../../shared/protocol/schemas/index.ts'
 import { Coordinator } from '../coordinator/coordinator.ts'
 import { Mirror } from '../coordinator/mirror.ts'
 import { Election } from '../election/election.ts'
-import { order } from '../election/rank.ts'
 import { Worker } from '../worker/worker.ts'
 import { Context } from './context.ts'
 import { type AgentOptions, CANDIDATES_MAX } from './options.ts'
@@ -23,7 +22,10 @@ export class Agent implements Core<AgentInput, AgentEffect> {
   /** The subscription that brings the warm copy. */
   #mirrorToken = 0
   #seatToken = 0
-  #candidates: { version: number; ids: readonly string[] } = { version: -1, ids: [] }
+  #candidates: { leaders: readonly string[] | undefined; ids: readonly string[] } = {
+    leaders: undefined,
+    ids: [],
+  }
 
   constructor(options: AgentOptions) {
     this.#context = new Context(options)
@@ -209,21 +211,20 @@ export class Agent implements Core<AgentInput, AgentEffect> {
 
   /** Those who keep a warm copy: the coordinator, and the next in rank. */
   #candidateIds(): readonly string[] {
-    if (this.#candidates.version !== this.#mirror.fleetVersion) {
+    const leaders = this.#mirror.leaders.ids()
+    if (this.#candidates.leaders !== leaders) {
       const { device } = this.#context.options
-      const others = order(this.#mirror.readableStates()).filter((id) => id !== device)
-      this.#candidates = {
-        version: this.#mirror.fleetVersion,
-        ids: [device, ...others].slice(0, CANDIDATES_MAX),
-      }
+      const others = leaders.filter((id) => id !== device)
+      this.#candidates = { leaders, ids: [device, ...others].slice(0, CANDIDATES_MAX) }
     }
     return this.#candidates.ids
   }
 
   /** The fleet changed: perhaps others are to follow now. */
   #tellCandidates(): void {
-    const before = this.#candidates.ids.join()
-    if (this.#candidateIds().join() !== before) this.#election.candidatesChanged()
+    const before = this.#candidates.ids
+    const ids = this.#candidateIds()
+    if (ids !== before && ids.join() !== before.join()) this.#election.candidatesChanged()
   }
 
   #closeOffice(): void {

@@ -18,6 +18,8 @@ export class Context {
   now: Now = { monoMs: 0, wallMs: 0 }
   #effects: AgentEffect[] = []
   #token = 0
+  /** The last instant that was asked for: one step asks for the same again and again. */
+  #instant = { wallMs: Number.NaN, text: '' }
   readonly #ownTopics: Partial<Record<Route, string>> = {}
 
   constructor(options: AgentOptions) {
@@ -30,7 +32,9 @@ export class Context {
 
   /** The current wall-clock time as an instant of the protocol. */
   instant(): string {
-    return new Date(this.now.wallMs).toISOString()
+    const { wallMs } = this.now
+    if (wallMs !== this.#instant.wallMs) this.#instant = { wallMs, text: new Date(wallMs).toISOString() }
+    return this.#instant.text
   }
 
   emit(effect: AgentEffect): void {

@@ -12,24 +12,92 @@ interface Standing {
   readonly memory: number
 }
 
+/** @returns how a device stands; `undefined` when it is no candidate */
+function standingOf(id: string, state: DeviceState): Standing | undefined {
+  if (!state.online || state.candidate === 'never') return undefined
+  const { cpu = 0, memory = 0 } = parseResources(state.capacity)
+  return { id, preferred: state.candidate === 'prefer', cpu, memory }
+}
+
+/** Preferred ones first, then the larger, then by id. Negative when `a` comes before `b`. */
+function compare(a: Standing, b: Standing): number {
+  return (
+    Number(b.preferred) - Number(a.preferred) ||
+    b.cpu - a.cpu ||
+    b.memory - a.memory ||
+    (a.id < b.id ? -1 : a.id > b.id ? 1 : 0)
+  )
+}
+
 /**
- * Candidates in the order in which they should take office: preferred ones first, then the larger, then by id.
+ * Candidates in the order in which they should take office.
  *
  * @param states last state of every known device, by id
  */
 export function order(states: Iterable<readonly [string, DeviceState]>): readonly string[] {
   const standings: Standing[] = []
   for (const [id, state] of states) {
-    if (!state.online || state.candidate === 'never') continue
-    const { cpu = 0, memory = 0 } = parseResources(state.capacity)
-    standings.push({ id, preferred: state.candidate === 'prefer', cpu, memory })
+    const standing = standingOf(id, state)
+    if (standing !== undefined) standings.push(standing)
   }
-  standings.sort(
-    (a, b) =>
-      Number(b.preferred) - Number(a.preferred) ||
-      b.cpu - a.cpu ||
-      b.memory - a.memory ||
-      (a.id < b.id ? -1 : 1),
-  )
-  return standings.map((standing) => standing.id)
+  return standings.sort(compare).map(({ id }) => id)
+}
+
+/**
+ * The first few of that order, kept as states come. A large fleet has its say all the time and hardly ever changes
+ * who is first; only when one of the first falls back is everybody looked at again.
+ */
+export class Leaders {
+  readonly #max: number
+  readonly #states: () => Iterable<readonly [string, DeviceState]>
+  /** `undefined` when they have to be found anew. */
+  #first: Standing[] | undefined
+  #ids: readonly string[] = []
+
+  /** @param states last state of every known device, by id; it holds what `changed` tells of */
+  constructor(max: number, states: () => Iterable<readonly [string, DeviceState]>) {
+    this.#max = max
+    this.#states = states
+  }
+
+  /** A device's state came, or went. */
+  changed(id: string, state: DeviceState | undefined): void {
+    if (this.#first === undefined) return
+    const standing = state && standingOf(id, state)
+    const known = this.#first.find((one) => one.id === id)
+    if (known === undefined) {
+      if (standing !== undefined && this.#enter(this.#first, standing)) this.#tell(this.#first)
+    } else if (standing === undefined || compare(standing, known) !== 0) this.#first = undefined
+  }
+
+  /** All states were forgotten. */
+  clear(): void {
+    this.#first = undefined
+  }
+
+  /** Their ids in order: the same list until it changes. */
+  ids(): readonly string[] {
+    if (this.#first !== undefined) return this.#ids
+    this.#first = []
+    for (const [id, state] of this.#states()) {
+      const standing = standingOf(id, state)
+      if (standing !== undefined) this.#enter(this.#first, standing)
+    }
+    return this.#tell(this.#first)
+  }
+
+  /** @returns whether it is one of the first */
+  #enter(first: Standing[], standing: Standing): boolean {
+    let place = first.length
+    while (place > 0 && compare(standing, first[place - 1] as Standing) < 0) place--
+    if (place >= this.#max) return false
+    first.splice(place, 0, standing)
+    if (first.length > this.#max) first.pop()
+    return true
+  }
+
+  #tell(first: readonly Standing[]): readonly string[] {
+    this.#ids = first.map(({ id }) => id)
+    return this.#ids
+  }
 }

@@ -214,13 +214,25 @@ export class Worker {
 
   /** The inputs that are the worker's alone. @returns true when it was one of them */
   step(input: AgentInput): boolean {
-    if (input.in === 'journaled') this.#journaling.answered(input.seq, input.error)
-    else if (input.in === 'started') this.#attempts.started(input.attempt, input.pid)
-    else if (input.in === 'output') {
-      if (this.membership.online) this.#attempts.output(input.attempt, input.stream, input.text)
-    } else if (input.in === 'ended') this.#attempts.ended(input.attempt, input.end)
-    else if (input.in === 'measured') this.measured(input.load)
-    else return false
+    switch (input.in) {
+      case 'journaled':
+        this.#journaling.answered(input.seq, input.error)
+        break
+      case 'started':
+        this.#attempts.started(input.attempt, input.pid)
+        break
+      case 'output':
+        if (this.membership.online) this.#attempts.output(input.attempt, input.stream, input.text)
+        break
+      case 'ended':
+        this.#attempts.ended(input.attempt, input.end)
+        break
+      case 'measured':
+        this.measured(input.load)
+        break
+      default:
+        return false
+    }
     if (this.#stopping) this.#leaveWhenIdle()
     return true
   }

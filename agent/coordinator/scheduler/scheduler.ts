@@ -30,6 +30,8 @@ export interface Decision {
 
 export class Scheduler {
   readonly #shapes = new Map<string, Shape>()
+  /** Those of them that have waiting tasks: many shapes are known, and few of them wait. */
+  readonly #waitingShapes = new Set<Shape>()
   readonly #shapeOf = new Map<TaskRecord, Shape>()
   /** Every device has a slot, a small number that shapes find it by. */
   readonly #devices = new Map<DeviceRecord, number>()
@@ -46,6 +48,7 @@ export class Scheduler {
     const shape = this.#shape(task)
     this.#shapeOf.set(task, shape)
     shape.enqueue(task)
+    this.#waitingShapes.add(shape)
     return shape.blocked ? shape.explanation : undefined
   }
 
@@ -55,7 +58,9 @@ export class Scheduler {
     if (shape === undefined) return
     this.#shapeOf.delete(task)
     shape.tasks.delete(task)
-    if (shape.tasks.size === 0) shape.blocked = false
+    if (shape.tasks.size > 0) return
+    shape.blocked = false
+    this.#waitingShapes.delete(shape)
   }
 
   #shape(task: TaskRecord): Shape {
@@ -93,7 +98,7 @@ export class Scheduler {
   deviceFreed(device: DeviceRecord): void {
     const slot = this.#devices.get(device)
     if (slot === undefined) return
-    for (const shape of this.#shapes.values()) {
+    for (const shape of this.#waitingShapes) {
       if (shape.blocked && shape.has(slot)) shape.hints.add(device)
     }
   }
@@ -136,8 +141,8 @@ export class Scheduler {
   #next(): Shape | undefined {
     let best: Shape | undefined
     let bestTask: TaskRecord | undefined
-    for (const shape of this.#shapes.values()) {
-      if (shape.tasks.size === 0 || (shape.blocked && shape.hints.size === 0)) continue
+    for (const shape of this.#waitingShapes) {
+      if (shape.blocked && shape.hints.size === 0) continue
       const task = shape.head()
       if (task === undefined) continue
       if (bestTask === undefined || comesFirst(task, bestTask)) {

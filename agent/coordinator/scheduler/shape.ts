@@ -125,5 +125,10 @@ export function comesFirst(a: TaskRecord, b: TaskRecord): boolean {
 
 /** The same for all tasks of one shape. */
 export function shapeKey(task: TaskRecord): string {
-  return canonicalJson([task.demand?.resources, task.demand?.executor, task.spec?.where])
+  const { demand, spec } = task
+  let key = demand?.executor ?? ''
+  if (demand !== undefined) {
+    for (const name of Object.keys(demand.resources).sort()) key += ` ${name}=${demand.resources[name]}`
+  }
+  return spec?.where === undefined ? key : `${key} ${canonicalJson(spec.where)}`
 }
