@@ -161,6 +161,19 @@ describe('a task that is after others', () => {
     expect(desk.cleared('spec').sort()).toEqual(['a', 'b', 'c', 'd'])
   })
 
+  it('hears the first reason as it was, however long the chain', () => {
+    const desk = Desk.serving()
+    const length = 500
+    for (let n = length; n > 0; n--) desk.submit(`t${n}`, behind(`t${n - 1}`))
+    desk.submit('t0', { ...SPEC, resources: { cpu: '100' } })
+    desk.settle()
+    desk.submit('t0', { withdraw: true })
+    desk.settle()
+    const root = 't0 ended cancelled: withdrawn by its submitter'
+    for (let n = 1; n <= length; n++) expect(desk.last.get(`t${n}`)?.error?.message).toBe(root)
+    expect(desk.why('t500')).toBe(`rejected: t499, which it is after, ended rejected: ${root}`)
+  })
+
   it('is rejected when one is withdrawn, had failed before, or could not be read', () => {
     const desk = Desk.serving()
     desk.submit('a', behind('nobody'))

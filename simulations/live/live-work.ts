@@ -6,7 +6,7 @@ import type { Behaviour } from '../node/behaviour.ts'
 import { arrivalName, arrivalTimes, drawSpec } from '../scenario/arrivals.ts'
 import { ordersOf } from '../scenario/operator.ts'
 import { ms, type Scenario } from '../scenario/scenario.ts'
-import type { Operation } from '../scenario/schema.ts'
+import type { Operation, TaskClass } from '../scenario/schema.ts'
 import type { LiveSubmitter } from './live-submitter.ts'
 import type { Timetable } from './timetable.ts'
 
@@ -32,7 +32,7 @@ export class LiveWork {
       for (const [n, arrival] of row.arrive.entries()) {
         const own = random.fork(arrivalName(row, n))
         const times = arrivalTimes(arrival, scenario.durationMs, own)[Symbol.iterator]()
-        this.#wait(times, () => this.#submit(row.class, drawSpec(row, own, commandOf)))
+        this.#wait(times, () => this.#submit(row, own))
       }
     }
     for (const { row, devices } of ordersOf(scenario, seed)) {
@@ -60,10 +60,11 @@ export class LiveWork {
     })
   }
 
-  #submit(name: string, spec: TaskSpec): void {
-    const n = (this.#numbers.get(name) ?? 0) + 1
-    this.#numbers.set(name, n)
-    const task = `${name}-${n}`
+  #submit(row: TaskClass, random: Random): void {
+    const n = (this.#numbers.get(row.class) ?? 0) + 1
+    this.#numbers.set(row.class, n)
+    const task = `${row.class}-${n}`
+    const spec = drawSpec(row, n, random, commandOf)
     const { submitters, topics, receipt } = this.#context
     const submitter = submitters[this.submitted++ % submitters.length]
     submitter?.publish(topics.of('spec', task), spec, () => receipt(task))

@@ -35,7 +35,7 @@ export class Arrivals {
     this.#numbers.set(row.class, n)
     const { submitters, engine } = this.#world
     const submitter = submitters[this.submitted++ % submitters.length]
-    const spec = drawSpec(row, random)
+    const spec = drawSpec(row, n, random)
     submitter?.act({ atMs: engine.nowMs, do: 'submit', task: `${row.class}-${n}`, spec })
   }
 }
@@ -132,10 +132,12 @@ function* poisson(
 /**
  * Draws the next task of a class.
  *
+ * @param n its number, from 1
  * @param commandOf turns how it behaves into the command of its spec
  */
 export function drawSpec(
   row: TaskClass,
+  n: number,
   random: Random,
   commandOf: (behaviour: Behaviour) => TaskSpec['run'] = runOf,
 ): TaskSpec {
@@ -146,6 +148,7 @@ export function drawSpec(
     ...(row.resources === undefined ? {} : { resources: row.resources }),
     ...(row.where === undefined ? {} : { where: row.where }),
     ...(row.priority === undefined ? {} : { priority: row.priority }),
+    ...(row.after === undefined ? {} : { after: row.after.map((name) => `${name}-${n}`) }),
     ...(row.timeout === undefined ? {} : { timeout: row.timeout }),
     ...(row.grace === undefined ? {} : { grace: row.grace }),
     ...(row.retries === undefined ? {} : { retries: row.retries }),

@@ -27,6 +27,7 @@ export function checkMeaning(scenario: Scenario, positions: Positions): void {
     throw positions.error(['duration'], 'the run lasts no time', 'Expected a duration above 0')
   checkFleet(fleet, positions)
   checkNames(tasks, 'tasks', positions)
+  checkAfter(tasks, positions)
   for (const [n, row] of tasks.entries()) {
     checkHolder(row, n, fleet, positions)
     for (const [m, arrival] of row.arrive.entries()) {
@@ -72,6 +73,30 @@ function checkNames(rows: readonly { readonly class: string }[], list: string, p
       )
     }
     seen.add(row.class)
+  }
+}
+
+/** What is after a class that is not there, or is itself after this one, would never run. */
+function checkAfter(tasks: readonly TaskClass[], positions: Positions): void {
+  const byName = new Map(tasks.map((row) => [row.class, row]))
+  for (const [n, row] of tasks.entries()) {
+    for (const [m, name] of (row.after ?? []).entries()) {
+      const path: Path = ['tasks', n, 'after', m]
+      if (!byName.has(name)) {
+        const remedy = `Expected one of: ${[...byName.keys()].join(', ')}`
+        throw positions.error(path, `there is no class of tasks ${name}`, remedy)
+      }
+      const reached = new Set([name])
+      // A set takes in what is added to it while it is walked.
+      for (const one of reached) for (const next of byName.get(one)?.after ?? []) reached.add(next)
+      if (reached.has(row.class)) {
+        throw positions.error(
+          path,
+          `${row.class} is after ${name}, and ${name} after it`,
+          'Expected no cycle',
+        )
+      }
+    }
   }
 }
 

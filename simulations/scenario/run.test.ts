@@ -39,6 +39,35 @@ const run = (options: Partial<RunOptions> = {}): Promise<SimReport> =>
   runScenario(scenario, { seed: '1', command: 'again', ...options })
 
 describe('a run', () => {
+  it('lets tasks of one class follow those of others, number by number, through the death of a coordinator', async () => {
+    const text = TEXT.replace(
+      'faults:',
+      `  - class: sum
+    after: [part, other]
+    arrive: [{ pattern: burst, count: 20, from: 16s }]
+    run: { mean: 100ms }
+  - class: part
+    arrive: [{ pattern: burst, count: 20, from: 17s }]
+    run: { shape: exponential, mean: 4s }
+  - class: other
+    arrive: [{ pattern: burst, count: 20, from: 18s }]
+    run: { mean: 1s }
+    fails: 0.3
+faults:`,
+    )
+    const pipeline = parseScenario(text, 'small.yaml')
+    const report = await runScenario(pipeline, { seed: '1', command: 'again' })
+    expect(report.violations).toEqual([])
+    const { ended, submitted } = report.totals
+    expect(ended['failed']).toBeGreaterThan(0)
+    // Each that failed takes exactly one with it.
+    expect(ended).toEqual({
+      failed: ended['failed'],
+      rejected: ended['failed'],
+      succeeded: submitted - 2 * (ended['failed'] ?? 0),
+    })
+  })
+
   it('reports what happened in counts, times, bands and series of one length', async () => {
     const report = await run()
     expect(report.expectations.filter(({ met }) => !met)).toEqual([])

@@ -3,7 +3,7 @@
  * docs/simulation.md are made from it.
  */
 import { type Static, type TSchema, Type } from 'typebox'
-import { type Candidacy, RETRIES_MAX } from '../../shared/protocol/schemas/index.ts'
+import { AFTER_MAX, type Candidacy, RETRIES_MAX } from '../../shared/protocol/schemas/index.ts'
 import { VARIANTS } from '../broker/variants.ts'
 import { FAULT_WEIGHTS } from '../faults/plan.ts'
 
@@ -139,6 +139,14 @@ export const TaskClass = Type.Object(
     ),
     priority: Type.Optional(
       Type.Integer({ minimum: 0, maximum: 100, description: 'Higher goes first; default 50' }),
+    ),
+    after: Type.Optional(
+      Type.Array(Name('Name of a class of tasks'), {
+        minItems: 1,
+        maxItems: AFTER_MAX,
+        uniqueItems: true,
+        description: 'Classes of tasks; each task is after the one of the same number in each of them',
+      }),
     ),
     timeout: Type.Optional(lasting('How long an attempt may run; default 1h')),
     grace: Type.Optional(lasting('Between TERM and KILL; default 5s')),
