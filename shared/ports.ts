@@ -71,6 +71,14 @@ export interface RunEnd {
   readonly outcome: Extract<Outcome, 'succeeded' | 'failed'>
   readonly result?: ResultBody
   readonly error?: Failure
+  /** It was ended because its lease was over. */
+  readonly lapsed?: true
+}
+
+/** Until when exclusive work may run: `leaseMs` from a moment on, by the rule of `leaseLeftMs`. */
+export interface Lease {
+  readonly from: Now
+  readonly leaseMs: number
 }
 
 export type AgentInput =
@@ -145,7 +153,16 @@ export type AgentEffect =
   | { readonly do: 'timer'; readonly name: string; readonly delayMs: number }
   | { readonly do: 'cancel-timer'; readonly name: string }
   | { readonly do: 'persist'; readonly seq: number; readonly change: JournalChange }
-  | { readonly do: 'run'; readonly attempt: Attempt; readonly task: string; readonly spec: TaskSpec }
+  /** With a lease the shell ends it by KILL when that is over, also while the agent is frozen or dead. */
+  | {
+      readonly do: 'run'
+      readonly attempt: Attempt
+      readonly task: string
+      readonly spec: TaskSpec
+      readonly lease?: Lease
+    }
+  /** The leases of all that runs count from then on. One that is over stays over. */
+  | { readonly do: 'lease'; readonly from: Now }
   /** TERM now, KILL after the grace; `ended` follows. Of an attempt that is not running: `ended` all the same. */
   | { readonly do: 'kill'; readonly attempt: Attempt; readonly graceMs: number }
   /** Ends whatever a former incarnation left running (KILL of the whole group); nothing follows. */

@@ -12,6 +12,7 @@ import { VARIANTS, type VariantName } from './broker/variants.ts'
 import { type Checker, type Violation, Violations } from './checkers/checker.ts'
 import { FencingChecker } from './checkers/i1-fencing.ts'
 import { OnceChecker } from './checkers/i2-once.ts'
+import { ExclusiveChecker } from './checkers/i3-exclusive.ts'
 import { CapacityChecker } from './checkers/i4-capacity.ts'
 import { OrderChecker } from './checkers/i5-order.ts'
 import { demandLiveness, type LivenessBounds } from './checkers/i6-liveness.ts'
@@ -42,6 +43,10 @@ export interface FuzzOptions {
   readonly plan?: readonly Fault[]
   readonly without?: readonly FaultKind[]
   readonly bounds?: Partial<LivenessBounds>
+  /** How long a task runs on average, in milliseconds; drawn from the seed when not given. */
+  readonly runMsMean?: number
+  /** Share of exclusive tasks; one in five when not given. */
+  readonly exclusiveShare?: number
   readonly trace?: Trace
 }
 
@@ -89,6 +94,8 @@ const DRAWN_VARIANTS: readonly VariantName[] = [
 
 /** Tasks that are after others. */
 const AFTER_SHARE = 0.3
+/** Share of tasks that are exclusive. */
+const EXCLUSIVE_SHARE = 0.2
 const DRAWN_RUN_MS: readonly number[] = [100, 1_000, 2_500, 8_000]
 /** From a cable to a phone network. */
 const DRAWN_LATENCIES: readonly Latency[] = [
@@ -145,8 +152,9 @@ export function runFuzzCase(seed: string, options: FuzzOptions): FuzzResult {
         tasks: options.tasks,
         overMs: options.safetyMs * 0.95,
         submitters: SUBMITTERS,
-        runMsMean: random.fork('run').pick(DRAWN_RUN_MS),
+        runMsMean: options.runMsMean ?? random.fork('run').pick(DRAWN_RUN_MS),
         afterShare: AFTER_SHARE,
+        exclusiveShare: options.exclusiveShare ?? EXCLUSIVE_SHARE,
       }),
       drawOperations(random.fork('operations'), devices, options.safetyMs * 0.95),
     ],
@@ -202,6 +210,7 @@ class Watchers {
     this.checkers = [
       new FencingChecker(violations),
       this.#once,
+      new ExclusiveChecker(violations, engine),
       new CapacityChecker(violations),
       new OrderChecker(violations),
       new CurrentChecker(violations),

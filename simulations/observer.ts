@@ -21,6 +21,8 @@ export interface Observer {
   /** A submitter has the broker's PUBACK for a task's spec. */
   receipt?(task: string): void
   node?(node: SimNode, event: NodeEvent): void
+  /** A device fell asleep, with all that runs there, or woke up. */
+  sleep?(node: SimNode, asleep: boolean): void
   /** A process started (`running`) or is gone. */
   process?(node: SimNode, process: Process, running: boolean): void
   /** A core threw. */
@@ -43,6 +45,7 @@ export class Observers implements Required<Observer> {
       lost: pick('lost'),
       receipt: pick('receipt'),
       node: pick('node'),
+      sleep: pick('sleep'),
       process: pick('process'),
       threw: pick('threw'),
     }
@@ -62,6 +65,9 @@ export class Observers implements Required<Observer> {
   }
   node(node: SimNode, event: NodeEvent): void {
     for (const hook of this.#of.node) hook(node, event)
+  }
+  sleep(node: SimNode, asleep: boolean): void {
+    for (const hook of this.#of.sleep) hook(node, asleep)
   }
   process(node: SimNode, process: Process, running: boolean): void {
     for (const hook of this.#of.process) hook(node, process, running)

@@ -46,6 +46,10 @@ export class Recorder implements Observer {
     this.#add(node.device, event)
   }
 
+  sleep(node: SimNode, asleep: boolean): void {
+    this.#add(node.device, asleep ? 'falls asleep' : 'wakes up')
+  }
+
   process(node: SimNode, process: Process, running: boolean): void {
     this.#add(node.device, running ? 'process starts' : 'process is gone', { attempt: process.key })
   }

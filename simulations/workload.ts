@@ -54,20 +54,25 @@ export interface WorkloadOptions {
   readonly runMsMean?: number
   /** Share of tasks that are after others. Default 0. */
   readonly afterShare?: number
+  /** Share of exclusive tasks. Default 0. */
+  readonly exclusiveShare?: number
 }
 
 const RUN_MS_MEAN = 2_500
 
 /** What each submitter does and when. Task ids are `t<n>`. */
 export function drawWorkload(random: Random, options: WorkloadOptions): Action[][] {
-  const { runMsMean = RUN_MS_MEAN, afterShare = 0 } = options
+  const { runMsMean = RUN_MS_MEAN, afterShare = 0, exclusiveShare = 0 } = options
   const first: Submission[] = []
+  // A generator of its own: whatever else a seed draws stays as it was.
+  const exclusive = random.fork('exclusive')
   const actions: Action[][] = Array.from({ length: options.submitters }, () => [])
   for (let n = 0; n < options.tasks; n++) {
     const mine = actions[n % options.submitters] as Action[]
     const atMs = random.between(0, options.overMs)
     const task = `t${n}`
-    const spec = drawSpec(random, runMsMean)
+    const drawn = drawSpec(random, runMsMean)
+    const spec = exclusive.chance(exclusiveShare) ? { ...drawn, exclusive: true } : drawn
     mine.push({ atMs, do: 'submit', task, spec })
     first.push({ atMs, task, spec })
     const laterMs = atMs + random.exponential(5_000)

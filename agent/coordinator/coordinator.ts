@@ -290,7 +290,8 @@ export class Coordinator {
     if (due.kind === 'orphan') return this.#intake.orphanDue(task, due.mark)
     if (due.kind === 'expire') {
       if (isTerminal(task.state)) this.#endings.expire(task)
-    } else if (due.kind === 'stopped') this.#lifecycle.stopOverdue(task, due.mark)
+    } else if (due.kind === 'lease') this.#lifecycle.leaseOver(task, due.mark)
+    else if (due.kind === 'stopped') this.#lifecycle.stopOverdue(task, due.mark)
     else if (due.kind === 'deadline') this.#deadline(task)
     else if (due.kind === 'predecessor') this.#successors.overdue(task)
     else if (due.kind === 'retry') {

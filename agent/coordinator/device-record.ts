@@ -13,9 +13,14 @@ export interface Placement {
   readonly resources: Resources
   /** Inbox message that carries the assignment; 0 for one taken over from an earlier reign. */
   seq: number
+  /** Length of its lease, when the task is exclusive. */
+  readonly leaseMs?: number | undefined
   /** `done`: its result was taken, and its process is gone; the device still waits for the acknowledgement. */
   phase: 'assigned' | 'held' | 'revoking' | 'done'
 }
+
+/** As `seq`: not sent yet, so no report can have read it. */
+export const UNSENT = Number.MAX_SAFE_INTEGER
 
 /** `suspect` has been silent for a while; `lost` is given up until it is heard again. */
 export type Condition = 'online' | 'suspect' | 'blinking' | 'lost'
@@ -48,6 +53,10 @@ export class DeviceRecord {
   /** Last inbox message sent to it in this reign, and when. */
   sentSeq = 0
   sentMs = 0
+  /** When it was last told that a heartbeat of it was heard, so that leases go on; or when it was met. */
+  grantedMs: number
+  /** Placements with a lease whose process may run. */
+  exclusives = 0
   /** Grows with everything that may change the digest; equal at two heartbeats means nothing was under way. */
   changes = 0
   mismatch = { count: 0, changes: -1 }
@@ -60,6 +69,7 @@ export class DeviceRecord {
     this.capacity = parseResources(state.capacity)
     this.labels = labelsOf(id, state)
     this.lastHeardMs = nowMs
+    this.grantedMs = nowMs
   }
 
   /** Takes a newer state. @returns true when what can be placed here changed */
@@ -85,6 +95,7 @@ export class DeviceRecord {
   add(placement: Placement): void {
     this.placements.set(placement.key, placement)
     accumulate(this.reserved, placement.resources, 1)
+    if (placement.leaseMs !== undefined && placement.phase !== 'done') this.exclusives++
     this.changes++
   }
 
@@ -92,14 +103,19 @@ export class DeviceRecord {
   finish(placement: Placement): void {
     if (placement.phase === 'done') return
     placement.phase = 'done'
-    accumulate(this.reserved, placement.resources, -1)
+    this.#freed(placement)
     this.changes++
   }
 
   remove(placement: Placement): void {
     if (!this.placements.delete(placement.key)) return
-    if (placement.phase !== 'done') accumulate(this.reserved, placement.resources, -1)
+    if (placement.phase !== 'done') this.#freed(placement)
     this.changes++
+  }
+
+  #freed(placement: Placement): void {
+    accumulate(this.reserved, placement.resources, -1)
+    if (placement.leaseMs !== undefined) this.exclusives--
   }
 
   placement(attempt: Attempt): Placement | undefined {

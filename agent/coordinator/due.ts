@@ -7,7 +7,15 @@ import type { Context } from '../core/context.ts'
 
 export const DUE_TIMER = 'coordinator/due'
 
-export type DueKind = 'retry' | 'deadline' | 'stopped' | 'predecessor' | 'expire' | 'orphan' | 'lost'
+export type DueKind =
+  | 'retry'
+  | 'deadline'
+  | 'stopped'
+  | 'predecessor'
+  | 'expire'
+  | 'orphan'
+  | 'lost'
+  | 'lease'
 
 export interface Due {
   readonly atMs: number

@@ -24,6 +24,7 @@ export class Endings {
     this.statuses = new Statuses(office.context, office.reign, {
       terminal: (task) => this.settle(task),
       accounted: (device, attempt) => this.acknowledge(device, attempt),
+      told: (task) => office.leases.told(task),
     })
   }
 
@@ -37,7 +38,7 @@ export class Endings {
     task.reasons = undefined
     task.times.ended = this.#office.context.instant()
     this.statuses.touch(task)
-    for (const kind of ['retry', 'deadline', 'stopped', 'predecessor'] as const)
+    for (const kind of ['retry', 'deadline', 'stopped', 'predecessor', 'lease'] as const)
       this.#office.due.drop(kind, task.id)
     const code = task.error?.code
     this.#office.event(state, explanation, { task: task.id, ...(code === undefined ? {} : { code }) })

@@ -115,7 +115,7 @@ export class Fleet {
     device.partial = undefined
     this.#office.event('lost', why, { device: device.id })
     for (const placement of [...device.placements.values()]) {
-      if (placement.phase !== 'done') this.#lifecycle.vanished(device, placement, why)
+      if (placement.phase !== 'done') this.#lifecycle.lostWith(device, placement, why)
     }
   }
 
@@ -161,6 +161,7 @@ export class Fleet {
     device.load = load
     if (compareReigns(load.highestTerm, this.#office.reign) !== 0) return
     if (this.#usedBefore(device, load.inboxSeq)) return
+    this.#office.leases.heartbeat(device)
     const agrees = device.reported && !this.#lags(device, load) && load.heldDigest === device.digest()
     if (agrees) {
       device.mismatch.count = 0
@@ -251,7 +252,10 @@ export class Fleet {
     const placement = device.placement(held.attempt)
     const task = this.#office.ledger.get(held.task)
     if (placement === undefined) {
-      if (this.#lifecycle.adoptable(task, held.attempt) && task.stopping === undefined) {
+      const ours =
+        this.#lifecycle.adoptable(task, held.attempt) || this.#lifecycle.returns(task, held.attempt)
+      if (ours && task !== undefined && task.stopping === undefined) {
+        task.leaseMs ??= held.leaseMs
         this.#lifecycle.adopt(task, device, held.attempt)
         if (held.phase === 'running') this.#lifecycle.running(task, held.started)
         return

@@ -19,6 +19,7 @@ interface Outbox {
   revoke: Attempt[]
   ack: Attempt[]
   full: boolean
+  heard: boolean
 }
 
 export class Inboxes {
@@ -51,10 +52,15 @@ export class Inboxes {
     this.#for(device).full = true
   }
 
+  /** Tells the device that its last heartbeat was heard: its leases count from when it sent that. */
+  heard(device: DeviceRecord): void {
+    this.#for(device).heard = true
+  }
+
   #for(device: DeviceRecord): Outbox {
     let outbox = this.#pending.get(device)
     if (outbox === undefined) {
-      outbox = { assign: [], revoke: [], ack: [], full: false }
+      outbox = { assign: [], revoke: [], ack: [], full: false, heard: false }
       this.#pending.set(device, outbox)
     }
     if (!this.#armed) {
@@ -81,6 +87,11 @@ export class Inboxes {
       bytes = need
     }
     if (outbox.full) message.full = true
+    if (outbox.heard && device.load !== undefined) {
+      message.ackSeq = device.load.seq
+      message.ackNonce = device.load.nonce
+      device.grantedMs = this.#context.now.monoMs
+    }
     for (const attempt of outbox.revoke) {
       room(ATTEMPT_BYTES)
       message.revoke.push(attempt)

@@ -9,7 +9,7 @@ import { DEFAULT_GRACE_MS } from '../../shared/model/task.ts'
 import { type Attempt, attemptKey, compareAttempts, sameAttempt } from '../../shared/protocol/attempt.ts'
 import { type AttemptResult, isTerminal, type RejectedAttempt } from '../../shared/protocol/schemas/index.ts'
 import { backoffMs } from '../../shared/random/random.ts'
-import type { DeviceRecord, Placement } from './device-record.ts'
+import { type DeviceRecord, type Placement, UNSENT } from './device-record.ts'
 import type { Endings } from './endings.ts'
 import { handOver } from './handover.ts'
 import type { Office } from './office.ts'
@@ -25,8 +25,6 @@ const STOP_MARGIN_MS = 10_000
 /** A device that refused something, or whose agent restarts, is left alone for this many heartbeats. */
 const AVOID_HEARTBEATS = 2
 const AVOID_MS_MAX = 60_000
-/** Not sent yet: no report can have read it. */
-const UNSENT = Number.MAX_SAFE_INTEGER
 
 export class Lifecycle {
   readonly #office: Office
@@ -45,9 +43,13 @@ export class Lifecycle {
     task.state = 'pending'
     // A task whose spec has not been found yet waits for that first.
     if (task.spec === undefined) return
-    if (delayMs > 0) {
-      task.notBeforeMs = this.#office.context.now.monoMs + delayMs
-      this.#office.due.add(delayMs, 'retry', task.id, String(task.notBeforeMs))
+    const quietMs = this.#office.leases.quietMs(task)
+    if (quietMs > delayMs)
+      task.explanation = 'exclusive: waits until nothing runs that an earlier coordinator began'
+    const waitMs = Math.max(delayMs, quietMs)
+    if (waitMs > 0) {
+      task.notBeforeMs = this.#office.context.now.monoMs + waitMs
+      this.#office.due.add(waitMs, 'retry', task.id, String(task.notBeforeMs))
       return
     }
     const explanation = this.#office.scheduler.enqueue(task)
@@ -61,7 +63,7 @@ export class Lifecycle {
   /** Carries out a decision of the scheduler. */
   place(decision: Decision): void {
     const { task, device } = decision
-    const { reign, context, inboxes, settings } = this.#office
+    const { reign, context, inboxes, leases, settings } = this.#office
     invariant(
       task.current === undefined && task.state === 'pending',
       () => `${task.id} is placed while ${task.state}`,
@@ -78,13 +80,16 @@ export class Lifecycle {
     task.explanation = decision.explanation
     task.reasons = undefined
     task.times.assigned = context.instant()
-    const { resources } = task.demand
+    const { resources, exclusive } = task.demand
+    const leaseMs = exclusive ? leases.leaseMs : undefined
+    task.leaseMs = leaseMs
     device.add({
       key: attemptKey(attempt),
       attempt,
       task: task.id,
       resources,
       seq: UNSENT,
+      leaseMs,
       phase: 'assigned',
     })
     const spec =
@@ -92,8 +97,9 @@ export class Lifecycle {
         ? { ...task.spec, timeout: `${settings.defaultTimeoutMs}ms` }
         : task.spec
     const handed = handOver(spec, (id) => this.#office.ledger.get(id))
-    inboxes.assign(device, { attempt, task: task.id, spec: handed })
     this.#statuses.touch(task)
+    if (leaseMs === undefined) inboxes.assign(device, { attempt, task: task.id, spec: handed })
+    else leases.assign(task, device, { attempt, task: task.id, spec: handed, leaseMs })
     this.#office.event('placed', decision.explanation, { task: task.id, device: device.id })
   }
 
@@ -106,8 +112,7 @@ export class Lifecycle {
     if (task.state === 'pending') task.state = 'assigned'
     task.explanation = `kept on ${device.id}: the attempt outlived the coordinator that began it`
     if (device.placement(attempt) === undefined) {
-      const resources = task.demand?.resources ?? {}
-      device.add({ key: attemptKey(attempt), attempt, task: task.id, resources, seq: 0, phase: 'held' })
+      this.#hold(task, device, attempt)
     }
     this.#statuses.touch(task)
   }
@@ -116,6 +121,11 @@ export class Lifecycle {
   adoptable(task: TaskRecord | undefined, attempt: Attempt): task is TaskRecord {
     if (task === undefined || isTerminal(task.state) || task.current !== undefined) return false
     return task.over === undefined || compareAttempts(attempt, task.over) > 0
+  }
+
+  /** True when the attempt is the task's current one: its device was lost for no longer than its lease. */
+  returns(task: TaskRecord | undefined, attempt: Attempt): task is TaskRecord {
+    return task !== undefined && !isTerminal(task.state) && sameAttempt(task.current?.attempt, attempt)
   }
 
   /** The device says that the attempt runs. */
@@ -166,7 +176,11 @@ export class Lifecycle {
     if (outcome === 'interrupted') {
       // An agent that stops says so right after its results; until then it looks open and empty.
       this.#avoid(device, 1)
-      return this.#lost(task, `the agent on ${device.id} restarted`)
+      const lapsed = result.error?.code === 'E_LEASE'
+      return this.#lost(
+        task,
+        lapsed ? `its lease ended on ${device.id}` : `the agent on ${device.id} restarted`,
+      )
     }
     const body = {
       ...result.result,
@@ -220,6 +234,15 @@ export class Lifecycle {
     device.wasOpen = false
   }
 
+  /** The device was given up with all it had. What is exclusive may run there until its lease is over. */
+  lostWith(device: DeviceRecord, placement: Placement, why: string): void {
+    const task = this.#office.ledger.get(placement.task)
+    if (task === undefined || !this.#office.leases.outlives(task, device, placement))
+      return this.vanished(device, placement, why)
+    task.explanation = `${why}; exclusive, so it is placed again when its lease is over`
+    this.#statuses.touch(task)
+  }
+
   /** The attempt is gone from its device without a word: the device was lost, or has forgotten it. */
   vanished(device: DeviceRecord, placement: Placement, why: string): void {
     device.remove(placement)
@@ -239,14 +262,43 @@ export class Lifecycle {
     if (current === undefined || isTerminal(task.state)) return
     const device = this.#office.devices.get(current.device)
     if (device === undefined || device.condition === 'lost') {
+      if (this.#office.leases.mayRun(task, device)) return
       this.#over(task)
       return this.#lost(task, `${current.device} is ${device === undefined ? 'not known any more' : 'lost'}`)
     }
-    const resources = task.demand?.resources ?? {}
-    const key = attemptKey(current.attempt)
-    if (device.placements.has(key)) return
-    device.add({ key, attempt: current.attempt, task: task.id, resources, seq: 0, phase: 'held' })
+    if (device.placement(current.attempt) !== undefined) return
+    this.#hold(task, device, current.attempt)
     this.#statuses.touch(task)
+  }
+
+  /** Counts an attempt that an earlier coordinator began as being on the device. */
+  #hold(task: TaskRecord, device: DeviceRecord, attempt: Attempt): void {
+    const resources = task.demand?.resources ?? {}
+    const leaseMs = this.#office.leases.of(task)
+    device.add({
+      key: attemptKey(attempt),
+      attempt,
+      task: task.id,
+      resources,
+      seq: 0,
+      leaseMs,
+      phase: 'held',
+    })
+  }
+
+  /** The lease is over of an exclusive attempt whose device was lost; unless it was heard again meanwhile. */
+  leaseOver(task: TaskRecord, key: string): void {
+    const { current } = task
+    if (current === undefined || attemptKey(current.attempt) !== key) return
+    const device = this.#office.devices.get(current.device)
+    const placement = device?.placement(current.attempt)
+    if (placement !== undefined && device?.condition !== 'lost') return
+    if (this.#office.leases.mayRun(task, device)) return
+    const why = `${current.device} was lost, and the lease is over`
+    if (device !== undefined && placement !== undefined) return this.vanished(device, placement, why)
+    this.#over(task)
+    if (task.stopping !== undefined) return this.#stop(task)
+    this.#lost(task, why)
   }
 
   #over(task: TaskRecord): void {

@@ -9,6 +9,7 @@ import { Dependencies } from './dependencies.ts'
 import type { DeviceRecord } from './device-record.ts'
 import { DueList } from './due.ts'
 import { Inboxes } from './inboxes.ts'
+import { Leases } from './leases.ts'
 import { Ledger } from './ledger.ts'
 import { Scheduler } from './scheduler/scheduler.ts'
 
@@ -34,6 +35,7 @@ export class Office {
   readonly dependencies = new Dependencies()
   readonly due: DueList
   readonly inboxes: Inboxes
+  readonly leases: Leases
   settings: Settings
   #runArmed = false
 
@@ -42,6 +44,7 @@ export class Office {
     this.reign = reign
     this.due = new DueList(context)
     this.inboxes = new Inboxes(context, reign)
+    this.leases = new Leases(this)
     this.settings = settingsOf(context, config)
   }
 

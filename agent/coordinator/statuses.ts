@@ -20,6 +20,8 @@ export interface StatusEvents {
   terminal(task: TaskRecord): void
   /** The broker has a status that accounts for the attempt's result. */
   accounted(device: string, attempt: Attempt): void
+  /** The broker has a newer status of the task than before. */
+  told(task: TaskRecord): void
 }
 
 export class Statuses {
@@ -81,6 +83,7 @@ export class Statuses {
     const due = publication.owed.filter((owed) => owed.version <= version)
     if (due.length > 0) publication.owed = publication.owed.filter((owed) => owed.version > version)
     for (const owed of due) this.#events.accounted(owed.device, owed.attempt)
+    this.#events.told(task)
     if (publication.version > version) this.#arm(0)
     else if (isTerminal(task.state)) this.#events.terminal(task)
     if (this.#dirty.size > 0) this.#arm(0)

@@ -27,6 +27,8 @@ export interface TaskRecord {
   current: { attempt: Attempt; device: string } | undefined
   /** Where the last attempt was that began. */
   device: string | undefined
+  /** Length of the lease of the last attempt, when the task is exclusive. */
+  leaseMs: number | undefined
   /** The highest attempt that is over: its result was taken, or it was given up. */
   over: Attempt | undefined
   attempts: number
@@ -79,6 +81,7 @@ export function newTask(
     stopping: undefined,
     current: undefined,
     device: undefined,
+    leaseMs: undefined,
     over: undefined,
     attempts: 0,
     failed: 0,
@@ -112,6 +115,7 @@ export function continueFrom(task: TaskRecord, status: TaskStatus): void {
   task.times = { ...status.times }
   const { attempt, device } = status
   task.device = device
+  task.leaseMs = status.leaseMs
   if (attempt === undefined) return
   if (device !== undefined && (status.state === 'assigned' || status.state === 'running')) {
     task.current = { attempt, device }
@@ -130,6 +134,7 @@ export function statusOf(task: TaskRecord, reign: Reign): TaskStatus {
     agent: reign.agent,
     ...(attempt === undefined ? {} : { attempt }),
     ...(device === undefined ? {} : { device }),
+    ...(task.leaseMs === undefined || isTerminal(task.state) ? {} : { leaseMs: task.leaseMs }),
     attempts: task.attempts,
     failed: task.failed,
     lost: task.lost,

@@ -29,6 +29,8 @@ export interface Timing {
   readonly settleMs: number
   /** How long a lost connection of a device is taken for a blink. */
   readonly lostGraceMs: number
+  /** Least lease of exclusive work; should outlast the loss of a coordinator, or that ends all such work. */
+  readonly exclusiveLeaseMs: number
   /** First back-off after a failed or lost connection; doubles up to `reconnectCapMs`, with full jitter. */
   readonly reconnectBaseMs: number
   readonly reconnectCapMs: number
@@ -45,6 +47,7 @@ export const DEFAULT_TIMING: Timing = {
   jitterMs: 50,
   settleMs: 150,
   lostGraceMs: 1_000,
+  exclusiveLeaseMs: 10_000,
   reconnectBaseMs: 100,
   reconnectCapMs: 10_000,
 }

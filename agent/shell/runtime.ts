@@ -186,6 +186,9 @@ class Runtime implements RunningAgent {
       case 'kill':
         this.#executor.kill(effect.attempt, effect.graceMs)
         break
+      case 'lease':
+        // While the agent runs, its core ends what no lease covers.
+        break
       case 'reap':
         this.#executor.reap(effect.entries)
         break

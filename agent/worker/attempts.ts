@@ -12,6 +12,7 @@ import type { Context } from '../core/context.ts'
 import type { Fence } from './fence.ts'
 import type { Held, HeldTable } from './held.ts'
 import type { Journaling } from './journaling.ts'
+import type { Leases } from './leases.ts'
 import type { Reports } from './reports.ts'
 import { boundResult } from './result-bound.ts'
 
@@ -23,14 +24,23 @@ export class Attempts {
   readonly #table: HeldTable
   readonly #journaling: Journaling
   readonly #reports: Reports
+  readonly #leases: Leases
   #stopping = false
 
-  constructor(context: Context, fence: Fence, table: HeldTable, journaling: Journaling, reports: Reports) {
+  constructor(
+    context: Context,
+    fence: Fence,
+    table: HeldTable,
+    journaling: Journaling,
+    reports: Reports,
+    leases: Leases,
+  ) {
     this.#context = context
     this.#fence = fence
     this.#table = table
     this.#journaling = journaling
     this.#reports = reports
+    this.#leases = leases
   }
 
   /** Whatever a former start left running is ended, and told as interrupted: it is never run twice here. */
@@ -52,7 +62,7 @@ export class Attempts {
 
   /** An order to run something. */
   assign(assignment: Assignment): void {
-    const { attempt, task, spec } = assignment
+    const { attempt, task, spec, leaseMs } = assignment
     const known = this.#table.get(attempt)
     if (known?.task === task) return this.#reports.changed(known)
     const demand = demandOf(spec, DEFAULT_TIMEOUT_MS)
@@ -69,11 +79,20 @@ export class Attempts {
     }
     const refusal = this.#table.refusal(demand.resources)
     if (refusal !== undefined) return refuse('E_CAPACITY', refusal)
+    if (demand.exclusive) {
+      const uncovered = this.#leases.refusal(leaseMs)
+      if (uncovered !== undefined) return refuse('E_LEASE', uncovered)
+    }
     const held = this.#table.admit(attempt, task, spec, demand)
+    if (demand.exclusive && leaseMs !== undefined) {
+      held.leaseMs = leaseMs
+      this.#leases.hold(held)
+    }
     this.#journaling.persist({ put: { attempt, task, spec } }, (error) => {
       if (error === undefined) this.#run(held)
       else if (held.phase !== 'done') {
         this.#table.drop(held)
+        this.#leases.drop(held)
         this.#reports.forget(held)
         refuse('E_JOURNAL', `the attempt could not be journaled: ${error}`)
       }
@@ -82,12 +101,14 @@ export class Attempts {
   }
 
   #run(held: Held): void {
-    // It may have been revoked while the journal wrote.
+    // It may have been revoked while the journal wrote, or its lease may have ended.
+    this.endLapsed()
     if (held.phase === 'ending') return this.#finish(held, { outcome: 'failed' })
     held.phase = 'running'
     held.started = this.#context.instant()
     held.startedMonoMs = this.#context.now.monoMs
-    this.#context.emit({ do: 'run', attempt: held.attempt, task: held.task, spec: held.spec })
+    const { attempt, task, spec } = held
+    this.#context.emit({ do: 'run', attempt, task, spec, ...this.#leases.leaseOf(held) })
     this.#context.timer(TIMEOUT_TIMER + held.key, held.demand.timeoutMs)
     this.#reports.changed(held)
   }
@@ -117,13 +138,23 @@ export class Attempts {
   }
 
   /** Begins to end an attempt. A queued one ends when its journal entry has settled. */
-  #end(held: Held, why: NonNullable<Held['ending']>): void {
+  #end(held: Held, why: NonNullable<Held['ending']>, graceMs = held.demand.graceMs): void {
     held.ending ??= why
-    if (held.phase === 'running') {
-      this.#context.emit({ do: 'kill', attempt: held.attempt, graceMs: held.demand.graceMs })
+    if (held.phase === 'running' || (held.lapsed === true && held.started !== undefined)) {
+      this.#context.emit({ do: 'kill', attempt: held.attempt, graceMs })
     }
     if (held.phase !== 'done') held.phase = 'ending'
     this.#reports.changed(held)
+  }
+
+  /** Ends exclusive attempts whose lease is over, at once. */
+  endLapsed(): void {
+    for (const held of this.#leases.takeLapsed()) this.#end(held, 'interrupted', 0)
+  }
+
+  /** The coordinator has heard a heartbeat: leases that are not over count from when it was sent. */
+  heard(seq: number): void {
+    for (const held of this.#leases.heard(seq)) this.#end(held, 'interrupted', 0)
   }
 
   ended(attempt: Attempt, end: RunEnd): void {
@@ -134,6 +165,13 @@ export class Attempts {
 
   #finish(held: Held, end: RunEnd): void {
     this.#context.cancelTimer(TIMEOUT_TIMER + held.key)
+    this.#leases.drop(held)
+    // The shell's guard may have ended it before this agent came to look at its clocks.
+    const over = held.leaseMs !== undefined && this.#leases.leftMs(held.leaseMs) <= 0
+    if (end.lapsed === true || (over && end.outcome === 'failed')) {
+      held.lapsed = true
+      held.ending ??= 'interrupted'
+    }
     // A command that succeeded although it was told to stop has succeeded, unless nobody wants it any more.
     const outcome: Outcome =
       held.ending === undefined || (held.ending !== 'revoked' && end.outcome === 'succeeded')
@@ -207,6 +245,9 @@ export class Attempts {
 function errorOf(outcome: Outcome, end: RunEnd, held: Held): { error?: Failure } {
   if (outcome === 'timed_out') {
     return { error: failure('E_TIMEOUT', `it ran longer than its timeout of ${held.demand.timeoutMs} ms`) }
+  }
+  if (outcome === 'interrupted' && held.lapsed === true) {
+    return { error: failure('E_LEASE', `no heartbeat of its device was heard for ${held.leaseMs} ms`) }
   }
   if (outcome === 'interrupted') return { error: failure('E_INTERRUPTED', 'the agent was stopped') }
   return end.error === undefined || outcome === 'succeeded' ? {} : { error: end.error }

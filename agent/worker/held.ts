@@ -30,6 +30,9 @@ export interface Held {
   phase: 'queued' | 'running' | 'ending' | 'done'
   /** Why it is being ended, while it is. */
   ending?: 'revoked' | 'timed_out' | 'interrupted'
+  /** Length of its lease, when the task is exclusive; and whether that is over. */
+  leaseMs?: number
+  lapsed?: boolean
   pid?: number
   startedMonoMs?: number
   started?: string
@@ -133,5 +136,6 @@ export function heldMessage(held: Held): HeldAttempt {
     task: held.task,
     phase,
     ...(held.started === undefined ? {} : { started: held.started }),
+    ...(held.leaseMs === undefined ? {} : { leaseMs: held.leaseMs }),
   }
 }

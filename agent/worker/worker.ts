@@ -16,6 +16,7 @@ import { Attempts, TIMEOUT_TIMER } from './attempts.ts'
 import { Fence } from './fence.ts'
 import { HeldTable } from './held.ts'
 import { Journaling } from './journaling.ts'
+import { LEASE_TIMER, Leases } from './leases.ts'
 import { BIRTH_TIMER, CONNECT_TIMER, Membership } from './membership.ts'
 import { FLUSH_TIMER, RESEND_TIMER, Reports } from './reports.ts'
 
@@ -38,6 +39,7 @@ export class Worker {
   readonly #journaling: Journaling
   readonly #table: HeldTable
   readonly #reports: Reports
+  readonly #leases: Leases
   readonly #attempts: Attempts
   #heartbeatMs: number
   #heartbeatSeq = 0
@@ -54,7 +56,9 @@ export class Worker {
     this.membership = new Membership(context, this.#journaling)
     this.#table = new HeldTable(this.capacity)
     this.#reports = new Reports(context, this.fence, this.#table)
-    this.#attempts = new Attempts(context, this.fence, this.#table, this.#journaling, this.#reports)
+    this.#leases = new Leases(context)
+    const [table, journaling] = [this.#table, this.#journaling]
+    this.#attempts = new Attempts(context, this.fence, table, journaling, this.#reports, this.#leases)
   }
 
   boot(journal: Journal | undefined): void {
@@ -88,6 +92,7 @@ export class Worker {
   }
 
   subscribed(): void {
+    this.#leases.reconnected()
     this.membership.subscribed()
     this.#greet()
   }
@@ -138,6 +143,8 @@ export class Worker {
       })
       return
     }
+    if (inbox.ackSeq !== undefined && inbox.ackNonce === this.membership.nonce)
+      this.#attempts.heard(inbox.ackSeq)
     for (const attempt of inbox.revoke) this.#attempts.revoke(attempt)
     for (const attempt of inbox.ack) this.#attempts.acknowledge(attempt)
     for (const assignment of inbox.assign) this.#attempts.assign(assignment)
@@ -155,6 +162,8 @@ export class Worker {
   timer(name: string): boolean {
     if (name === HEARTBEAT_TIMER) {
       this.#context.timer(HEARTBEAT_TIMER, this.#heartbeatMs)
+      // The monotonic clock, and with it the timer of leases, may have stood still.
+      this.#attempts.endLapsed()
       if (this.membership.online) this.#context.emit({ do: 'measure' })
     } else if (name === FLUSH_TIMER) {
       this.#reports.flush(this.membership.incarnation, this.membership.nonce, this.membership.online)
@@ -165,7 +174,8 @@ export class Worker {
       this.#greet()
     } else if (name === REIGN_TIMER) {
       if (this.fence.failing) this.#keepReign(this.#reignTries)
-    } else if (name === STOP_TIMER) this.#leave()
+    } else if (name === LEASE_TIMER) this.#attempts.endLapsed()
+    else if (name === STOP_TIMER) this.#leave()
     else if (name.startsWith(TIMEOUT_TIMER)) this.#attempts.timeout(name.slice(TIMEOUT_TIMER.length))
     else return false
     return true
@@ -174,10 +184,11 @@ export class Worker {
   /** A heartbeat goes out whoever is in office: one of too low a reign learns from it that it must leave. */
   measured(load: Measured): void {
     if (!this.membership.online) return
+    this.#leases.sent(++this.#heartbeatSeq)
     this.#context.publish('device', 'load', this.#context.options.device, {
       incarnation: this.membership.incarnation,
       nonce: this.membership.nonce,
-      seq: ++this.#heartbeatSeq,
+      seq: this.#heartbeatSeq,
       highestTerm: this.fence.highest,
       inboxSeq: this.fence.seq,
       heldDigest: this.#table.digest(),

@@ -89,6 +89,12 @@ export const ERRORS = {
     remedy: 'None needed: the attempt is over',
     retry: false,
   },
+  E_LEASE: {
+    about:
+      'Exclusive work was ended, or not begun, because the coordinator had not heard its device for the lease',
+    remedy: 'None needed: it is placed again; see whether the device’s connection is steady',
+    retry: true,
+  },
   E_JOURNAL: {
     about: 'A device could not write its journal',
     remedy: 'Free disk space in the agent’s data folder, or make it writable',

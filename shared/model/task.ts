@@ -28,6 +28,8 @@ export interface Demand {
   /** Wall-clock milliseconds; `undefined` when there is none. */
   readonly deadlineMs: number | undefined
   readonly executor: string
+  /** Two attempts of it must never run at the same time. */
+  readonly exclusive: boolean
 }
 
 /** Fills in defaults and converts units. The spec must have passed the codec. */
@@ -42,6 +44,7 @@ export function demandOf(spec: TaskSpec, defaultTimeoutMs: number = DEFAULT_TIME
     retriesLost: spec.retries?.lost ?? DEFAULT_RETRIES_LOST,
     deadlineMs: spec.deadline === undefined ? undefined : Date.parse(spec.deadline),
     executor: 'exec',
+    exclusive: spec.exclusive === true,
   }
 }
 

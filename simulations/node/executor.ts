@@ -2,17 +2,20 @@
  * A virtual executor: processes that start, run for their time, and end, are ended, or ignore it. They are no
  * part of the agent: when it dies they go on, until a next start reaps them or they end by themselves.
  */
-import type { AgentInput, JournalEntry, RunEnd } from '../../shared/ports.ts'
+import type { AgentEffect, AgentInput, JournalEntry, Measured, Now, RunEnd } from '../../shared/ports.ts'
 import { type Attempt, attemptKey } from '../../shared/protocol/attempt.ts'
 import type { TaskSpec } from '../../shared/protocol/schemas/index.ts'
 import type { Random } from '../../shared/random/random.ts'
+import type { NodeClock } from '../engine/clock.ts'
 import type { Engine } from '../engine/engine.ts'
 import { type Handle, NO_EVENT, type Target } from '../engine/queue.ts'
 import { type Behaviour, behaviourOf } from './behaviour.ts'
+import { VirtualGuard } from './guard.ts'
 
 export interface Process {
   readonly key: string
   readonly attempt: Attempt
+  readonly task: string
   readonly spec: TaskSpec
   readonly behaviour: Behaviour
   readonly pid: number
@@ -22,13 +25,15 @@ export interface Process {
   end: Handle
 }
 
+type Run = Pick<Extract<AgentEffect, { do: 'run' }>, 'attempt' | 'task' | 'spec' | 'lease'>
+
 /** Tells of processes; `gone` is every end of one, whether or not an agent still watches it. */
 export interface ExecutorEvents {
   input(input: AgentInput): void
   gone(process: Process): void
 }
 
-const Event = { started: 1, ended: 2, termed: 3, killed: 4, missing: 5, absent: 6 } as const
+const Event = { started: 1, ended: 2, termed: 3, killed: 4, missing: 5, absent: 6, lapsed: 7 } as const
 const START_MS_MIN = 1
 const START_MS_MAX = 15
 /** How long a process takes to die of a signal. */
@@ -39,24 +44,29 @@ export class VirtualExecutor implements Target {
   /** How many times slower the device computes than it should. */
   slowness = 1
   readonly processes = new Map<string, Process>()
+  readonly guard: VirtualGuard
   readonly #engine: Engine
   readonly #random: Random
   readonly #events: ExecutorEvents
   #pids = 100
 
-  constructor(engine: Engine, random: Random, events: ExecutorEvents) {
+  constructor(engine: Engine, clock: NodeClock, random: Random, events: ExecutorEvents) {
     this.serial = engine.serial()
     this.#engine = engine
     this.#random = random
     this.#events = events
+    this.guard = new VirtualGuard(engine, clock, random.fork('guard'), (process) => {
+      this.#engine.after(this.#random.between(0, DEATH_MS_MAX), this, Event.lapsed, process)
+    })
   }
 
-  run(attempt: Attempt, spec: TaskSpec): Process {
+  run({ attempt, task, spec, lease }: Run): Process {
     const key = attemptKey(attempt)
     if (this.processes.has(key)) throw new Error(`attempt ${key} runs already`)
     const process: Process = {
       key,
       attempt,
+      task,
       spec,
       behaviour: behaviourOf(spec),
       pid: ++this.#pids,
@@ -68,7 +78,19 @@ export class VirtualExecutor implements Target {
     const startMs = this.#random.between(START_MS_MIN, START_MS_MAX) * this.slowness
     const first = process.behaviour.missing === true ? Event.missing : Event.started
     process.end = this.#engine.after(startMs, this, first, process)
+    if (lease !== undefined) this.guard.hold(process, lease)
     return process
+  }
+
+  /** Leases of all that runs count from then on. */
+  extend(from: Now): void {
+    this.guard.extend(from)
+  }
+
+  /** What the device measures while these processes run. */
+  load(): Measured {
+    const { size } = this.processes
+    return { cpu: size * 0.1, memoryUsed: 2 ** 28 + size * 2 ** 25, memoryTotal: 2 ** 31 }
   }
 
   /** TERM now and KILL after the grace; `ended` follows in any case. */
@@ -130,6 +152,7 @@ export class VirtualExecutor implements Target {
 
   #remove(process: Process): void {
     if (process.end !== NO_EVENT) this.#engine.cancel(process.end)
+    this.guard.drop(process)
     this.processes.delete(process.key)
     this.#events.gone(process)
   }
@@ -139,7 +162,8 @@ function endOf(behaviour: Behaviour, kind: number): RunEnd {
   if (kind === Event.missing) return { outcome: 'failed', error: errorOf('E_NOT_FOUND', 'no such command') }
   if (kind !== Event.ended) {
     const signal = kind === Event.termed ? 'SIGTERM' : 'SIGKILL'
-    return { ...failed('E_SIGNAL', `ended by ${signal}`), result: { signal } }
+    const lapsed = kind === Event.lapsed ? { lapsed: true as const } : {}
+    return { ...failed('E_SIGNAL', `ended by ${signal}`), result: { signal }, ...lapsed }
   }
   if (behaviour.ends === 'succeeds') {
     return { outcome: 'succeeded', result: { exitCode: 0, stdout: `${behaviour.ms}` } }

@@ -20,6 +20,7 @@ import type { Observer } from '../observer.ts'
 import { Disk } from './disk.ts'
 import { VirtualExecutor } from './executor.ts'
 import { NodeTimers, type Timer } from './timers.ts'
+import type { Waiting } from './waiting.ts'
 
 export type AgentCore = Core<AgentInput, AgentEffect>
 /** Makes the core of one start of an agent. */
@@ -48,15 +49,6 @@ export const BACKLOG_INPUTS_MAX = 200_000
 const RESTART_AFTER_BUG_MS = 1_000
 
 const Event = { timer: 1, drain: 2, start: 3 } as const
-
-/** An input that waits because the agent is frozen or slow, and what it must be checked against then. */
-interface Waiting {
-  readonly input: AgentInput
-  readonly connection: Connection | undefined
-  readonly qos: 0 | 1
-  readonly timer: Timer | undefined
-  readonly generation: number
-}
 
 export class SimNode implements Target, Endpoint {
   readonly serial: number
@@ -107,7 +99,7 @@ export class SimNode implements Target, Endpoint {
     this.disk = new Disk(engine, this.#random.fork('disk'), (seq, error) =>
       this.#take(error === undefined ? { in: 'journaled', seq } : { in: 'journaled', seq, error }),
     )
-    this.executor = new VirtualExecutor(engine, this.#random.fork('executor'), {
+    this.executor = new VirtualExecutor(engine, this.clock, this.#random.fork('executor'), {
       input: (input) => this.#take(input),
       gone: (process) => around.observers.process(this, process, false),
     })
@@ -177,6 +169,8 @@ export class SimNode implements Target, Endpoint {
     this.freeze()
     this.clock.suspend()
     this.timers.suspend()
+    this.executor.guard.suspend()
+    this.#around.observers.sleep(this, true)
     this.#suspendedUs = this.#around.engine.nowUs
   }
 
@@ -184,6 +178,8 @@ export class SimNode implements Target, Endpoint {
     if (--this.#suspends > 0) return
     this.clock.resume()
     this.timers.resume(this.#around.engine.nowUs - this.#suspendedUs)
+    this.executor.guard.wake()
+    this.#around.observers.sleep(this, false)
     this.thaw()
   }
 
@@ -327,7 +323,10 @@ export class SimNode implements Target, Endpoint {
         this.disk.write(effect.seq, effect.change)
         break
       case 'run':
-        this.#around.observers.process(this, this.executor.run(effect.attempt, effect.spec), true)
+        this.#around.observers.process(this, this.executor.run(effect), true)
+        break
+      case 'lease':
+        this.executor.extend(effect.from)
         break
       case 'kill':
         this.executor.kill(effect.attempt, effect.graceMs)
@@ -410,8 +409,6 @@ export class SimNode implements Target, Endpoint {
   /** As in the real shell: measured at once, and stepped after what waits already. */
   #measureNow(): void {
     this.#measuring = false
-    const { size } = this.executor.processes
-    const load = { cpu: size * 0.1, memoryUsed: 2 ** 28 + size * 2 ** 25, memoryTotal: 2 ** 31 }
-    this.#take({ in: 'measured', load })
+    this.#take({ in: 'measured', load: this.executor.load() })
   }
 }

@@ -10,7 +10,7 @@ export interface Bug {
   /** Continues "a mesh that". */
   readonly what: string
   /** The invariant whose checker must find it. */
-  readonly breaks: 'I1' | 'I2' | 'I4' | 'I5' | 'I6' | 'I7' | 'I9' | 'wire'
+  readonly breaks: 'I1' | 'I2' | 'I3' | 'I4' | 'I5' | 'I6' | 'I7' | 'I9' | 'wire'
   /** Where it is: in the source of the cores, or around an honest core. */
   readonly planted: { readonly patches: readonly Patch[] } | { readonly core: CoreFactory }
   /** What a case must be like for it to show. */
@@ -31,17 +31,19 @@ export interface Trouble {
   readonly durationMs: number
   /** Devices; none for faults that find their target themselves. */
   readonly targets?: readonly string[]
+  /** From 0 to 1; 0.5 when it does not matter. */
+  readonly size?: number
 }
 
 /** A plan of these troubles. All must be over within the safety phase of the case. */
 export function planOfTroubles(troubles: readonly Trouble[]): Fault[] {
-  const faults = troubles.flatMap(({ kind, firstMs, everyMs, times, durationMs, targets = [] }) =>
+  const faults = troubles.flatMap(({ kind, firstMs, everyMs, times, durationMs, targets = [], size = 0.5 }) =>
     Array.from({ length: times }, (_, n) => ({
       kind,
       atMs: firstMs + n * everyMs,
       durationMs,
       targets,
-      size: 0.5,
+      size,
     })),
   )
   return faults.sort((a, b) => a.atMs - b.atMs).map((fault, id) => ({ ...fault, id }))

@@ -3,6 +3,7 @@
  * What one part gets wrong another often mends, so some need two patches.
  */
 import { type Bug, CROWDED, PLAIN, planOfTroubles } from './bug.ts'
+import { EXCLUSIVE_BUGS } from './exclusive-bugs.ts'
 import type { Patch } from './patch.ts'
 
 const LIFECYCLE = 'coordinator/lifecycle.ts'
@@ -324,6 +325,7 @@ const BOUNDS: readonly Bug[] = [
 export const PATCHED_BUGS: readonly Bug[] = [
   ...FENCING,
   ...ONCE,
+  ...EXCLUSIVE_BUGS,
   ...CAPACITY,
   ...LIVENESS,
   ...CURRENT,

@@ -149,6 +149,7 @@ export function drawSpec(
     ...(row.where === undefined ? {} : { where: row.where }),
     ...(row.priority === undefined ? {} : { priority: row.priority }),
     ...(row.after === undefined ? {} : { after: row.after.map((name) => `${name}-${n}`) }),
+    ...(row.exclusive === true ? { exclusive: true } : {}),
     ...(row.timeout === undefined ? {} : { timeout: row.timeout }),
     ...(row.grace === undefined ? {} : { grace: row.grace }),
     ...(row.retries === undefined ? {} : { retries: row.retries }),

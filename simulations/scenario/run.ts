@@ -8,6 +8,7 @@ import { VARIANTS } from '../broker/variants.ts'
 import { type Checker, Violations } from '../checkers/checker.ts'
 import { FencingChecker } from '../checkers/i1-fencing.ts'
 import { OnceChecker } from '../checkers/i2-once.ts'
+import { ExclusiveChecker } from '../checkers/i3-exclusive.ts'
 import { CapacityChecker } from '../checkers/i4-capacity.ts'
 import { OrderChecker } from '../checkers/i5-order.ts'
 import { demandLiveness } from '../checkers/i6-liveness.ts'
@@ -125,6 +126,7 @@ class ScenarioRun {
     this.#checkers = [
       new FencingChecker(this.#violations),
       this.#once,
+      new ExclusiveChecker(this.#violations, engine),
       new CapacityChecker(this.#violations),
       new OrderChecker(this.#violations),
       new CurrentChecker(this.#violations),

@@ -43,6 +43,7 @@ const TIMING_KEYS = {
   jitter: 'jitterMs',
   settle: 'settleMs',
   lostGrace: 'lostGraceMs',
+  exclusiveLease: 'exclusiveLeaseMs',
   reconnectBase: 'reconnectBaseMs',
   reconnectCap: 'reconnectCapMs',
 } as const satisfies Record<keyof TimingRow, keyof Timing>

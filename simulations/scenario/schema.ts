@@ -148,6 +148,9 @@ export const TaskClass = Type.Object(
         description: 'Classes of tasks; each task is after the one of the same number in each of them',
       }),
     ),
+    exclusive: Type.Optional(
+      Type.Boolean({ description: 'Two attempts of a task never run at the same time; default false' }),
+    ),
     timeout: Type.Optional(lasting('How long an attempt may run; default 1h')),
     grace: Type.Optional(lasting('Between TERM and KILL; default 5s')),
     retries: Type.Optional(
@@ -267,6 +270,7 @@ export const TimingRow = Type.Object(
     jitter: Type.Optional(lasting('Random addition to that wait; default 50ms')),
     settle: Type.Optional(lasting('How long retained messages may trail; default 150ms')),
     lostGrace: Type.Optional(lasting('How long a lost connection is taken for a blink; default 1s')),
+    exclusiveLease: Type.Optional(lasting('Least lease of exclusive tasks; default 10s')),
     reconnectBase: Type.Optional(lasting('First back-off; default 100ms')),
     reconnectCap: Type.Optional(lasting('Largest back-off; default 10s')),
   },

@@ -20,6 +20,7 @@ const TIMING: Timing = {
   jitterMs: 10,
   settleMs: 30,
   lostGraceMs: 100,
+  exclusiveLeaseMs: 10_000,
   reconnectBaseMs: 20,
   reconnectCapMs: 200,
 }

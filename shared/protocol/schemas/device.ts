@@ -81,6 +81,7 @@ export const HeldAttempt = Type.Object({
   task: Id,
   phase: HeldPhase,
   started: Type.Optional(Instant),
+  leaseMs: Type.Optional(Type.Integer({ minimum: 1, description: 'Its lease, when the task is exclusive' })),
 })
 export type HeldAttempt = Static<typeof HeldAttempt>
 
@@ -107,7 +108,17 @@ export const DeviceReport = Type.Object({
 })
 export type DeviceReport = Static<typeof DeviceReport>
 
-export const Assignment = Type.Object({ attempt: Attempt, task: Id, spec: TaskSpec })
+export const Assignment = Type.Object({
+  attempt: Attempt,
+  task: Id,
+  spec: TaskSpec,
+  leaseMs: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      description: 'Exclusive work may run for so long after the device’s last heartbeat that was heard',
+    }),
+  ),
+})
 export type Assignment = Static<typeof Assignment>
 
 export const Inbox = Type.Object({
@@ -115,6 +126,13 @@ export const Inbox = Type.Object({
   agent: Id,
   seq: Type.Integer({ minimum: 1, description: 'Grows by one a message, from 1 in every term' }),
   full: Type.Optional(Type.Boolean({ description: 'Asks for a full report' })),
+  ackSeq: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      description: 'Number of the heartbeat heard last: leases count from when it was sent',
+    }),
+  ),
+  ackNonce: Type.Optional(Nonce),
   assign: Type.Array(Assignment),
   revoke: Type.Array(Attempt),
   ack: Type.Array(Attempt, { description: 'Results that need not be sent again' }),

@@ -95,6 +95,11 @@ export const TaskSpec = Type.Object(
         { additionalProperties: false, description: 'Runs again after failures (0) and lost devices (10)' },
       ),
     ),
+    exclusive: Type.Optional(
+      Type.Boolean({
+        description: 'Two attempts of it never run at the same time; costs time when things fail',
+      }),
+    ),
     deadline: Type.Optional(at('It ends timed_out when it has not ended by then')),
     grace: Type.Optional(lasting('Between TERM and KILL when it must end')),
     ttl: Type.Optional(lasting('How long its last status stays')),
@@ -134,6 +139,9 @@ export const TaskStatus = Type.Object({
   agent: Type.String({ maxLength: 64 }),
   attempt: Type.Optional(Attempt),
   device: Type.Optional(Id),
+  leaseMs: Type.Optional(
+    Type.Integer({ minimum: 1, description: 'Lease of the attempt, when the task is exclusive' }),
+  ),
   attempts: Type.Integer({ minimum: 0, description: 'How many there were' }),
   failed: Type.Integer({ minimum: 0, description: 'How many of them failed or timed out' }),
   lost: Type.Integer({ minimum: 0, description: 'How many of them were lost with their device' }),
