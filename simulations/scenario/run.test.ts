@@ -48,10 +48,11 @@ describe('a run', () => {
     run: { mean: 100ms }
   - class: part
     arrive: [{ pattern: burst, count: 20, from: 17s }]
-    run: { shape: exponential, mean: 4s }
+    run: { shape: exponential, mean: 1s }
+    ttl: 1s
   - class: other
     arrive: [{ pattern: burst, count: 20, from: 18s }]
-    run: { mean: 1s }
+    run: { mean: 4s }
     fails: 0.3
 faults:`,
     )
@@ -60,7 +61,7 @@ faults:`,
     expect(report.violations).toEqual([])
     const { ended, submitted } = report.totals
     expect(ended['failed']).toBeGreaterThan(0)
-    // Each that failed takes exactly one with it.
+    // Each that failed takes exactly one with it: what a task is after stays known, however short its ttl.
     expect(ended).toEqual({
       failed: ended['failed'],
       rejected: ended['failed'],
