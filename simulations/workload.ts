@@ -74,9 +74,9 @@ export function drawWorkload(random: Random, options: WorkloadOptions): Action[]
     const drawn = drawSpec(random, runMsMean)
     const spec = exclusive.chance(exclusiveShare) ? { ...drawn, exclusive: true } : drawn
     mine.push({ atMs, do: 'submit', task, spec })
-    first.push({ atMs, task, spec })
     const laterMs = atMs + random.exponential(5_000)
     const draw = random.float()
+    first.push({ atMs, task, spec, again: draw < 0.17 })
     if (draw < 0.06) mine.push({ atMs: laterMs, do: 'withdraw', task })
     else if (draw < 0.1) mine.push({ atMs: laterMs, do: 'submit', task, spec })
     else if (draw < 0.13) mine.push({ atMs: laterMs, do: 'submit', task, spec: drawSpec(random, runMsMean) })
@@ -87,9 +87,9 @@ export function drawWorkload(random: Random, options: WorkloadOptions): Action[]
   return actions.map((mine) =>
     mine
       .map((action) => {
-        const after = action.do === 'submit' ? joined.get(action.spec) : undefined
-        return action.do === 'submit' && after !== undefined
-          ? { ...action, spec: { ...action.spec, after } }
+        const more = action.do === 'submit' ? joined.get(action.spec) : undefined
+        return action.do === 'submit' && more !== undefined
+          ? { ...action, spec: { ...action.spec, ...more } }
           : action
       })
       .sort((a, b) => a.atMs - b.atMs),
@@ -101,20 +101,25 @@ interface Submission {
   readonly atMs: number
   readonly task: string
   readonly spec: TaskSpec
+  /** Something else is done to it later. */
+  readonly again: boolean
 }
 
+/** Long enough for a submitter to hear of its receipt; what is sent again later would be a new task. */
+const SHORT_TTL = '20s'
 /** How many of the tasks before it one may be after. */
 const NEAR = 6
 
 /**
- * What tasks are after: mostly what came shortly before, so that chains and diamonds come about; also what comes only
- * next, what ended long ago, what never comes, and each other.
+ * What tasks are after, and which of them are forgotten soon. Mostly one is after what came shortly before it, so that
+ * chains and diamonds come about; also after what comes only next, ended long ago or never comes, and two after each
+ * other.
  */
 function drawAfter(
   random: Random,
   submissions: readonly Submission[],
   share: number,
-): ReadonlyMap<TaskSpec, string[]> {
+): ReadonlyMap<TaskSpec, Pick<TaskSpec, 'after' | 'ttl'>> {
   const inTime = [...submissions].sort((a, b) => a.atMs - b.atMs)
   const after = new Map<number, Set<string>>()
   const join = (n: number, to: number): void => {
@@ -133,9 +138,17 @@ function drawAfter(
     } else if (draw < 0.94) join(n, random.below(n + 1))
     else join(n, -1)
   }
-  return new Map(
-    [...after].flatMap(([n, names]) => (inTime[n] === undefined ? [] : [[inTime[n].spec, [...names]]])),
-  )
+  const more = new Map<TaskSpec, Pick<TaskSpec, 'after' | 'ttl'>>()
+  for (const [n, { spec, again }] of inTime.entries()) {
+    const names = after.get(n)
+    const short = share > 0 && !again && random.chance(0.3)
+    if (names === undefined && !short) continue
+    more.set(spec, {
+      ...(names === undefined ? {} : { after: [...names] }),
+      ...(short ? { ttl: SHORT_TTL } : {}),
+    })
+  }
+  return more
 }
 
 function drawSpec(random: Random, runMsMean: number): TaskSpec {

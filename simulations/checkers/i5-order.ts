@@ -1,12 +1,14 @@
 /**
  * I5: a task starts only after all it is `after` have succeeded. Nor is it rejected for a predecessor without a
- * reason: one of them must have ended otherwise, or wait for it in turn.
+ * reason: one of them must have ended otherwise, or wait for it in turn. And what it is after stays known: no status
+ * is cleared while a task that has not ended names it.
  *
  * What a task is after is what submitters have said of it, told apart by what it runs; who has succeeded is what the
  * broker has accepted. Of an id under which the same command was sent with different predecessors any will do.
  */
 import { attemptKey } from '../../shared/protocol/attempt.ts'
 import { isWithdraw } from '../../shared/protocol/codec.ts'
+import { contentDigest } from '../../shared/protocol/digest.ts'
 import {
   type Inbox,
   isTerminal,
@@ -14,6 +16,7 @@ import {
   type TaskStatus,
   type Withdraw,
 } from '../../shared/protocol/schemas/index.ts'
+import { parseTopic } from '../../shared/protocol/topics.ts'
 import type { Connection } from '../broker/connection.ts'
 import type { Packet } from '../broker/packet.ts'
 import type { Process } from '../node/executor.ts'
@@ -21,6 +24,7 @@ import type { SimNode } from '../node/node.ts'
 import type { Checker, Violations } from './checker.ts'
 
 interface Wish {
+  readonly digest: string
   readonly run: string
   readonly after: readonly string[]
 }
@@ -32,6 +36,8 @@ export class OrderChecker implements Checker {
   readonly #succeeded = new Set<string>()
   /** Tasks that have ended otherwise. */
   readonly #fell = new Set<string>()
+  /** By predecessor: tasks that have been taken up, are after it, and have not ended. */
+  readonly #namedBy = new Map<string, Set<string>>()
   /** By attempt: the task that it is of. */
   readonly #tasks = new Map<string, string>()
 
@@ -40,6 +46,7 @@ export class OrderChecker implements Checker {
   }
 
   accepted(packet: Packet, from: Connection | undefined): void {
+    if (packet.empty && packet.route === 'status') this.#onCleared(packet.address?.id ?? '')
     if (packet.body === undefined) return
     if (packet.route === 'spec' && from?.tag === 'submitter') {
       this.#onSpec(packet.address?.id ?? '', packet.body as TaskSpec | Withdraw)
@@ -48,6 +55,14 @@ export class OrderChecker implements Checker {
         if (this.#wishes.has(task)) this.#tasks.set(attemptKey(attempt), task)
       }
     } else if (packet.route === 'status') this.#onStatus(packet.body as TaskStatus)
+  }
+
+  lost(topics: readonly string[] | undefined): void {
+    if (topics === undefined) this.#namedBy.clear()
+    for (const topic of topics ?? []) {
+      const address = parseTopic(topic)
+      if (address?.route === 'spec' || address?.route === 'status') this.#unname(address.id ?? '')
+    }
   }
 
   process(node: SimNode, { key, spec }: Process, running: boolean): void {
@@ -68,15 +83,42 @@ export class OrderChecker implements Checker {
 
   #onSpec(task: string, spec: TaskSpec | Withdraw): void {
     if (isWithdraw(spec) || spec.after === undefined) return
-    const wish = { run: JSON.stringify(spec.run), after: spec.after }
+    const wish = { digest: contentDigest(spec), run: JSON.stringify(spec.run), after: spec.after }
     const wishes = this.#wishes.get(task)
     if (wishes === undefined) this.#wishes.set(task, [wish])
-    else if (!wishes.some(({ run, after }) => run === wish.run && after.join() === wish.after.join()))
-      wishes.push(wish)
+    else if (!wishes.some(({ digest }) => digest === wish.digest)) wishes.push(wish)
   }
 
-  #onStatus({ task, state, error }: TaskStatus): void {
-    if (!isTerminal(state)) return
+  #onCleared(task: string): void {
+    const names = this.#namedBy.get(task)
+    if (names === undefined || names.size === 0) return
+    const who = [...names].join(', ')
+    this.#violations.add(
+      'I5',
+      `task ${task}`,
+      `a status for as long as ${who} may ask for it`,
+      'it is cleared',
+    )
+  }
+
+  #name(task: string, digest: string): void {
+    const wish = this.#wishes.get(task)?.find((one) => one.digest === digest)
+    for (const id of wish?.after ?? []) {
+      const names = this.#namedBy.get(id) ?? new Set()
+      this.#namedBy.set(id, names.add(task))
+    }
+  }
+
+  #unname(task: string): void {
+    for (const id of this.#names(task)) {
+      const names = this.#namedBy.get(id)
+      if (names?.delete(task) === true && names.size === 0) this.#namedBy.delete(id)
+    }
+  }
+
+  #onStatus({ task, state, digest, error }: TaskStatus): void {
+    if (!isTerminal(state)) return this.#name(task, digest)
+    this.#unname(task)
     if (state === 'succeeded') this.#succeeded.add(task)
     else this.#fell.add(task)
     if (state !== 'rejected') return

@@ -52,6 +52,16 @@ export const ORDER_BUGS: readonly Bug[] = [
     },
   },
   {
+    what: 'forgets what has ended although others are after it',
+    breaks: 'I5',
+    planted: one(
+      'coordinator/endings.ts',
+      'if (dependencies.named(task.id)) this.keep(task)\n    else this.#countDown(task)',
+      'this.#countDown(task)',
+    ),
+    with: { ...PLAIN, tasks: 200, plan: [] },
+  },
+  {
     what: 'sees a cycle wherever a task is named before it comes',
     breaks: 'I5',
     planted: one(
