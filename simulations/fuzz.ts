@@ -18,6 +18,7 @@ import { OrderChecker } from './checkers/i5-order.ts'
 import { demandLiveness, type LivenessBounds } from './checkers/i6-liveness.ts'
 import { CurrentChecker } from './checkers/i7-current.ts'
 import { BoundsChecker } from './checkers/i9-bounds.ts'
+import { OfficeChecker } from './checkers/office-rules.ts'
 import { WireChecker } from './checkers/wire-rules.ts'
 import type { Engine } from './engine/engine.ts'
 import type { Trace } from './engine/trace.ts'
@@ -216,6 +217,7 @@ class Watchers {
       new CurrentChecker(violations),
       new BoundsChecker(violations, this.#tasks, this.#world),
       new WireChecker(violations),
+      new OfficeChecker(violations),
     ]
     return [...this.checkers, { accepted: (packet) => this.#note(packet) }]
   }

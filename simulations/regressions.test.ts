@@ -1,67 +1,43 @@
 /**
- * Cases in which the cores once broke an invariant, each with the faults that mattered. Later changes shift what a
- * seed plays out, so a case may not take the same way any more; it costs little to ask.
+ * Cases in which the cores once broke an invariant, each with the faults that mattered. A case keeps its plan of faults,
+ * so that it stays what it was when plans are drawn differently. Later changes of the cores shift what it plays out, so
+ * it may not take the same way any more; it costs little to ask.
+ *
+ * `covey sim fuzz --case SEED --keep … --json` prints the plan of a case that fails.
  */
+import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { Agent } from '../agent/core/agent.ts'
 import { describeViolation } from './checkers/checker.ts'
-import { FULL_CASE, type FuzzOptions, planOf, runFuzzCase } from './fuzz.ts'
-import type { CoreFactory } from './node/node.ts'
+import { FAULT_WEIGHTS, type Fault } from './faults/plan.ts'
+import { runFuzzCase } from './fuzz.ts'
 
-const core: CoreFactory = (options) => new Agent(options)
-const small = (devices: number, tasks: number, faults: number, seconds: number): FuzzOptions => ({
-  core,
-  devices,
-  tasks,
-  faults,
-  safetyMs: seconds * 1_000,
-})
+interface Regression {
+  /** Continues "a case in which". */
+  readonly about: string
+  readonly seed: string
+  readonly devices: number
+  readonly tasks: number
+  readonly safetyMs: number
+  readonly plan: readonly Fault[]
+}
 
-const CASES: readonly [about: string, seed: string, options: FuzzOptions, keep: readonly number[]][] = [
-  [
-    'a beacon below what devices remember silenced their heartbeats, so nobody learned that it had to leave',
-    'h-252',
-    small(4, 150, 25, 60),
-    [4, 19, 12, 1, 2, 9],
-  ],
-  ['an agent served with a copy that it did not follow', 'i-1131', small(6, 150, 60, 200), []],
-  [
-    'an attempt’s name stood for two tasks after the broker had lost its store',
-    'i-288',
-    small(4, 150, 25, 60),
-    [24, 5, 18, 14],
-  ],
-  [
-    'a wiped device counted its starts anew and was taken for a shadow of itself',
-    'q-1069',
-    small(3, 120, 30, 90),
-    [21, 9, 5, 19, 3],
-  ],
-  [
-    'a state that an earlier subscription delivered late kept the device offline',
-    'q-1293',
-    small(3, 120, 30, 90),
-    [23, 0, 1, 18, 28, 15, 8, 20, 12, 10, 13, 27, 2, 16, 5, 9],
-  ],
-  ['a copy that was begun anew refused what is retained', 'long1-64', { core, ...FULL_CASE }, [5, 1]],
-  [
-    'a live message that an earlier subscription delivered late hid what is retained',
-    's3-2001',
-    small(4, 120, 30, 90),
-    [26, 6, 2, 0, 10, 21, 13, 11, 27, 25, 20, 5],
-  ],
-  [
-    'a term was taken twice by the same agent, whose disk and broker had forgotten it',
-    's1-4477',
-    small(4, 120, 30, 90),
-    [5, 4, 3, 0, 13, 25, 26],
-  ],
-]
+const FOLDER = new URL('./regressions/', import.meta.url)
+const CASES = readdirSync(FOLDER).map(
+  (file) => JSON.parse(readFileSync(new URL(file, FOLDER), 'utf8')) as Regression,
+)
 
 describe('cases that once failed', () => {
-  it.each(CASES)('%s', (_, seed, options, keep) => {
-    const plan = planOf(seed, options).filter((fault) => keep.length === 0 || keep.includes(fault.id))
+  it('are there, with faults that exist', () => {
+    expect(CASES.length).toBeGreaterThanOrEqual(8)
+    const kinds = new Set(CASES.flatMap(({ plan }) => plan.map(({ kind }) => kind)))
+    expect(Object.keys(FAULT_WEIGHTS)).toEqual(expect.arrayContaining([...kinds]))
+  })
+
+  it.each(CASES)('$about', ({ about: _about, seed, plan, ...size }) => {
     expect(plan.length).toBeGreaterThan(0)
-    expect(runFuzzCase(seed, { ...options, plan }).violations.map(describeViolation)).toEqual([])
+    const core = (options: ConstructorParameters<typeof Agent>[0]) => new Agent(options)
+    const { violations } = runFuzzCase(seed, { ...size, faults: plan.length, plan, core })
+    expect(violations.map(describeViolation)).toEqual([])
   })
 })

@@ -59,6 +59,9 @@ export interface WorkloadOptions {
 }
 
 const RUN_MS_MEAN = 2_500
+/** Share of tasks that write much, and how many pieces at most. */
+const PRINTERS = 0.04
+const PIECES_MAX = 80
 
 /** What each submitter does and when. Task ids are `t<n>`. */
 export function drawWorkload(random: Random, options: WorkloadOptions): Action[][] {
@@ -67,11 +70,14 @@ export function drawWorkload(random: Random, options: WorkloadOptions): Action[]
   // A generator of its own: whatever else a seed draws stays as it was.
   const exclusive = random.fork('exclusive')
   const actions: Action[][] = Array.from({ length: options.submitters }, () => [])
+  // A generator of its own: what a seed gave before there were printers stays.
+  const noise = random.fork('noise')
   for (let n = 0; n < options.tasks; n++) {
     const mine = actions[n % options.submitters] as Action[]
     const atMs = random.between(0, options.overMs)
     const task = `t${n}`
-    const drawn = drawSpec(random, runMsMean)
+    const prints = noise.chance(PRINTERS) ? 1 + noise.below(PIECES_MAX) : undefined
+    const drawn = drawSpec(random, runMsMean, prints)
     const spec = exclusive.chance(exclusiveShare) ? { ...drawn, exclusive: true } : drawn
     mine.push({ atMs, do: 'submit', task, spec })
     const laterMs = atMs + random.exponential(5_000)
@@ -151,8 +157,9 @@ function drawAfter(
   return more
 }
 
-function drawSpec(random: Random, runMsMean: number): TaskSpec {
-  const behaviour = drawBehaviour(random, runMsMean)
+function drawSpec(random: Random, runMsMean: number, prints?: number): TaskSpec {
+  const drawn = drawBehaviour(random, runMsMean)
+  const behaviour = prints === undefined ? drawn : { ...drawn, prints }
   return {
     run: runOf(behaviour),
     resources: { cpu: `${100 * (1 + random.below(8))}m`, memory: `${32 * (1 + random.below(8))}Mi` },

@@ -8,7 +8,7 @@ import type { Endings } from './endings.ts'
 import type { Lifecycle } from './lifecycle.ts'
 import type { Office } from './office.ts'
 import type { Successors } from './successors.ts'
-import { continueFrom, newTask, specDigest, type TaskRecord } from './task-record.ts'
+import { continueFrom, isTold, newTask, specDigest, type TaskRecord } from './task-record.ts'
 
 /** Inventory windows after which a status without a spec is believed to have lost it. */
 const ORPHAN_WINDOWS = 3
@@ -109,13 +109,13 @@ export class Intake {
     if (digest !== task.digest) {
       return this.#refuse(task, digest, taken())
     }
-    if (isTerminal(task.state) && task.publication.acked > 0) this.#endings.settle(task)
+    if (isTerminal(task.state) && isTold(task)) this.#endings.settle(task)
   }
 
   /** Other content under a known id: said in the status; the first content stands. */
   #refuse(task: TaskRecord, digest: string, why: Rejection): void {
     if (isTerminal(task.state)) {
-      if (task.publication.acked > 0) this.#endings.clearSpec(task)
+      if (isTold(task)) this.#endings.clearSpec(task)
     } else if (task.spec !== undefined && task.stopping === undefined) {
       this.#office.context.publish('seat', 'spec', task.id, task.spec)
     }
@@ -131,7 +131,7 @@ export class Intake {
       this.#office.ledger.add(unknown)
       this.#endings.end(unknown, 'cancelled', 'withdrawn before it was known')
     } else if (isTerminal(task.state)) {
-      if (task.publication.acked > 0) this.#endings.clearSpec(task)
+      if (isTold(task)) this.#endings.clearSpec(task)
     } else this.#lifecycle.stop(task, WITHDRAWN)
   }
 

@@ -100,6 +100,11 @@ export function newTask(
   }
 }
 
+/** True when the broker has the task's status as it is now; of an ended task, that it has ended. */
+export function isTold({ publication }: TaskRecord): boolean {
+  return publication.acked === publication.version
+}
+
 /** Takes over what an earlier coordinator had published of the task. */
 export function continueFrom(task: TaskRecord, status: TaskStatus): void {
   task.state = status.state

@@ -1,79 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { Engine } from '../engine/engine.ts'
-import { Broker } from './broker.ts'
-import type { Connection, Endpoint } from './connection.ts'
 import { LAN, Link } from './link.ts'
-import { type Packet, packetOfText } from './packet.ts'
+import { packetOfText } from './packet.ts'
 import { matches, Subscriptions } from './subscriptions.ts'
+import { Bed, Client } from './testing/bed.ts'
 import { topicOf } from './topic.ts'
 import { VARIANTS, type VariantName } from './variants.ts'
 
 const ALL = Object.keys(VARIANTS) as VariantName[]
-
-/** A client that writes down what it is told. */
-class Client implements Endpoint {
-  readonly log: string[] = []
-  readonly link: Link
-  readonly connection: Connection
-
-  constructor(bed: Bed, name: string, options: { will?: string; keepAliveMs?: number } = {}) {
-    this.link = new Link(LAN, bed.engine.random(`link/${name}/${bed.clients++}`))
-    this.connection = bed.broker.connect(this.link, this, 'device', {
-      clientId: name,
-      will: options.will === undefined ? undefined : packetOfText('wills', options.will, 1, false),
-      keepAliveMs: options.keepAliveMs ?? 2000,
-      connectTimeoutMs: 1000,
-    })
-  }
-
-  connected(): void {
-    this.log.push('up')
-  }
-  closed(_connection: Connection, reason: string): void {
-    this.log.push(`down: ${reason}`)
-  }
-  received(connection: Connection, packet: Packet, retained: boolean, qos: 0 | 1): void {
-    this.log.push(`${packet.topic}=${packet.body}${retained ? ' retained' : ''}${qos === 1 ? ' qos1' : ''}`)
-    connection.took(qos)
-  }
-  subscribed(_connection: Connection, token: number): void {
-    this.log.push(`suback ${token}`)
-  }
-  acked(_connection: Connection, token: number): void {
-    this.log.push(`puback ${token}`)
-  }
-
-  publish(topic: string, text: string, retain = false, token = 0): void {
-    this.connection.publish(packetOfText(topic, text, 1, retain), token)
-  }
-  subscribe(topic: string, qos: 0 | 1 = 1): void {
-    this.connection.subscribe([{ topic, qos }], 7)
-  }
-}
-
-/** Engine, broker, clients, and an observer that sees what was lost. */
-class Bed {
-  clients = 0
-  readonly engine: Engine
-  readonly broker: Broker
-  readonly lost: (readonly string[] | undefined)[] = []
-
-  constructor(variant: VariantName, seed = 'bed') {
-    this.engine = new Engine({ seed })
-    this.broker = new Broker(this.engine, VARIANTS[variant], { lost: (topics) => this.lost.push(topics) })
-  }
-
-  client(name: string, options?: { will?: string; keepAliveMs?: number }): Client {
-    const client = new Client(this, name, options)
-    this.pass(100)
-    return client
-  }
-
-  pass(ms: number): void {
-    this.engine.runUntil(this.engine.nowMs + ms)
-  }
-}
 
 describe.each(ALL)('the virtual broker as %s', (variant) => {
   it('acknowledges a QoS 1 publish and delivers it to every subscriber at the lower QoS of the two', () => {
@@ -184,7 +118,7 @@ describe.each(ALL)('the virtual broker as %s', (variant) => {
     const from = bed.client('from', { will: 'never sent' })
     from.publish('a', 'kept', true)
     bed.pass(100)
-    bed.broker.crash(false)
+    bed.broker.crash('crash')
     bed.pass(100)
     expect(from.log).toEqual(['up', 'puback 0', 'down: connection reset'])
     expect(bed.client('early').log).toEqual(['down: connection refused'])
@@ -193,7 +127,7 @@ describe.each(ALL)('the virtual broker as %s', (variant) => {
     late.subscribe('#')
     bed.pass(100)
     expect(late.log).toEqual(['up', 'suback 7', 'a=kept retained qos1'])
-    bed.broker.crash(true)
+    bed.broker.crash('wipe')
     bed.broker.start()
     expect(bed.broker.retained.size).toBe(0)
     expect(bed.lost.at(-1)).toBeUndefined()
@@ -268,7 +202,7 @@ describe('what tells the brokers apart', () => {
       const from = bed.client('from')
       from.publish('a', 'x', true, 1)
       while (!from.log.includes('puback 1')) bed.pass(0.1)
-      bed.broker.crash(false)
+      bed.broker.crash('crash')
       if (bed.broker.retained.get('a') === undefined) lost++
       expect(bed.lost.length).toBe(bed.broker.retained.size === 0 ? 1 : 0)
     }
@@ -278,6 +212,18 @@ describe('what tells the brokers apart', () => {
   it('stock aedes can lose what it has acknowledged, the others cannot', () => {
     expect(lostAfterAck('aedes')).toBeGreaterThan(0)
     for (const variant of ['covey', 'mosquitto', 'nats'] as const) expect(lostAfterAck(variant)).toBe(0)
+  })
+
+  it('a broker that is stopped in order stores what it has acknowledged', () => {
+    for (let seed = 0; seed < 20; seed++) {
+      const bed = new Bed('aedes', `s${seed}`)
+      const from = bed.client('from')
+      from.publish('a', 'x', true, 1)
+      while (!from.log.includes('puback 1')) bed.pass(0.1)
+      bed.broker.crash('stop')
+      expect(bed.broker.retained.get('a')?.body).toBe('x')
+      expect(bed.lost).toEqual([])
+    }
   })
 
   it('Mosquitto drops QoS 1 messages beyond its queue, and gives all of them at QoS 0', () => {

@@ -50,6 +50,8 @@ export class Broker implements Target {
   /** Messages accepted from clients, and copies sent to clients. */
   published = 0
   delivered = 0
+  /** Is told of what is accepted, when everything that follows from it has been sent. */
+  tap: ((packet: Packet, from: Connection | undefined) => void) | undefined
 
   readonly #engine: Engine
   readonly #random: Random
@@ -57,6 +59,8 @@ export class Broker implements Target {
   readonly #subscriptions: Subscriptions<Connection>
   readonly #clients = new Map<string, Connection>()
   readonly #connections = new Set<Connection>()
+  /** Servers of the cluster that are stopped. */
+  readonly #stopped = new Set<number>()
   /** Grows with every crash, so that what was under way before is recognised and dropped. */
   #life = 0
   #settleUs = 0
@@ -88,15 +92,24 @@ export class Broker implements Target {
 
   /** The server of the cluster that a client's address leads to. */
   serverFor(_clientId: string): number {
-    return this.variant.servers === 1 ? 0 : this.#random.below(this.variant.servers)
+    const { servers } = this.variant
+    if (servers === 1) return 0
+    const up = Array.from({ length: servers }, (_, server) => server).filter(
+      (server) => !this.#stopped.has(server),
+    )
+    return up.length === 0 ? 0 : this.#random.pick(up)
   }
 
-  /** The broker dies and its sockets are reset; nobody's will is sent. With `wipe` its store is gone too. */
-  crash(wipe: boolean): void {
+  /**
+   * The broker goes down and its sockets are reset; nobody's will is sent. What it had acknowledged and not stored is
+   * lost by a crash and not by a stop; with a wipe its whole store is.
+   */
+  crash(how: 'crash' | 'wipe' | 'stop'): void {
     this.#life++
     this.up = false
     for (const connection of [...this.#connections]) this.#close(connection, 'connection reset', false)
-    if (wipe) {
+    if (how === 'stop') this.retained.settleAll()
+    if (how === 'wipe') {
       this.retained.wipe()
       this.#observer.lost?.(undefined)
       return
@@ -108,6 +121,18 @@ export class Broker implements Target {
   start(): void {
     this.up = true
     this.#settleUs = 0
+  }
+
+  /** A server of the cluster goes down; its clients lose their connections and find another server. */
+  stopServer(server: number): void {
+    this.#stopped.add(server)
+    for (const connection of [...this.#connections]) {
+      if (connection.server === server) this.#close(connection, 'connection reset', false)
+    }
+  }
+
+  startServer(server: number): void {
+    this.#stopped.delete(server)
   }
 
   // ---- packets ----
@@ -142,7 +167,7 @@ export class Broker implements Target {
   }
 
   #onConnect(connection: Connection): void {
-    if (!this.up) {
+    if (!this.up || this.#stopped.has(connection.server)) {
       connection.brokerClosed('connection refused')
       return
     }
@@ -226,6 +251,7 @@ export class Broker implements Target {
       this.#routeUs[pair] = Math.max(this.#routeUs[pair] as number, arrivalUs)
       this.#engine.at(this.#routeUs[pair] as number, this, Own.routed, accepted, server)
     }
+    this.tap?.(packet, from)
   }
 
   #deliver(packet: Packet, server: number): void {

@@ -38,10 +38,15 @@ export interface ConnectionOptions {
 export const HELD_PACKETS_MAX = 20_000
 /** After a block TCP's next try comes within this time. */
 const RETRY_MS_MAX = 200
+/** A broker that misses an acknowledgement sends a message again after a time like this. */
+const REPEAT_MS_MIN = 20
+const REPEAT_MS_MAX = 3_000
+/** Spreads the delays of uneven connections evenly, without drawing (a fraction of the golden ratio). */
+const UNEVEN_STEP = 0.618_033_988_75
 
 export const Up = { connect: 1, publish: 2, subscribe: 3, unsubscribe: 4, disconnect: 5, gone: 6 } as const
 export const Down = { connack: 11, publish: 12, puback: 13, suback: 14, closed: 15 } as const
-const Local = { connectTimeout: 21, clientExpiry: 22, brokerExpiry: 23 } as const
+const Local = { connectTimeout: 21, clientExpiry: 22, brokerExpiry: 23, repeat: 24 } as const
 
 /** Flags of a delivered message, in the event's number. */
 const RETAINED = 1
@@ -78,6 +83,9 @@ export class Connection implements Target {
   /** The last packet that was delivered to it, to give one copy where the broker does. */
   lastDelivered: Packet | undefined
   severed = false
+  /** It broke: nothing arrives any more but the news of that. */
+  #broken = false
+  readonly #unevenness: { readonly up: number; readonly down: number }
 
   readonly #engine: Engine
   readonly #broker: Broker
@@ -111,6 +119,8 @@ export class Connection implements Target {
     this.will = options.will
     this.keepAliveMs = options.keepAliveMs
     this.server = broker.serverFor(this.clientId)
+    const nth = this.serial * UNEVEN_STEP
+    this.#unevenness = { up: nth % 1, down: (nth + UNEVEN_STEP / 2) % 1 }
     link.connections.add(this)
     this.#connectTimer = engine.after(options.connectTimeoutMs, this, Local.connectTimeout)
     this.#send('up', Up.connect, undefined, 0)
@@ -167,8 +177,21 @@ export class Connection implements Target {
         return false
       }
       this.unacked++
+    } else if (this.link.lossShare > 0 && this.#random.chance(this.link.lossShare)) {
+      this.dropped++
+      return false
     }
-    this.#send('down', Down.publish, packet, (retained ? RETAINED : 0) | (qos === 1 ? QOS_1 : 0), extraMs)
+    const flags = (retained ? RETAINED : 0) | (qos === 1 ? QOS_1 : 0)
+    this.#send('down', Down.publish, packet, flags, extraMs)
+    if (qos === 1 && this.link.repeatShare > 0 && this.#random.chance(this.link.repeatShare)) {
+      this.#engine.after(
+        this.#random.between(REPEAT_MS_MIN, REPEAT_MS_MAX),
+        this,
+        Local.repeat,
+        packet,
+        flags,
+      )
+    }
     return true
   }
 
@@ -196,6 +219,17 @@ export class Connection implements Target {
     this.assess()
   }
 
+  /** It breaks: what is under way in it is lost, and both ends learn that it has. */
+  cut(): void {
+    if (this.clientState === 'closed' || this.severed) return
+    const learn = this.link.upBlocks === 0 && this.link.downBlocks === 0
+    this.sever()
+    if (!learn) return
+    this.#broken = true
+    this.#engine.after(this.link.delayMs(), this, Up.gone)
+    this.#engine.after(this.link.delayMs(), this, Down.closed, 'connection reset')
+  }
+
   /** Something on the way resets it: the client learns it, and the broker sees the socket close. */
   reset(): void {
     if (this.clientState === 'closed') return
@@ -219,8 +253,10 @@ export class Connection implements Target {
   }
 
   on(kind: number, arg: unknown, n: number): void {
+    if (this.#broken && kind < Local.connectTimeout && kind !== Up.gone && kind !== Down.closed) return
     if (kind < Down.connack) this.#broker.handle(this, kind, arg, n)
     else if (kind < Local.connectTimeout) this.#atClient(kind, arg, n)
+    else if (kind === Local.repeat) this.#repeat(arg as Packet, n)
     else this.#onTimer(kind)
   }
 
@@ -262,7 +298,8 @@ export class Connection implements Target {
       else held.push({ kind, arg, n })
       return
     }
-    const arrivalUs = this.#engine.nowUs + Math.ceil((this.link.delayMs() + extraMs) * US_PER_MS)
+    const unevenMs = this.link.unevenMs * this.#unevenness[direction]
+    const arrivalUs = this.#engine.nowUs + Math.ceil((this.link.delayMs() + unevenMs + extraMs) * US_PER_MS)
     if (up) this.#upArrivalUs = Math.max(this.#upArrivalUs, arrivalUs)
     else this.#downArrivalUs = Math.max(this.#downArrivalUs, arrivalUs)
     this.#engine.at(up ? this.#upArrivalUs : this.#downArrivalUs, this, kind, arg, n)
@@ -281,6 +318,13 @@ export class Connection implements Target {
       this.assess()
       this.endpoint.connected(this)
     } else this.#lose(arg as string)
+  }
+
+  /** MQTT 3.1.1, 4.4: the receiver cannot know whether it is a message once more or a new one that is the same. */
+  #repeat(packet: Packet, flags: number): void {
+    if (this.brokerState !== 'open' || this.unacked >= this.#broker.variant.queueMessagesMax) return
+    this.unacked++
+    this.#send('down', Down.publish, packet, flags)
   }
 
   #onTimer(kind: number): void {

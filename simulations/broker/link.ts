@@ -25,6 +25,12 @@ export class Link {
   downBlocks = 0
   /** Added to the latency of both directions while the link is slow. */
   slowMs = 0
+  /** Most that each connection adds to it, each its own, while they are uneven. */
+  unevenMs = 0
+  /** Share of QoS 1 messages that the broker sends to the host twice. */
+  repeatShare = 0
+  /** Share of QoS 0 messages for the host that the broker drops. */
+  lossShare = 0
   /** The host does not run: frozen, suspended, or without power. It neither sends nor answers. */
   hostSilent = false
 

@@ -64,6 +64,11 @@ export class Retained {
     this.#undurable.shift()
   }
 
+  /** Everything is durable now. */
+  settleAll(): void {
+    this.#undurable = []
+  }
+
   /** A crash with the store intact: back to what was durable. Returns the topics whose acknowledged change is lost. */
   crash(): string[] {
     const lost = this.#undurable

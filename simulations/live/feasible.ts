@@ -48,6 +48,9 @@ export function checkFeasible({ scenario, text, name }: LiveScenario, written: S
   for (const [n, row] of written.faults.entries()) {
     // What an earlier end leaves out need not be possible.
     if (!scenario.faults.includes(row)) continue
+    if (row.upon !== undefined) {
+      throw positions.error(['faults', n, 'upon'], 'a live run waits for no moment', 'Expected no upon')
+    }
     const kind = row.targets === 'coordinator' ? `${row.kind}-holder` : row.kind
     if ((LIVE_FAULTS as readonly string[]).includes(kind)) continue
     throw positions.error(

@@ -11,6 +11,8 @@ export interface Behaviour {
   readonly ends: 'succeeds' | 'fails' | 'hangs'
   /** Whether it goes on after TERM, until KILL. */
   readonly ignoresTerm?: boolean
+  /** How many pieces of output it writes while it runs; all of them are in its result. */
+  readonly prints?: number
   /** The command does not exist on any device. */
   readonly missing?: boolean
 }

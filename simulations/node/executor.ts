@@ -20,6 +20,8 @@ export interface Process {
   readonly behaviour: Behaviour
   readonly pid: number
   readonly startedUs: number
+  /** Pieces of output so far. */
+  printed: number
   /** False once the agent that started it has died. */
   watched: boolean
   end: Handle
@@ -33,9 +35,25 @@ export interface ExecutorEvents {
   gone(process: Process): void
 }
 
-const Event = { started: 1, ended: 2, termed: 3, killed: 4, missing: 5, absent: 6, lapsed: 7 } as const
+const Event = {
+  started: 1,
+  ended: 2,
+  termed: 3,
+  killed: 4,
+  missing: 5,
+  absent: 6,
+  lapsed: 7,
+  printed: 8,
+} as const
+/** What a device measures of its memory, and the cores that are in use when it is all busy. */
+const MEMORY_BYTES = 2 ** 31
+const BUSY_CORES = 8
 const START_MS_MIN = 1
 const START_MS_MAX = 15
+/** One piece of output of a task that writes. */
+const PIECE = 'all work and no play '.repeat(48)
+/** What a shell captures of a task's output, in characters. */
+const CAPTURED_MAX = 64 * 1024
 /** How long a process takes to die of a signal. */
 const DEATH_MS_MAX = 5
 
@@ -43,6 +61,8 @@ export class VirtualExecutor implements Target {
   readonly serial: number
   /** How many times slower the device computes than it should. */
   slowness = 1
+  /** How much of the device is taken by what nobody placed there, from 0 to 1. */
+  busy = 0
   readonly processes = new Map<string, Process>()
   readonly guard: VirtualGuard
   readonly #engine: Engine
@@ -71,6 +91,7 @@ export class VirtualExecutor implements Target {
       behaviour: behaviourOf(spec),
       pid: ++this.#pids,
       startedUs: this.#engine.nowUs,
+      printed: 0,
       watched: true,
       end: NO_EVENT,
     }
@@ -90,7 +111,11 @@ export class VirtualExecutor implements Target {
   /** What the device measures while these processes run. */
   load(): Measured {
     const { size } = this.processes
-    return { cpu: size * 0.1, memoryUsed: 2 ** 28 + size * 2 ** 25, memoryTotal: 2 ** 31 }
+    return {
+      cpu: size * 0.1 + this.busy * BUSY_CORES,
+      memoryUsed: Math.min(MEMORY_BYTES, 2 ** 28 + size * 2 ** 25 + this.busy * MEMORY_BYTES),
+      memoryTotal: MEMORY_BYTES,
+    }
   }
 
   /** TERM now and KILL after the grace; `ended` follows in any case. */
@@ -135,6 +160,7 @@ export class VirtualExecutor implements Target {
     const process = arg as Process
     if (this.processes.get(process.key) !== process) return
     if (kind === Event.started) this.#onStarted(process)
+    else if (kind === Event.printed) this.#print(process)
     else this.#end(process, endOf(process.behaviour, kind))
   }
 
@@ -143,6 +169,19 @@ export class VirtualExecutor implements Target {
     process.end = NO_EVENT
     if (ends !== 'hangs') process.end = this.#engine.after(ms * this.slowness, this, Event.ended, process)
     if (process.watched) this.#events.input({ in: 'started', attempt: process.attempt, pid: process.pid })
+    if (process.behaviour.prints !== undefined) this.#print(process)
+  }
+
+  /** Writes its pieces evenly over its time. */
+  #print(process: Process): void {
+    const { prints = 0, ms } = process.behaviour
+    process.printed++
+    if (process.watched) {
+      this.#events.input({ in: 'output', attempt: process.attempt, stream: 'stdout', text: PIECE })
+    }
+    if (process.printed < prints) {
+      this.#engine.after((ms / prints) * this.slowness, this, Event.printed, process)
+    }
   }
 
   #end(process: Process, end: RunEnd): void {
@@ -166,7 +205,8 @@ function endOf(behaviour: Behaviour, kind: number): RunEnd {
     return { ...failed('E_SIGNAL', `ended by ${signal}`), result: { signal }, ...lapsed }
   }
   if (behaviour.ends === 'succeeds') {
-    return { outcome: 'succeeded', result: { exitCode: 0, stdout: `${behaviour.ms}` } }
+    const printed = PIECE.repeat(behaviour.prints ?? 0).slice(0, CAPTURED_MAX)
+    return { outcome: 'succeeded', result: { exitCode: 0, stdout: `${behaviour.ms}${printed}` } }
   }
   return { ...failed('E_EXIT', 'exit code 1'), result: { exitCode: 1 } }
 }

@@ -1,4 +1,5 @@
 /** What a planted bug is, and the plans of faults that some of them need. */
+import type { Moment } from '../faults/moments.ts'
 import type { Fault, FaultKind } from '../faults/plan.ts'
 import type { FuzzOptions } from '../fuzz.ts'
 import type { CoreFactory } from '../node/node.ts'
@@ -22,6 +23,9 @@ export const PLAIN: CaseOptions = { devices: 5, tasks: 60, faults: 12, safetyMs:
 /** A case in which devices are full and something fails every three seconds. */
 export const CROWDED: CaseOptions = { devices: 6, tasks: 200, faults: 40, safetyMs: 120_000 }
 
+/** The devices of a plain case. */
+export const EVERYONE = ['d0', 'd1', 'd2', 'd3', 'd4']
+
 /** Something that goes wrong again and again, every `everyMs` from the first time on. */
 export interface Trouble {
   readonly kind: FaultKind
@@ -33,18 +37,22 @@ export interface Trouble {
   readonly targets?: readonly string[]
   /** From 0 to 1; 0.5 when it does not matter. */
   readonly size?: number
+  /** From then on each waits for this moment. */
+  readonly upon?: Moment
 }
 
 /** A plan of these troubles. All must be over within the safety phase of the case. */
 export function planOfTroubles(troubles: readonly Trouble[]): Fault[] {
-  const faults = troubles.flatMap(({ kind, firstMs, everyMs, times, durationMs, targets = [], size = 0.5 }) =>
-    Array.from({ length: times }, (_, n) => ({
+  const faults = troubles.flatMap((trouble) => {
+    const { kind, firstMs, everyMs, times, durationMs, targets = [], size = 0.5, upon } = trouble
+    return Array.from({ length: times }, (_, n) => ({
       kind,
       atMs: firstMs + n * everyMs,
       durationMs,
       targets,
       size,
-    })),
-  )
+      ...(upon === undefined ? {} : { upon }),
+    }))
+  })
   return faults.sort((a, b) => a.atMs - b.atMs).map((fault, id) => ({ ...fault, id }))
 }

@@ -32,6 +32,7 @@ function* faultsOf(row: FaultRow, scenario: Scenario, random: Random): Generator
     durationMs: Math.round(lengthMs),
     targets,
     size: row.size ?? random.float(),
+    ...(row.upon === undefined ? {} : { upon: row.upon }),
   })
   const drawLength = (): number => Math.min(random.exponential(durationMs), LENGTH_TIMES_MAX * durationMs)
   const fromMs = ms(row.from, 0)

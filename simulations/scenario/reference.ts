@@ -1,4 +1,5 @@
 /** docs/simulation.md: the guide, and after it every key, fault and figure in tables made from what the code knows. */
+import { MOMENT_WEIGHTS, type Moment } from '../faults/moments.ts'
 import { FAULT_WEIGHTS, type FaultKind } from '../faults/plan.ts'
 import { FIGURES } from './expect.ts'
 import { DeviceClass, FaultRow, Operation, ScenarioFile, Targets, TaskClass } from './schema.ts'
@@ -22,7 +23,10 @@ interface Schema {
 /** Of every kind: what it does. What `size` changes is said where it changes something. */
 const FAULTS: Readonly<Record<FaultKind, string>> = {
   crash: 'The agent is killed and started again after `duration`; what it ran goes on without it',
+  'crash-loop': 'The agent is killed and started again, every few seconds, until `duration` is over',
   power: 'The device loses its power and boots again',
+  'reboot-offline':
+    'The device is cut off from the broker, loses its power, and boots before its link is back',
   wipe: 'The device loses its power and comes back with an empty disk',
   'crash-holder': '`crash` of who holds the seat; the same as `crash` with `targets: coordinator`',
   'power-holder': '`power` of who holds the seat',
@@ -31,20 +35,47 @@ const FAULTS: Readonly<Record<FaultKind, string>> = {
   suspend: 'The device sleeps: its monotonic clock and its agent stand still',
   partition: 'The device is cut off from the broker',
   'partition-holder': '`partition` of who holds the seat',
+  swizzle: 'Links are clogged one after another, and freed in another order',
   'one-way': 'One direction is cut: with `size` below 0.5 to the broker, else from it',
+  'one-way-holder': '`one-way` of who holds the seat',
   'half-open': 'Connections are dead without either end knowing; new ones work',
   'half-open-holder': '`half-open` of who holds the seat',
+  'seat-lost-holder': 'The seat’s connection breaks, with what is under way in it; the device’s own stays',
+  'copy-lost-holder':
+    'The connection breaks over which who holds the seat follows the mesh, as every device does; the seat’s stays',
   flap: 'Connections are reset again and again',
   'slow-link': 'Messages take longer, by up to 400 ms times `size` and half as much again',
+  'uneven-link':
+    'Each connection is delayed by a time of its own, up to 400 ms times `size`: what is sent on one overtakes another',
+  redelivery: 'The broker sends a share `size` of QoS 1 messages a second time, up to 3 s later',
+  'slow-consumer': 'The broker drops a share `size` of the QoS 0 messages for the device',
   'broker-stall': 'The broker answers nobody',
   'broker-restart': 'The broker dies and starts again with its store after `duration`',
+  'broker-upgrade':
+    'The broker is stopped in order and starts again; of a cluster one server after another within `duration`',
   'broker-wipe': 'The broker starts again without its store; nothing is promised of what it had acknowledged',
   'disk-slow': 'Writing the journal takes longer, by up to 800 ms times `size`',
   'disk-full': 'Writing the journal fails',
   'clock-jump': 'The wall clock is set by up to an hour: back with `size` below 0.5, else forward',
   'slow-device': 'The device computes slower, with `size` 1 six times',
+  busy: 'The device measures load that nobody placed there: eight cores and all its memory, times `size`',
   leave: 'The agent is stopped in order and started again',
   'mass-departure': 'Devices lose their power or their agent, all at once',
+}
+
+/** Of every moment: what it is. */
+const MOMENTS: Readonly<Record<Moment, string>> = {
+  beacon: 'A coordinator says that it is in office',
+  marker: 'A new coordinator asks whether its copy of the mesh is complete',
+  assigned: 'A device is given work',
+  acknowledged: 'A device is told that its result has been taken',
+  revoked: 'A device is told to end something',
+  reported: 'A device tells of results',
+  told: 'A status that is not the last',
+  ended: 'The terminal status of a task',
+  cleared: 'The coordinator takes a spec away',
+  submitted: 'A spec is submitted',
+  died: 'The broker tells of a coordinator’s death',
 }
 
 /**
@@ -76,6 +107,14 @@ export function simulationPage(guide: string): string {
     '| kind | what happens |',
     '|---|---|',
     ...Object.keys(FAULT_WEIGHTS).map((kind) => `| \`${kind}\` | ${FAULTS[kind as FaultKind]} |`),
+    '',
+    '## Moments',
+    '',
+    'A fault with `upon` strikes when the broker has accepted such a message, or a few milliseconds later.',
+    '',
+    '| moment | what it is |',
+    '|---|---|',
+    ...Object.keys(MOMENT_WEIGHTS).map((moment) => `| \`${moment}\` | ${MOMENTS[moment as Moment]} |`),
     '',
     '## Expectations',
     '',

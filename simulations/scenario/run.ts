@@ -14,6 +14,7 @@ import { OrderChecker } from '../checkers/i5-order.ts'
 import { demandLiveness } from '../checkers/i6-liveness.ts'
 import { CurrentChecker } from '../checkers/i7-current.ts'
 import { BoundsChecker } from '../checkers/i9-bounds.ts'
+import { OfficeChecker } from '../checkers/office-rules.ts'
 import { WireChecker } from '../checkers/wire-rules.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { Target } from '../engine/queue.ts'
@@ -132,6 +133,7 @@ class ScenarioRun {
       new CurrentChecker(this.#violations),
       new BoundsChecker(this.#violations, expectedTasks(this.#scenario), () => this.#world),
       new WireChecker(this.#violations),
+      new OfficeChecker(this.#violations),
     ]
     const { trace } = this.#options
     return [

@@ -5,6 +5,7 @@
 import { type Static, type TSchema, Type } from 'typebox'
 import { AFTER_MAX, type Candidacy, RETRIES_MAX } from '../../shared/protocol/schemas/index.ts'
 import { VARIANTS } from '../broker/variants.ts'
+import { MOMENT_WEIGHTS } from '../faults/moments.ts'
 import { FAULT_WEIGHTS } from '../faults/plan.ts'
 
 export const DEVICES_MAX = 20_000
@@ -232,6 +233,12 @@ export const FaultRow = Type.Object(
         description:
           'With `trace`: the minute of its calendar at which the run begins; default: its first outage',
       }),
+    ),
+    upon: Type.Optional(
+      oneOf(
+        Object.keys(MOMENT_WEIGHTS) as (keyof typeof MOMENT_WEIGHTS)[],
+        'Waits, from when it is to happen, for a moment, and strikes then; see Moments. One that does not come within a minute is given up',
+      ),
     ),
     from: Type.Optional(lasting('Nothing before this; default 0s')),
     to: Type.Optional(lasting('Nothing begins after this; default: the end')),
