@@ -1,6 +1,7 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Candidacy, DeviceState } from '../../shared/protocol/schemas/index.ts'
-import { order } from './rank.ts'
+import { Leaders, order } from './rank.ts'
 
 function state(candidate: Candidacy, cpu: string, memory = '1Gi', online = true): DeviceState {
   return {
@@ -35,5 +36,34 @@ describe('rank', () => {
       ['here', state('auto', '1')],
     ])
     expect(order(states)).toEqual(['here'])
+  })
+
+  it('keeps the first few as states come, as sorting everybody each time would find them', () => {
+    const change = fc.record({
+      id: fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f'),
+      state: fc.option(
+        fc
+          .tuple(
+            fc.constantFrom<Candidacy>('auto', 'prefer', 'never'),
+            fc.constantFrom('1', '2'),
+            fc.boolean(),
+          )
+          .map(([candidate, cpu, online]) => state(candidate, cpu, '1Gi', online)),
+        { nil: undefined },
+      ),
+    })
+    fc.assert(
+      fc.property(fc.array(change, { maxLength: 40 }), (changes) => {
+        const states = new Map<string, DeviceState>()
+        const leaders = new Leaders(3, () => states)
+        for (const { id, state: news } of changes) {
+          if (news === undefined) states.delete(id)
+          else states.set(id, news)
+          leaders.changed(id, news)
+          expect(leaders.ids()).toEqual(order(states).slice(0, 3))
+          expect(leaders.ids()).toBe(leaders.ids())
+        }
+      }),
+    )
   })
 })

@@ -1,11 +1,15 @@
 /**
- * The event queue: a heap of four children a node, ordered by (time, sequence), with removal by handle. Keys stand in
- * the order of the heap, so that the children that are compared lie side by side in memory.
+ * The event queue: events come out by (time, sequence), and are removed by handle.
  *
- * Millions of events pass through it, so events live in parallel arrays and not in objects: pushing and
- * popping allocate nothing. The heap holds slot numbers and every slot knows its place in the heap, so a
- * timer that is restarted is taken out at once and does not linger until its old time comes.
+ * Nearly all events wait for much longer than the next one, so only those of the current millisecond stand in a heap.
+ * The others lie unsorted in a wheel of lists, one a millisecond, and those of later turns in a second wheel of lists,
+ * one a turn (Varghese and Lauck, "Hashed and Hierarchical Timing Wheels", 1987). When its time comes a list is
+ * poured into the heap, which sorts it; so the cost of an event does not grow with how many wait.
+ *
+ * Millions of events pass through it, so events live in parallel arrays and not in objects: pushing and popping
+ * allocate nothing, and a timer that is restarted is taken out at once and does not linger until its old time comes.
  */
+import { EventHeap, widen } from './event-heap.ts'
 
 /** Whatever events are for. `serial` goes into the trace hash, so it must be the same in every run. */
 export interface Target {
@@ -20,6 +24,13 @@ export const NO_EVENT: Handle = -1
 
 const SLOTS_MAX = 2 ** 26
 const FIRST_SLOTS = 1024
+/** How long one list of the first wheel lasts; a power of two near a millisecond. */
+const LIST_US = 1024
+/** Lists in each wheel. A turn of the first is 8.4 s. What is further than a turn of the second waits in its last. */
+const LISTS = 8192
+const NONE = -1
+/** Instead of a list: the event stands in the heap. */
+const IN_HEAP = -2
 
 export class EventQueue {
   size = 0
@@ -31,14 +42,22 @@ export class EventQueue {
   arg: unknown
 
   #sequence = 0
+  readonly #heap = new EventHeap()
+  /** The list, counted from time zero, whose events stand in the heap; and the turn that it is in. */
+  #list = 0
+  #turn = 0
+  /** By list, those of the first wheel and then those of the second: the first slot in it. */
+  readonly #heads = new Int32Array(2 * LISTS).fill(NONE)
+  #listed = 0
+  /** By slot. */
+  #times = new Float64Array(FIRST_SLOTS)
+  #sequences = new Float64Array(FIRST_SLOTS)
   #kinds = new Int32Array(FIRST_SLOTS)
   #numbers = new Float64Array(FIRST_SLOTS)
   #generations = new Int32Array(FIRST_SLOTS)
-  #places = new Int32Array(FIRST_SLOTS)
-  /** By place in the heap: the key, and the slot. */
-  #times = new Float64Array(FIRST_SLOTS)
-  #sequences = new Float64Array(FIRST_SLOTS)
-  #heap = new Int32Array(FIRST_SLOTS)
+  #lists = new Int32Array(FIRST_SLOTS)
+  #next = new Int32Array(FIRST_SLOTS)
+  #previous = new Int32Array(FIRST_SLOTS)
   #targets: (Target | undefined)[] = []
   #args: unknown[] = []
   #free: number[] = []
@@ -47,24 +66,28 @@ export class EventQueue {
   /** Adds an event. Events of one time come out in the order in which they were pushed. */
   push(timeUs: number, target: Target, kind: number, arg: unknown, n: number): Handle {
     const slot = this.#free.pop() ?? this.#newSlot()
+    this.#times[slot] = timeUs
+    this.#sequences[slot] = this.#sequence++
     this.#kinds[slot] = kind
     this.#numbers[slot] = n
     this.#targets[slot] = target
     this.#args[slot] = arg
-    this.#rise(this.size++, timeUs, this.#sequence++, slot)
+    this.size++
+    this.#place(slot, timeUs)
     return (this.#generations[slot] as number) * SLOTS_MAX + slot
   }
 
   /** The time of the next event; Infinity when there is none. */
   nextUs(): number {
-    return this.size === 0 ? Infinity : (this.#times[0] as number)
+    if (this.#heap.size === 0 && this.#listed > 0) this.#advance()
+    return this.#heap.firstUs()
   }
 
   /** Takes the next event out, into `timeUs`, `kind`, `target`, `arg` and `n`. False when there is none. */
   pop(): boolean {
-    if (this.size === 0) return false
-    const slot = this.#heap[0] as number
-    this.timeUs = this.#times[0] as number
+    if (this.nextUs() === Infinity) return false
+    const slot = this.#heap.first()
+    this.timeUs = this.#times[slot] as number
     this.kind = this.#kinds[slot] as number
     this.n = this.#numbers[slot] as number
     this.target = this.#targets[slot]
@@ -83,68 +106,77 @@ export class EventQueue {
   }
 
   #takeOut(slot: number): void {
-    const place = this.#places[slot] as number
     this.#generations[slot] = ((this.#generations[slot] as number) + 1) & 0x3ffffff
     this.#targets[slot] = undefined
     this.#args[slot] = undefined
     this.#free.push(slot)
-    const end = --this.size
-    if (place === end) return
-    const timeUs = this.#times[end] as number
-    const sequence = this.#sequences[end] as number
-    const last = this.#heap[end] as number
-    if (place > 0 && this.#before(timeUs, sequence, (place - 1) >> 2))
-      this.#rise(place, timeUs, sequence, last)
-    else this.#sink(place, timeUs, sequence, last)
+    this.size--
+    if (this.#lists[slot] === IN_HEAP) this.#heap.remove(slot)
+    else this.#unlink(slot)
   }
 
-  /** True when the key comes before that of a place. */
-  #before(timeUs: number, sequence: number, place: number): boolean {
-    const other = this.#times[place] as number
-    return timeUs < other || (timeUs === other && sequence < (this.#sequences[place] as number))
-  }
-
-  #rise(from: number, timeUs: number, sequence: number, slot: number): void {
-    let place = from
-    while (place > 0) {
-      const parent = (place - 1) >> 2
-      if (!this.#before(timeUs, sequence, parent)) break
-      this.#move(parent, place)
-      place = parent
+  /** Puts an event where its time belongs. */
+  #place(slot: number, timeUs: number): void {
+    const list = Math.floor(timeUs / LIST_US)
+    if (list <= this.#list) {
+      this.#lists[slot] = IN_HEAP
+      this.#heap.add(slot, timeUs, this.#sequences[slot] as number)
+      return
     }
-    this.#put(place, timeUs, sequence, slot)
+    const turn = Math.floor(list / LISTS)
+    if (turn === this.#turn) return this.#link(slot, list % LISTS)
+    if (!Number.isFinite(timeUs)) throw new RangeError(`an event cannot be at ${timeUs} us`)
+    this.#link(slot, LISTS + (Math.min(turn, this.#turn + LISTS - 1) % LISTS))
   }
 
-  #sink(from: number, timeUs: number, sequence: number, slot: number): void {
-    let place = from
-    for (;;) {
-      const first = 4 * place + 1
-      if (first >= this.size) break
-      const end = Math.min(first + 4, this.size)
-      let child = first
-      for (let other = first + 1; other < end; other++) {
-        if (this.#before(this.#times[other] as number, this.#sequences[other] as number, child)) child = other
-      }
-      if (this.#before(timeUs, sequence, child)) break
-      this.#move(child, place)
-      place = child
+  #link(slot: number, list: number): void {
+    const head = this.#heads[list] as number
+    this.#lists[slot] = list
+    this.#next[slot] = head
+    this.#previous[slot] = NONE
+    if (head !== NONE) this.#previous[head] = slot
+    this.#heads[list] = slot
+    this.#listed++
+  }
+
+  #unlink(slot: number): void {
+    const next = this.#next[slot] as number
+    const previous = this.#previous[slot] as number
+    if (next !== NONE) this.#previous[next] = previous
+    if (previous !== NONE) this.#next[previous] = next
+    else this.#heads[this.#lists[slot] as number] = next
+    this.#listed--
+  }
+
+  /** Goes on to the next list that holds anything, until something stands in the heap. */
+  #advance(): void {
+    while (this.#heap.size === 0) {
+      const end = (this.#turn + 1) * LISTS
+      do this.#list++
+      while (this.#list < end && this.#heads[this.#list % LISTS] === NONE)
+      if (this.#list < end) this.#pour(this.#list % LISTS)
+      else this.#nextTurn()
     }
-    this.#put(place, timeUs, sequence, slot)
   }
 
-  #move(from: number, to: number): void {
-    const slot = this.#heap[from] as number
-    this.#times[to] = this.#times[from] as number
-    this.#sequences[to] = this.#sequences[from] as number
-    this.#heap[to] = slot
-    this.#places[slot] = to
+  /** Begins the next turn of which anything waits. */
+  #nextTurn(): void {
+    do this.#turn++
+    while (this.#heads[LISTS + (this.#turn % LISTS)] === NONE)
+    this.#list = this.#turn * LISTS
+    this.#pour(LISTS + (this.#turn % LISTS))
   }
 
-  #put(place: number, timeUs: number, sequence: number, slot: number): void {
-    this.#times[place] = timeUs
-    this.#sequences[place] = sequence
-    this.#heap[place] = slot
-    this.#places[slot] = place
+  /** Empties a list and puts its events where they belong now. */
+  #pour(list: number): void {
+    let slot = this.#heads[list] as number
+    this.#heads[list] = NONE
+    while (slot !== NONE) {
+      const next = this.#next[slot] as number
+      this.#listed--
+      this.#place(slot, this.#times[slot] as number)
+      slot = next
+    }
   }
 
   #newSlot(): number {
@@ -155,16 +187,13 @@ export class EventQueue {
   }
 
   #grow(slots: number): void {
-    const widen = <T extends Float64Array | Int32Array>(from: T, to: T): T => {
-      to.set(from as never)
-      return to
-    }
     this.#times = widen(this.#times, new Float64Array(slots))
     this.#sequences = widen(this.#sequences, new Float64Array(slots))
     this.#kinds = widen(this.#kinds, new Int32Array(slots))
     this.#numbers = widen(this.#numbers, new Float64Array(slots))
     this.#generations = widen(this.#generations, new Int32Array(slots))
-    this.#places = widen(this.#places, new Int32Array(slots))
-    this.#heap = widen(this.#heap, new Int32Array(slots))
+    this.#lists = widen(this.#lists, new Int32Array(slots))
+    this.#next = widen(this.#next, new Int32Array(slots))
+    this.#previous = widen(this.#previous, new Int32Array(slots))
   }
 }
