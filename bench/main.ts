@@ -8,7 +8,7 @@
 import { parseArgs } from 'node:util'
 import { describeMachine, machine } from './machine.ts'
 import { type MeshResult, type MeshSide, runMeshBench } from './mesh.ts'
-import { deviceSecondUs, fuzzRunsPerMinute, runSimBench, type SimReport } from './sim.ts'
+import { deviceSecondUs, fuzzRunsPerMinute, growth, runSimBench, type SimReport } from './sim.ts'
 import { table } from './table.ts'
 
 const { values, positionals } = parseArgs({
@@ -27,6 +27,7 @@ const tell = (text: string): void => {
   process.stderr.write(`${text}\n`)
 }
 const number = (value: number, digits = 0): string => value.toFixed(digits)
+const times = (value: number | undefined): string => (value === undefined ? '' : `${number(value, 2)}x`)
 
 function saySim({ runs, fuzz }: SimReport): void {
   const rows = runs.map((run) => [
@@ -36,10 +37,11 @@ function saySim({ runs, fuzz }: SimReport): void {
     number((run.startCpuMs + run.cpuMs + run.drainCpuMs) / 1000, 1),
     number(run.startCpuMs / 1000, 1),
     number(deviceSecondUs(run), 1),
+    times(growth(run, runs[0])),
     number(run.events / 1e6, 2),
     number(run.peakRssMb),
   ])
-  say(table(['simulated', 'sim s', 'tasks', 'cpu s', 'start', 'us/dev-s', 'Mevents', 'MiB'], rows))
+  say(table(['simulated', 'sim s', 'tasks', 'cpu s', 'start', 'us/dev-s', 'growth', 'Mevents', 'MiB'], rows))
   say(
     `fuzz: ${number(fuzz.cpuMs / fuzz.cases)} ms of CPU a run, ${number(fuzzRunsPerMinute(fuzz))} runs a minute ` +
       `on 2 cores, ${fuzz.violations} violations in ${fuzz.cases} runs`,

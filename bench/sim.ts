@@ -64,5 +64,9 @@ export function runSimBench(seed: string, quick: boolean, tell: (line: string) =
 export const deviceSecondUs = ({ case: { devices, simulatedMs }, cpuMs }: SimResult): number =>
   (cpuMs * 1_000) / (devices * (simulatedMs / second))
 
+/** How many times what the smallest fleet's device-second costs another's does; `undefined` beside faults. */
+export const growth = (run: SimResult, smallest: SimResult | undefined): number | undefined =>
+  smallest === undefined || run.case.faults > 0 ? undefined : deviceSecondUs(run) / deviceSecondUs(smallest)
+
 /** Runs that so many cores do in a minute, when each has a core to itself. */
 export const fuzzRunsPerMinute = ({ cases, cpuMs }: FuzzRate): number => (CORES * 60 * second * cases) / cpuMs

@@ -101,6 +101,8 @@ class ScenarioRun {
     this.#plan = faultPlan(scenario, seed)
     const { devices, profile } = fleetOf(scenario.fleet, MESH)
     this.#world = new World({
+      // Fuzzing and the cores' own simulations look for cores that change what they have sent; here speed counts.
+      guard: false,
       seed,
       mesh: MESH,
       variant: VARIANTS[scenario.variant],
