@@ -174,6 +174,7 @@ export const COMMANDS = {
       'report',
       'recording',
       'minutes',
+      'cases',
       'jobs',
       'fuzzCase',
       'keep',

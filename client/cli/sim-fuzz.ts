@@ -6,7 +6,7 @@ import { type Context, interruptionOf } from './context.ts'
 import { EXIT_FAILURE } from './exit-codes.ts'
 import type { SimValues } from './sim.ts'
 import { ProgressLine } from './sim-progress.ts'
-import { seedOf } from './sim-run.ts'
+import { seedOf, writeOut } from './sim-run.ts'
 
 const MINUTES = 1
 const JOBS = 2
@@ -20,9 +20,13 @@ export async function simFuzz(context: Context, values: SimValues): Promise<numb
     ...(values.variant === undefined ? {} : { variant: values.variant }),
   }
   if (values.fuzzCase !== undefined) return await repeat(context, values, values.fuzzCase, shape)
-  if (values.keep !== undefined) {
-    throw new CoveyError('E_USAGE', '--keep goes with --case', {
-      remedy: 'Name the case, or leave --keep out',
+  for (const [flag, value] of [
+    ['keep', values.keep],
+    ['trace', values.recording],
+  ] as const) {
+    if (value === undefined) continue
+    throw new CoveyError('E_USAGE', `--${flag} goes with --case`, {
+      remedy: `Name the case, or leave --${flag} out`,
     })
   }
   const { describeShape } = await import('../../simulations/fuzzing/case.ts')
@@ -38,6 +42,7 @@ export async function simFuzz(context: Context, values: SimValues): Promise<numb
     shape,
     jobs: values.jobs ?? JOBS,
     runMs: (values.minutes ?? MINUTES) * MINUTE_MS,
+    ...(values.cases === undefined ? {} : { casesMax: values.cases }),
     signal: context.interrupted,
     onCase: (result, soFar) => {
       if (result.failure !== undefined && !json) {
@@ -57,7 +62,7 @@ function summaryText(summary: FuzzSummary, tookMs: number): string {
   const { cases, virtualMs, faults, terms, ends, failed, failures, partial } = summary
   const ended = Object.entries(ends).map(([state, count]) => `${count} ${state}`)
   return [
-    `${partial ? 'ended early: ' : ''}${cases} cases in ${Math.round(tookMs / 1000)}s, ${(virtualMs / 3_600_000).toFixed(1)} virtual hours, ${faults} faults, ${terms} terms`,
+    `${partial ? 'ended early: ' : ''}${cases} cases in ${Math.round(tookMs / 1000)}s (${Math.round((cases / tookMs) * MINUTE_MS)} a minute), ${(virtualMs / 3_600_000).toFixed(1)} virtual hours, ${faults} faults, ${terms} terms`,
     `tasks: ${ended.join(', ') || 'none'}`,
     failed === 0 ? 'no violation' : `${failed} of ${cases} cases failed`,
     ...(failures.at(-1) === undefined ? [] : [failures.at(-1)?.command]),
@@ -66,13 +71,14 @@ function summaryText(summary: FuzzSummary, tookMs: number): string {
 }
 
 async function repeat(context: Context, values: SimValues, seed: string, shape: CaseShape): Promise<number> {
-  for (const name of ['minutes', 'jobs', 'seed'] as const) {
+  for (const name of ['minutes', 'cases', 'jobs', 'seed'] as const) {
     if (values[name] === undefined) continue
     throw new CoveyError('E_USAGE', `--${name} does not go with --case`, {
       remedy: 'Leave one of the two out',
     })
   }
   const { runCase, realCore } = await import('../../simulations/fuzzing/case.ts')
+  const { Trace } = await import('../../simulations/engine/trace.ts')
   const keep = values.keep?.filter((word) => word !== 'none')
   const wrong = keep?.find((word) => !/^\d{1,6}$/.test(word))
   if (wrong !== undefined) {
@@ -81,7 +87,11 @@ async function repeat(context: Context, values: SimValues, seed: string, shape: 
     })
   }
   if (values.json !== true) context.stdout.write(`seed ${seed}\n`)
-  const result = runCase(seed, shape, realCore, keep?.map(Number))
+  const trace = values.recording === undefined ? undefined : new Trace()
+  const result = runCase(seed, shape, realCore, keep?.map(Number), trace)
+  if (values.recording !== undefined) {
+    writeOut(context, values.recording, `${trace?.lines().join('\n')}\n`)
+  }
   if (values.json === true) context.stdout.write(`${JSON.stringify(result)}\n`)
   else {
     const { failure, hash, faults } = result

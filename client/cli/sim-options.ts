@@ -53,7 +53,7 @@ export const SIM_OPTIONS = {
     kind: 'file',
     flag: 'trace',
     group: 'Simulation',
-    about: 'Record the run, for covey sim replay',
+    about: 'Record the run, for covey sim replay; of a case of the fuzzer, what every agent did',
   },
   minutes: {
     kind: 'count',
@@ -62,6 +62,14 @@ export const SIM_OPTIONS = {
     group: 'Simulation',
     defaultText: '1',
     about: 'How long to fuzz',
+  },
+  cases: {
+    kind: 'count',
+    min: 1,
+    max: 1_000_000,
+    group: 'Simulation',
+    defaultText: 'as many as there is time for',
+    about: 'Cases of the fuzzer to run at most',
   },
   jobs: {
     kind: 'count',

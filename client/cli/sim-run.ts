@@ -133,7 +133,7 @@ function quoted(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
 }
 
-function writeOut(context: Context, file: string, text: string): void {
+export function writeOut(context: Context, file: string, text: string): void {
   const path = resolve(context.cwd, file)
   try {
     writeFileSync(path, text)

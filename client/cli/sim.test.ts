@@ -140,10 +140,12 @@ describe('covey sim', () => {
   it('repeats one case of the fuzzer, with the faults that are named', async () => {
     const size = ['--devices', '3', '--duration', '20s', '--json']
     const whole = await covey('fuzz', '--case', 'x-1', ...size)
-    const less = await covey('fuzz', '--case', 'x-1', '--keep', 'none', ...size)
+    const less = await covey('fuzz', '--case', 'x-1', '--keep', 'none', '--trace', 'x.txt', ...size)
     expect([whole.code, less.code]).toEqual([0, 0])
     expect(JSON.parse(whole.out)).toMatchObject({ seed: 'x-1', faults: 20 })
     expect(JSON.parse(less.out)).toMatchObject({ seed: 'x-1', faults: 0 })
+    const [first = ''] = readFileSync(join(folder, 'x.txt'), 'utf8').split('\n')
+    expect(JSON.parse(first)).toMatchObject({ what: 'boot' })
     expect(JSON.parse(less.out).hash).not.toBe(JSON.parse(whole.out).hash)
   })
 
@@ -154,6 +156,8 @@ describe('covey sim', () => {
     [['list', '--seed', '1'], 'has no option --seed'],
     [['replay', 't', '--devices', '3'], 'has no option --devices'],
     [['fuzz', '--keep', '1'], '--keep goes with --case'],
+    [['fuzz', '--trace', 'f'], '--trace goes with --case'],
+    [['fuzz', '--case', 'x-1', '--cases', '3'], '--cases does not go with --case'],
     [['fuzz', '--case', 'x-1', '--keep', 'a'], '"a" is no number'],
     [['fuzz', '--case', 'x-1', '--seed', '1'], '--seed does not go with --case'],
     [['run', 'mine.yaml', '--set', 'x=1'], '"x=1" is no setting'],

@@ -30,7 +30,11 @@ const PARTS: Readonly<Record<string, Part>> = {
     run: simRun,
   },
   live: { operands: ['SCENARIO'], options: [...SIZE, 'setting', 'outages', 'report'], run: simLive },
-  fuzz: { operands: [], options: [...SIZE, 'minutes', 'jobs', 'fuzzCase', 'keep'], run: simFuzz },
+  fuzz: {
+    operands: [],
+    options: [...SIZE, 'minutes', 'cases', 'jobs', 'fuzzCase', 'keep', 'recording'],
+    run: simFuzz,
+  },
   replay: { operands: ['TRACE'], options: ['report'], run: simReplay },
   compare: { operands: ['SCENARIO', 'A', 'B'], options: [...SIZE, 'setting', 'outages'], run: simCompare },
 }

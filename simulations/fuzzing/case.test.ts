@@ -40,6 +40,7 @@ describe('a case of the fuzzer', () => {
     )
     const again = runCase('c-1', SHAPE, babbling, [])
     expect(again.faults).toBe(0)
+    expect(failure?.plan).toEqual([])
     expect(again.failure?.text).toContain(failure?.text.split('\n')[1])
   })
 
@@ -54,7 +55,7 @@ describe('a case of the fuzzer', () => {
       terms: 1,
       ends: { succeeded: 3 },
     }
-    const failure = { text: 'text', command: 'command' }
+    const failure = { text: 'text', plan: [], command: 'command' }
     addCase(summary, case_)
     for (let n = 0; n < FAILURES_MAX + 5; n++) addCase(summary, { ...case_, failure })
     expect(summary).toMatchObject({ cases: FAILURES_MAX + 6, failed: FAILURES_MAX + 5, partial: false })

@@ -3,6 +3,7 @@ import { Agent } from '../../agent/core/agent.ts'
 import { formatDuration } from '../../shared/model/duration.ts'
 import { VARIANTS, type VariantName } from '../broker/variants.ts'
 import { describeViolation } from '../checkers/checker.ts'
+import type { Trace } from '../engine/trace.ts'
 import { describeFault, type Fault } from '../faults/plan.ts'
 import { FULL_CASE, type FuzzOptions, type FuzzResult, planOf, runFuzzCase } from '../fuzz.ts'
 import type { CoreFactory } from '../node/node.ts'
@@ -29,6 +30,8 @@ export interface CaseResult {
 
 export interface Failure {
   readonly text: string
+  /** The faults that matter, for whoever keeps the case. */
+  readonly plan: readonly Fault[]
   readonly command: string
 }
 
@@ -49,17 +52,19 @@ export function describeShape(shape: CaseShape): string {
  * Runs one case, and makes its plan of faults smaller when it fails.
  *
  * @param keep numbers of the faults to keep; all when not given
+ * @param trace records what every agent did
  */
 export function runCase(
   seed: string,
   shape: CaseShape,
   core: CoreFactory = realCore,
   keep?: readonly number[],
+  trace?: Trace,
 ): CaseResult {
   const options = optionsOf(shape, core)
   const whole = planOf(seed, options)
   const plan = keep === undefined ? whole : whole.filter(({ id }) => keep.includes(id))
-  const result = runFuzzCase(seed, { ...options, plan })
+  const result = runFuzzCase(seed, { ...options, plan, ...(trace === undefined ? {} : { trace }) })
   const { stats, violations, hash } = result
   return {
     seed,
@@ -105,7 +110,7 @@ function failureOf(
       .slice(0, VIOLATIONS_SHOWN_MAX)
       .map((violation) => `  ${describeViolation(violation)}`),
   ].join('\n')
-  return { text, command: commandOf(seed, shape, plan, plan.length === whole) }
+  return { text, plan, command: commandOf(seed, shape, plan, plan.length === whole) }
 }
 
 function commandOf(seed: string, shape: CaseShape, plan: readonly Fault[], whole: boolean): string {

@@ -8,6 +8,8 @@ export interface FuzzerOptions {
   readonly shape: CaseShape
   readonly jobs: number
   readonly runMs: number
+  /** As many as there is time for when not given. */
+  readonly casesMax?: number
   readonly signal?: AbortSignal
   /** Told of each case, with what is known so far. */
   readonly onCase?: (result: CaseResult, summary: FuzzSummary) => void
@@ -93,7 +95,7 @@ export async function fuzz(options: FuzzerOptions): Promise<FuzzSummary> {
 }
 
 function runWorker(
-  { seed, shape, jobs, runMs, onCase }: FuzzerOptions,
+  { seed, shape, jobs, runMs, casesMax = Number.MAX_SAFE_INTEGER, onCase }: FuzzerOptions,
   first: number,
   summary: FuzzSummary,
   workers: ChildProcess[],
@@ -114,6 +116,6 @@ function runWorker(
       if (code === 0 || by === 'SIGKILL') resolve()
       else reject(new Error(`a worker of the fuzzer ended with ${by ?? `exit code ${code}`}`))
     })
-    worker.send({ seed, shape, first, step: jobs, runMs } satisfies Job)
+    worker.send({ seed, shape, first, step: jobs, runMs, casesMax } satisfies Job)
   })
 }

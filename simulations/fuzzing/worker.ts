@@ -9,11 +9,13 @@ export interface Job {
   readonly first: number
   readonly step: number
   readonly runMs: number
+  /** Of all workers together. */
+  readonly casesMax: number
 }
 
-async function work({ seed, shape, first, step, runMs }: Job): Promise<void> {
+async function work({ seed, shape, first, step, runMs, casesMax }: Job): Promise<void> {
   const endMs = performance.now() + runMs
-  for (let n = first; performance.now() < endMs; n += step) {
+  for (let n = first; n < casesMax && performance.now() < endMs; n += step) {
     const result: CaseResult = runCase(`${seed}-${n}`, shape)
     process.send?.(result)
     // Lets the message out, and a lost parent be noticed.
