@@ -3,9 +3,11 @@
  *
  *   npm run bench -- sim            the simulator: fleets of up to 100,000 devices, an hour with faults, the fuzzer
  *   npm run bench -- mesh           real processes against a floor that only passes messages on
+ *   npm run bench -- exclusive      devices are struck round after round; --rounds 200 for how many
  *   npm run bench -- sim --quick    the same, smaller; --json for programs, --seed for another run
  */
 import { parseArgs } from 'node:util'
+import { type ExclusiveResult, runExclusive } from './exclusive.ts'
 import { describeMachine, machine } from './machine.ts'
 import { type MeshResult, type MeshSide, runMeshBench } from './mesh.ts'
 import { deviceSecondUs, fuzzRunsPerMinute, growth, runSimBench, type SimReport } from './sim.ts'
@@ -17,6 +19,7 @@ const { values, positionals } = parseArgs({
     quick: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     seed: { type: 'string', default: 'bench' },
+    rounds: { type: 'string', default: '20' },
   },
 })
 
@@ -66,9 +69,23 @@ function sayMesh(result: MeshResult): void {
   say(`ratio of CPU: ${number(result.ratio, 2)}`)
 }
 
+function sayExclusive({ rounds, tasks, succeeded, attempts, overlaps, byStrike }: ExclusiveResult): void {
+  const rows = Object.entries(byStrike).map(([strike, row]) => [
+    strike,
+    ...[row.strikes, row.tasks, row.attempts, row.overlaps, row.togetherMs].map((value) => number(value)),
+  ])
+  say(table(['strike', 'times', 'tasks there', 'attempts', 'overlaps', 'together ms'], rows))
+  say(`${rounds} rounds, ${tasks} tasks, ${succeeded} succeeded, ${attempts} attempts, ${overlaps} overlaps`)
+}
+
 const what = positionals[0]
-if (what !== 'sim' && what !== 'mesh') {
-  tell(`bench ${JSON.stringify(what ?? '')} is unknown; use sim or mesh`)
+if (what === 'exclusive') {
+  const result = await runExclusive(Number(values.rounds), values.seed, tell)
+  if (values.json) say(JSON.stringify({ bench: what, seed: values.seed, ...machine(), result }))
+  else sayExclusive(result)
+  if (result.overlaps > 0 || result.succeeded < result.tasks) process.exitCode = 1
+} else if (what !== 'sim' && what !== 'mesh') {
+  tell(`bench ${JSON.stringify(what ?? '')} is unknown; use sim, mesh or exclusive`)
   process.exitCode = 2
 } else {
   const { seed, quick, json } = values

@@ -66,6 +66,7 @@ class NoExecutor implements Executor {
     this.#emit({ in: 'ended', attempt, end })
   }
 
+  extend(): void {}
   kill(): void {}
   reap(): void {}
   close(): Promise<void> {

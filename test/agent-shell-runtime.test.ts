@@ -71,6 +71,7 @@ function start(answer: (input: AgentInput) => AgentEffect[], options: Options = 
   const closed: string[] = []
   const executor: Executor = {
     run: () => undefined,
+    extend: () => undefined,
     kill: () => undefined,
     reap: () => undefined,
     close: async () => void closed.push('executor'),

@@ -11,13 +11,14 @@ import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { failure } from '../../shared/errors/errors.ts'
 import type { ErrorCode } from '../../shared/errors/table.ts'
-import type { RunEnd } from '../../shared/ports.ts'
+import type { Lease, RunEnd } from '../../shared/ports.ts'
 import { type Attempt, attemptKey } from '../../shared/protocol/attempt.ts'
 import type { ResultBody, TaskSpec } from '../../shared/protocol/schemas/index.ts'
 import { within } from './bounded-wait.ts'
 import { Capture } from './capture.ts'
 import { type AgentIdentity, childEnvironment, WORK_FOLDER } from './child-environment.ts'
 import { ProcessGroup } from './group.ts'
+import type { Guard } from './guard.ts'
 import type { ShellLimits } from './limits.ts'
 import type { Emit } from './link.ts'
 import { ByteBudget, LiveOutput } from './live-output.ts'
@@ -34,6 +35,12 @@ export interface RunContext {
   readonly limits: ShellLimits
 }
 
+/** Who ends exclusive work when its lease is over. */
+export interface Guarded {
+  readonly guard: Guard
+  readonly lease: Lease
+}
+
 export class ChildRun {
   readonly attempt: Attempt
   /** Resolves after `ended` was emitted and the files of the attempt are removed. */
@@ -42,17 +49,20 @@ export class ChildRun {
   readonly #spec: TaskSpec
   readonly #task: string
   readonly #captures: { stdout: Capture; stderr: Capture }
+  readonly #guarded: Guarded | undefined
+  #lapsed = false
   #workFolder: string | undefined
   #group: ProcessGroup | undefined
   /** By the monotonic clock; when what still lives is KILLed. */
   #killAtMs = Number.POSITIVE_INFINITY
   #wake: () => void = () => undefined
 
-  constructor(attempt: Attempt, task: string, spec: TaskSpec, context: RunContext) {
+  constructor(attempt: Attempt, task: string, spec: TaskSpec, context: RunContext, guarded?: Guarded) {
     this.attempt = attempt
     this.#task = task
     this.#spec = spec
     this.#context = context
+    this.#guarded = guarded
     const { stdoutBytesMax } = context.limits
     this.#captures = { stdout: new Capture(stdoutBytesMax), stderr: new Capture(stdoutBytesMax) }
     this.done = this.#run()
@@ -71,12 +81,30 @@ export class ChildRun {
   async #run(): Promise<void> {
     let end: RunEnd
     try {
-      end = await this.#runToEnd()
+      end = (await this.#mayStart()) ? await this.#runToEnd() : failed('E_LEASE', 'its lease was over')
     } catch (error) {
       end = failed('E_START', `start ${this.#spec.run.exec[0]}: ${(error as Error).message}`)
     }
+    if (this.#guarded !== undefined) {
+      const key = attemptKey(this.attempt)
+      if (end.outcome === 'failed' && (this.#lapsed || this.#guarded.guard.over(key)))
+        end = { ...end, lapsed: true }
+      this.#guarded.guard.drop(key)
+    }
     this.#context.emit({ in: 'ended', attempt: this.attempt, end })
     if (this.#workFolder !== undefined) await this.#removeWorkFolder(this.#workFolder)
+  }
+
+  /** Exclusive work starts only when its guard has it, and nobody has ended it meanwhile. */
+  async #mayStart(): Promise<boolean> {
+    if (this.#guarded === undefined) return true
+    const { guard, lease } = this.#guarded
+    const lapse = () => {
+      this.#lapsed = true
+      this.kill(0)
+    }
+    if (!(await guard.hold(attemptKey(this.attempt), lease, lapse))) this.#lapsed = true
+    return !this.#lapsed && this.#killAtMs === Number.POSITIVE_INFINITY
   }
 
   async #runToEnd(): Promise<RunEnd> {
@@ -92,6 +120,7 @@ export class ChildRun {
     const exited = watchExit(child)
     if (child.pid === undefined) return explainSpawn(program, await exited)
     this.#group = new ProcessGroup(child.pid)
+    this.#guarded?.guard.started(attemptKey(this.attempt), child.pid)
     this.#context.emit({ in: 'started', attempt: this.attempt, pid: child.pid })
     if (input !== undefined) this.#feed(child, input)
     const outputs = this.#listen(child)

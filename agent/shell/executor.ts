@@ -1,5 +1,5 @@
 /** What the runtime needs of whatever runs attempts. */
-import type { JournalEntry } from '../../shared/ports.ts'
+import type { JournalEntry, Lease, Now } from '../../shared/ports.ts'
 import type { Attempt } from '../../shared/protocol/attempt.ts'
 import type { TaskSpec } from '../../shared/protocol/schemas/index.ts'
 
@@ -8,7 +8,10 @@ import type { TaskSpec } from '../../shared/protocol/schemas/index.ts'
  * never throws for an operating error: that ends the attempt.
  */
 export interface Executor {
-  run(attempt: Attempt, task: string, spec: TaskSpec): void
+  /** With a lease it is ended when that is over, also while the agent is frozen or dead. */
+  run(attempt: Attempt, task: string, spec: TaskSpec, lease?: Lease): void
+  /** Leases of all that runs count from then on; one that is over stays over. */
+  extend(from: Now): void
   kill(attempt: Attempt, graceMs: number): void
   /** Ends what a former incarnation left running. */
   reap(entries: readonly JournalEntry[]): void

@@ -46,8 +46,13 @@ export function reapLeftovers(data: string, pids: readonly number[], log: Log, p
  * Where there is no /proc such a process cannot be found.
  */
 export function reapAttempt(data: string, attempt: string, log: Log, proc: string = PROC): void {
-  const count = killMarked({ data, attempt }, [], proc) ?? 0
+  const count = killAttempt(data, attempt, proc)
   if (count > 0) log.info({ attempt, killed: count }, 'killed what had left the process group of an attempt')
+}
+
+/** KILLs what carries an attempt's name in its environment, and the sessions of it. @returns how many were killed */
+export function killAttempt(data: string, attempt: string, proc: string = PROC): number {
+  return killMarked({ data, attempt }, [], proc) ?? 0
 }
 
 /** How many were killed; `undefined` where there is no /proc. */

@@ -181,13 +181,13 @@ class Runtime implements RunningAgent {
         this.#writer.persist(effect.seq, effect.change)
         break
       case 'run':
-        this.#executor.run(effect.attempt, effect.task, effect.spec)
+        this.#executor.run(effect.attempt, effect.task, effect.spec, effect.lease)
         break
       case 'kill':
         this.#executor.kill(effect.attempt, effect.graceMs)
         break
       case 'lease':
-        // While the agent runs, its core ends what no lease covers.
+        this.#executor.extend(effect.from)
         break
       case 'reap':
         this.#executor.reap(effect.entries)

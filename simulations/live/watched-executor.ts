@@ -8,7 +8,7 @@ import type { ShellLimits } from '../../agent/shell/limits.ts'
 import type { Emit } from '../../agent/shell/link.ts'
 import type { Log } from '../../agent/shell/log.ts'
 import { demandOf } from '../../shared/model/task.ts'
-import type { AgentInput, JournalEntry } from '../../shared/ports.ts'
+import type { AgentInput, JournalEntry, Lease, Now } from '../../shared/ports.ts'
 import { type Attempt, attemptKey } from '../../shared/protocol/attempt.ts'
 import type { TaskSpec } from '../../shared/protocol/schemas/index.ts'
 
@@ -45,11 +45,15 @@ export class WatchedExecutor implements Executor {
     return this.#runs.size
   }
 
-  run(attempt: Attempt, task: string, spec: TaskSpec): void {
+  run(attempt: Attempt, task: string, spec: TaskSpec, lease?: Lease): void {
     const cpuMilli = demandOf(spec).resources['cpu'] ?? 0
     this.#runs.set(attemptKey(attempt), { cpuMilli, sinceMs: performance.now() })
     this.#watch.process(cpuMilli, true)
-    this.#exec.run(attempt, task, spec)
+    this.#exec.run(attempt, task, spec, lease)
+  }
+
+  extend(from: Now): void {
+    this.#exec.extend(from)
   }
 
   kill(attempt: Attempt, graceMs: number): void {

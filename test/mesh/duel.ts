@@ -140,6 +140,7 @@ export function startDuellist(url: string, mesh: string, id: string, seed: strin
     },
     executor: () => ({
       run: () => undefined,
+      extend: () => undefined,
       kill: () => undefined,
       reap: () => undefined,
       close: async () => undefined,
