@@ -84,6 +84,14 @@ test('--after names what must have succeeded before, and is held against the pro
   expect(wrong.err).toContain('/after/0')
 })
 
+test('--exclusive stands in the spec, and nothing does without it', async () => {
+  await coordinator((id) => statusOf(id, 'succeeded'))
+  expect((await covey(['run', '--exclusive', '--', 'x'])).code).toBe(0)
+  expect((await covey(['run', '--', 'x'])).code).toBe(0)
+  expect(peer?.specs.map(({ spec }) => spec)).toMatchObject([{ exclusive: true }, { run: { exec: ['x'] } }])
+  expect(peer?.specs[1]?.spec).not.toHaveProperty('exclusive')
+})
+
 test('On a terminal run prints output as it comes, and nothing twice', async () => {
   await coordinator()
   const { terminal, exit } = start(['run', '--id', 'live', '--', 'count'], { columns: 80 })

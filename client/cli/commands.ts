@@ -77,6 +77,7 @@ export const COMMANDS = {
       'retries',
       'priority',
       'after',
+      'exclusive',
       'taskId',
       'input',
       'taskEnv',

@@ -223,6 +223,11 @@ export const OPTIONS = {
     about:
       'Start only when these tasks have succeeded; their output is in its input. Rejected if one ends otherwise',
   },
+  exclusive: {
+    kind: 'flag',
+    group: 'Task',
+    about: 'Never let two attempts of it run at the same time; waits longer when something fails',
+  },
   priority: { kind: 'count', min: 0, max: 100, group: 'Task', defaultText: '50', about: 'Higher goes first' },
   taskId: {
     kind: 'id',

@@ -18,7 +18,7 @@ export async function specOf(
   values: RunValues,
   operands: readonly string[],
 ): Promise<TaskSpec> {
-  const { taskEnv, cwd, input, where, resources, priority, after, timeout, retries, ttl } = values
+  const { taskEnv, cwd, input, where, resources, priority, after, exclusive, timeout, retries, ttl } = values
   return {
     run: {
       exec: [...operands],
@@ -32,6 +32,7 @@ export async function specOf(
     ...(resources === undefined ? {} : { resources: { ...resources } }),
     ...(priority === undefined ? {} : { priority }),
     ...(after === undefined ? {} : { after: [...after] }),
+    ...(exclusive === true ? { exclusive } : {}),
     ...(timeout === undefined ? {} : { timeout: exactDuration(timeout) }),
     ...(retries === undefined ? {} : { retries: { failed: retries } }),
     ...(ttl === undefined ? {} : { ttl: exactDuration(ttl) }),
