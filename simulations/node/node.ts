@@ -4,45 +4,22 @@
  * when they are told to.
  */
 
-import type { AgentOptions } from '../../agent/core/options.ts'
 import { parseResources, type Resources } from '../../shared/model/resources.ts'
-import type { AgentEffect, AgentInput, Core, LinkName, Outgoing } from '../../shared/ports.ts'
+import type { AgentEffect, AgentInput, LinkName, Outgoing } from '../../shared/ports.ts'
 import type { Random } from '../../shared/random/random.ts'
-import type { Broker } from '../broker/broker.ts'
 import type { Connection, Endpoint } from '../broker/connection.ts'
-import { type Latency, Link } from '../broker/link.ts'
+import { Link } from '../broker/link.ts'
 import { type Packet, packetOf } from '../broker/packet.ts'
 import { type Topic, topicOf } from '../broker/topic.ts'
-import { type ClockOptions, NodeClock } from '../engine/clock.ts'
-import type { Engine } from '../engine/engine.ts'
+import { NodeClock } from '../engine/clock.ts'
 import type { Target } from '../engine/queue.ts'
-import type { Observer } from '../observer.ts'
 import { Disk } from './disk.ts'
 import { VirtualExecutor } from './executor.ts'
+import type { AgentCore, NodeOptions, Surroundings } from './surroundings.ts'
 import { NodeTimers, type Timer } from './timers.ts'
 import type { Waiting } from './waiting.ts'
 
-export type AgentCore = Core<AgentInput, AgentEffect>
-/** Makes the core of one start of an agent. */
-export type CoreFactory = (options: AgentOptions) => AgentCore
-
-export interface NodeOptions {
-  readonly agent: Omit<AgentOptions, 'seed'>
-  readonly latency: Latency
-  readonly clock?: ClockOptions
-  readonly keepAliveMs: number
-  readonly connectTimeoutMs: number
-}
-
-/** What a node needs of the world it is in. */
-export interface Surroundings {
-  readonly engine: Engine
-  readonly broker: Broker
-  readonly observers: Required<Observer>
-  readonly core: CoreFactory
-  /** Whether what is published is frozen. */
-  readonly guard: boolean
-}
+export type { AgentCore, CoreFactory, NodeOptions, Surroundings } from './surroundings.ts'
 
 export const BACKLOG_INPUTS_MAX = 200_000
 /** How long a service manager waits before it starts an agent again that ended by a bug. */
