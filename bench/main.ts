@@ -4,10 +4,13 @@
  *   npm run bench -- sim            the simulator: fleets of up to 100,000 devices, an hour with faults, the fuzzer
  *   npm run bench -- mesh           real processes against a floor that only passes messages on
  *   npm run bench -- exclusive      devices are struck round after round; --rounds 200 for how many
+ *   npm run bench -- live           real connections on real brokers against the simulator: 2,000 devices, --devices N
  *   npm run bench -- sim --quick    the same, smaller; --json for programs, --seed for another run
  */
 import { parseArgs } from 'node:util'
 import { type ExclusiveResult, runExclusive } from './exclusive.ts'
+import { comparedTimes, type LiveResult, liveSize, runLiveBench } from './live.ts'
+import { TASKS_A_SECOND } from './live-scenarios.ts'
 import { describeMachine, machine } from './machine.ts'
 import { type MeshResult, type MeshSide, runMeshBench } from './mesh.ts'
 import { deviceSecondUs, fuzzRunsPerMinute, growth, runSimBench, type SimReport } from './sim.ts'
@@ -20,6 +23,7 @@ const { values, positionals } = parseArgs({
     json: { type: 'boolean', default: false },
     seed: { type: 'string', default: 'bench' },
     rounds: { type: 'string', default: '20' },
+    devices: { type: 'string' },
   },
 })
 
@@ -30,7 +34,8 @@ const tell = (text: string): void => {
   process.stderr.write(`${text}\n`)
 }
 const number = (value: number, digits = 0): string => value.toFixed(digits)
-const times = (value: number | undefined): string => (value === undefined ? '' : `${number(value, 2)}x`)
+const times = (value: number | null | undefined): string =>
+  value === undefined || value === null ? '' : `${number(value, 2)}x`
 
 function saySim({ runs, fuzz }: SimReport): void {
   const rows = runs.map((run) => [
@@ -78,24 +83,53 @@ function sayExclusive({ rounds, tasks, succeeded, attempts, overlaps, byStrike }
   say(`${rounds} rounds, ${tasks} tasks, ${succeeded} succeeded, ${attempts} attempts, ${overlaps} overlaps`)
 }
 
+function sayLive({ size, comparisons }: LiveResult): void {
+  const ms = (value: number | null): string => (value === null ? '-' : number(value, value < 100 ? 1 : 0))
+  const rows = comparisons
+    .flatMap(comparedTimes)
+    .map((row) => [
+      `${row.broker} ${row.figure}`,
+      ...[row.live.count, row.simulated.count].map(String),
+      ...[ms(row.live.p50), ms(row.simulated.p50), times(row.p50Factor)],
+      ...[ms(row.live.p99), ms(row.simulated.p99), times(row.p99Factor)],
+      row.met ? 'yes' : 'NO',
+    ])
+  const sides = ['live p50', 'sim p50', 'factor', 'live p99', 'sim p99', 'factor']
+  say(`${size.devices} devices, ${TASKS_A_SECOND} tasks a second; times in ms`)
+  say(table(['broker, time', 'live', 'sim', ...sides, 'within 1.25x, 2x'], rows))
+}
+
+/** Ctrl-C ends a live benchmark in order. */
+async function benchLive(seed: string, quick: boolean): Promise<LiveResult> {
+  const interruption = new AbortController()
+  process.once('SIGINT', () => interruption.abort())
+  const size = liveSize(quick)
+  const devices = values.devices === undefined ? size.devices : Number(values.devices)
+  return await runLiveBench(seed, { ...size, devices }, interruption.signal, tell)
+}
+
+async function benchOf(seed: string, quick: boolean): Promise<SimReport | MeshResult | LiveResult> {
+  if (what === 'sim') return runSimBench(seed, quick, tell)
+  if (what === 'live') return await benchLive(seed, quick)
+  return await runMeshBench({ tasks: quick ? 1_000 : 5_000, rounds: quick ? 1 : 4, workers: 10 })
+}
+
 const what = positionals[0]
 if (what === 'exclusive') {
   const result = await runExclusive(Number(values.rounds), values.seed, tell)
   if (values.json) say(JSON.stringify({ bench: what, seed: values.seed, ...machine(), result }))
   else sayExclusive(result)
   if (result.overlaps > 0 || result.succeeded < result.tasks) process.exitCode = 1
-} else if (what !== 'sim' && what !== 'mesh') {
-  tell(`bench ${JSON.stringify(what ?? '')} is unknown; use sim, mesh or exclusive`)
+} else if (what !== 'sim' && what !== 'mesh' && what !== 'live') {
+  tell(`bench ${JSON.stringify(what ?? '')} is unknown; use sim, mesh, exclusive or live`)
   process.exitCode = 2
 } else {
   const { seed, quick, json } = values
   const head = { bench: what, seed, quick, ...machine() }
   if (!json) say(describeMachine(head))
-  const result =
-    what === 'sim'
-      ? runSimBench(seed, quick, tell)
-      : await runMeshBench({ tasks: quick ? 1_000 : 5_000, rounds: quick ? 1 : 4, workers: 10 })
+  const result = await benchOf(seed, quick)
   if (json) say(JSON.stringify({ ...head, result }))
   else if ('runs' in result) saySim(result)
+  else if ('comparisons' in result) sayLive(result)
   else sayMesh(result)
 }

@@ -10,12 +10,26 @@ import { LAN, type Latency } from './broker/link.ts'
 import type { Packet } from './broker/packet.ts'
 import { forgetTopics } from './broker/topic.ts'
 import type { Variant } from './broker/variants.ts'
+import { Cpu } from './engine/cpu.ts'
 import { Engine } from './engine/engine.ts'
 import type { Trace } from './engine/trace.ts'
 import { type CoreFactory, SimNode } from './node/node.ts'
 import { type Observer, Observers } from './observer.ts'
 import { type Action, Submitter } from './submitter.ts'
 import type { DeviceSpec } from './workload.ts'
+
+/** What the machine that everything runs on is like; without it computing takes no time. */
+export interface Machine {
+  /** Of links whose device class names none. */
+  readonly latency: Latency
+  /** What a packet costs the broker, and a process that hosts agents, in microseconds. */
+  readonly brokerPacketUs: number
+  readonly hostPacketUs: number
+  /** Processes that share the agents among them. */
+  readonly hosts: number
+  readonly diskSyncMs: { readonly min: number; readonly max: number }
+  readonly processStartMs: { readonly min: number; readonly max: number }
+}
 
 /** What may differ from device to device; what is absent is the world's. */
 export interface DeviceProfile {
@@ -37,6 +51,7 @@ export interface WorldOptions {
   readonly actions: readonly (readonly Action[])[]
   readonly timing?: Partial<Timing>
   readonly latency?: Latency
+  readonly machine?: Machine
   readonly keepAliveMs?: number
   readonly connectTimeoutMs?: number
   /** Agents start within this time, in milliseconds. */
@@ -70,7 +85,7 @@ export class World {
   readonly #byDevice: ReadonlyMap<string, SimNode>
 
   constructor(options: WorldOptions) {
-    const { seed, mesh, trace, latency = LAN } = options
+    const { seed, mesh, trace, machine, latency = machine?.latency ?? LAN } = options
     forgetTopics()
     this.engine = new Engine(trace === undefined ? { seed } : { seed, trace })
     this.topics = new Topics(mesh)
@@ -105,6 +120,7 @@ export class World {
       node.executor.slowness = 1 / (profile.speed ?? 1)
       return node
     })
+    if (machine !== undefined) this.#runOn(machine)
     this.#byDevice = new Map(this.nodes.map((node) => [node.device, node]))
     this.submitters = options.actions.map(
       (actions, n) =>
@@ -113,6 +129,16 @@ export class World {
     for (const [n, node] of this.nodes.entries()) {
       const starter = { serial: node.serial, on: () => node.start() }
       this.engine.after(random.between(0, startWithinMs[n] as number), starter, 0)
+    }
+  }
+
+  #runOn({ brokerPacketUs, hostPacketUs, hosts, diskSyncMs, processStartMs }: Machine): void {
+    this.broker.cpu = new Cpu(brokerPacketUs)
+    const cpus = Array.from({ length: hosts }, () => new Cpu(hostPacketUs))
+    for (const [n, node] of this.nodes.entries()) {
+      node.link.cpu = cpus[n % hosts]
+      node.disk.syncMs = diskSyncMs
+      node.executor.startMs = processStartMs
     }
   }
 

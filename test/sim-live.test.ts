@@ -14,6 +14,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { listProcesses, readEnvironment } from '../agent/shell/process-table.ts'
 import type { SimReport } from '../simulations/report/model.ts'
+import { readCalibration } from '../simulations/scenario/calibration.ts'
 import { BROKERS, COVEY } from './mesh/brokers.ts'
 
 const SCENARIO = `name: small
@@ -102,7 +103,7 @@ async function nothingRemains(): Promise<void> {
 describe.each(BROKERS)('a live run on $kind', (broker) => {
   it.skipIf(!broker.available)('ends every task once although devices and the coordinator die', async () => {
     const variant = broker.kind === 'embedded' ? 'covey' : broker.kind
-    const run = live('--seed', '7', '--variant', variant, '--report', 'page.html')
+    const run = live('--seed', '7', '--variant', variant, '--report', 'page.html', '--calibrate', 'c')
     const code = await run.exit
     const report = JSON.parse(run.out) as SimReport
     expect(report.violations).toEqual([])
@@ -123,6 +124,17 @@ describe.each(BROKERS)('a live run on $kind', (broker) => {
     expect(Math.min(...report.series.devicesUp.slice(2))).toBeLessThan(12)
     expect(Math.max(...report.series.running)).toBeGreaterThan(0)
     expect(readFileSync(join(root, 'page.html'), 'utf8')).toContain('live')
+    const calibration = readCalibration(readFileSync(join(root, 'c'), 'utf8'), 'c')
+    expect(calibration).toMatchObject({ scenario: 'small', broker: variant, devices: 20 })
+    for (const name of [
+      'brokerPacketUs',
+      'hostPacketUs',
+      'linkMs',
+      'diskSyncMsMax',
+      'processStartMsMax',
+    ] as const) {
+      expect(calibration[name], name).toBeGreaterThan(0)
+    }
   })
 })
 

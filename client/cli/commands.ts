@@ -174,6 +174,8 @@ export const COMMANDS = {
       'outages',
       'report',
       'recording',
+      'calibrate',
+      'calibration',
       'minutes',
       'cases',
       'jobs',

@@ -1,12 +1,13 @@
 /** `covey sim compare`: one scenario and seed with two settings, figure by figure. */
 import type { SimReport } from '../../simulations/report/model.ts'
 import type { Overrides } from '../../simulations/scenario/overrides.ts'
+import type { RunOptions } from '../../simulations/scenario/run.ts'
 import type { Scenario } from '../../simulations/scenario/scenario.ts'
 import { type Context, interruptionOf } from './context.ts'
 import { EXIT_FAILURE } from './exit-codes.ts'
 import type { SimValues } from './sim.ts'
 import { ProgressLine, progressText } from './sim-progress.ts'
-import { commandText, dataOf, isGood, overridesOf, seedOf } from './sim-run.ts'
+import { calibrationOf, commandText, dataOf, isGood, overridesOf, seedOf } from './sim-run.ts'
 import { formatTable } from './table.ts'
 
 /** Exit code 0 only if both runs meet their expectations and break no invariant. */
@@ -22,12 +23,19 @@ export async function simCompare(
   const { scenario } = loadScenario(name, { cwd: context.cwd, ...dataOf(values) })
   const both = await overridesOf(values)
   const scenarios = [a, b].map((text) => override(scenario, merge(both, readSettings(text))))
+  const machine = await calibrationOf(context, values)
   const seed = seedOf(values)
   if (values.json !== true) context.stdout.write(`seed ${seed}\n`)
   const reports: SimReport[] = []
   for (const [n, changed] of scenarios.entries()) {
     const label = n === 0 ? `A ${a}` : `B ${b}`
-    reports.push(await runOne(context, changed, label, seed, commandText('compare', operands, values, seed)))
+    reports.push(
+      await runOne(context, changed, label, {
+        seed,
+        command: commandText('compare', operands, values, seed),
+        ...machine,
+      }),
+    )
     // Half a run beside a whole one, or beside none, would say nothing.
     const interruption = interruptionOf(context)
     if (interruption !== undefined) {
@@ -69,14 +77,12 @@ async function runOne(
   context: Context,
   scenario: Scenario,
   label: string,
-  seed: string,
-  command: string,
+  options: RunOptions,
 ): Promise<SimReport> {
   const { runScenario } = await import('../../simulations/scenario/run.ts')
   const line = new ProgressLine(context)
   const report = await runScenario(scenario, {
-    seed,
-    command,
+    ...options,
     signal: context.interrupted,
     progress: (progress) => line.show(() => `${label}, ${progressText(progress)}`),
   })

@@ -3,7 +3,7 @@ import type { Context } from './context.ts'
 import { remark } from './report-error.ts'
 import type { SimValues } from './sim.ts'
 import { ProgressLine, progressText } from './sim-progress.ts'
-import { commandText, dataOf, overridesOf, printReport, seedOf } from './sim-run.ts'
+import { commandText, dataOf, overridesOf, printReport, seedOf, writeOut } from './sim-run.ts'
 
 /** What cannot be carried out for real is refused before anything starts. */
 export async function simLive(
@@ -15,6 +15,7 @@ export async function simLive(
   const { loadScenario } = await import('../../simulations/scenario/library.ts')
   const { override } = await import('../../simulations/scenario/overrides.ts')
   const { checkFeasible, notCarriedOut } = await import('../../simulations/live/feasible.ts')
+  const { checkBusyTime } = await import('../../simulations/live/busy-time.ts')
   const { runLive } = await import('../../simulations/live/run-live.ts')
   const loaded = loadScenario(name, { cwd: context.cwd, ...dataOf(values) })
   const scenario = override(loaded.scenario, await overridesOf(values))
@@ -24,6 +25,8 @@ export async function simLive(
   const left = notCarriedOut(scenario)
   if (left.length > 0)
     remark(context, `devices have this machine's own ${left.join(', ')}, not the scenario's`)
+  if (values.calibrate !== undefined) checkBusyTime()
+  let measured: string | undefined
   const line = new ProgressLine(context)
   const report = await runLive(scenario, {
     seed,
@@ -32,7 +35,15 @@ export async function simLive(
     env: context.env,
     signal: context.interrupted,
     progress: (progress) => line.show(() => progressText(progress, 'real')),
+    ...(values.calibrate === undefined
+      ? {}
+      : {
+          calibrated: (calibration) => {
+            measured = `${JSON.stringify(calibration, undefined, 2)}\n`
+          },
+        }),
   })
   line.clear()
+  if (measured !== undefined) writeOut(context, values.calibrate as string, measured)
   return await printReport(context, values, report)
 }

@@ -55,6 +55,17 @@ export const SIM_OPTIONS = {
     group: 'Simulation',
     about: 'Record the run, for covey sim replay; of a case of the fuzzer, what every agent did',
   },
+  calibrate: {
+    kind: 'file',
+    group: 'Simulation',
+    about: 'Write what a live run has measured of this machine, for --calibration',
+  },
+  calibration: {
+    kind: 'file',
+    group: 'Simulation',
+    defaultText: 'computing takes no time',
+    about: 'Simulate the machine that this file describes',
+  },
   minutes: {
     kind: 'count',
     min: 1,

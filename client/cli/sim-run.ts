@@ -1,10 +1,11 @@
 /** `covey sim list` and `covey sim run`. */
 import { randomBytes } from 'node:crypto'
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { CoveyError } from '../../shared/errors/errors.ts'
 import type { SimReport } from '../../simulations/report/model.ts'
 import type { Overrides } from '../../simulations/scenario/overrides.ts'
+import type { Machine } from '../../simulations/world.ts'
 import { type Context, interruptionOf } from './context.ts'
 import { exactDuration } from './defaults.ts'
 import { EXIT_FAILURE } from './exit-codes.ts'
@@ -55,6 +56,12 @@ export async function simRun(
   const overrides = await overridesOf(values)
   const scenario = override(loaded.scenario, overrides)
   const seed = seedOf(values)
+  const machine = await calibrationOf(context, values)
+  if (machine !== undefined && values.recording !== undefined) {
+    throw new CoveyError('E_USAGE', '--trace does not go with --calibration', {
+      remedy: 'Leave one of the two out: a recorded run is repeated without the file',
+    })
+  }
   const trace = values.recording === undefined ? undefined : newTrace()
   if (values.json !== true) context.stdout.write(`seed ${seed}\n`)
   const line = new ProgressLine(context)
@@ -64,6 +71,7 @@ export async function simRun(
     signal: context.interrupted,
     progress: (progress) => line.show(() => progressText(progress)),
     ...(trace === undefined ? {} : { trace }),
+    ...machine,
   })
   line.clear()
   if (trace !== undefined) {
@@ -102,6 +110,30 @@ export function dataOf(values: SimValues): { readonly data?: string } {
   return values.outages === undefined ? {} : { data: values.outages }
 }
 
+/**
+ * The machine of the calibration that was given, for `runScenario`.
+ *
+ * @throws CoveyError E_USAGE when the file is none
+ */
+export async function calibrationOf(
+  context: Context,
+  values: SimValues,
+): Promise<{ readonly machine: Machine } | undefined> {
+  const file = values.calibration
+  if (file === undefined) return undefined
+  const { machineOf, readCalibration } = await import('../../simulations/scenario/calibration.ts')
+  let text: string
+  try {
+    text = readFileSync(resolve(context.cwd, file), 'utf8')
+  } catch (cause) {
+    throw new CoveyError('E_USAGE', `cannot read ${file}: ${(cause as Error).message}`, {
+      remedy: 'Name a file that covey sim live --calibrate has written',
+      cause,
+    })
+  }
+  return { machine: machineOf(readCalibration(text, file)) }
+}
+
 /** What the options change of a scenario. */
 export async function overridesOf(values: SimValues): Promise<Overrides> {
   const { readSettings } = await import('../../simulations/scenario/overrides.ts')
@@ -126,6 +158,7 @@ export function commandText(
   if (values.variant !== undefined) words.push(`--variant ${values.variant}`)
   if (values.setting !== undefined) words.push(`--set ${quoted(values.setting.join(','))}`)
   if (values.outages !== undefined) words.push(`--data ${quoted(values.outages)}`)
+  if (values.calibration !== undefined) words.push(`--calibration ${quoted(values.calibration)}`)
   return words.join(' ')
 }
 
@@ -133,6 +166,7 @@ function quoted(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
 }
 
+/** Writes a file and says so. @throws CoveyError E_USAGE when it cannot be written */
 export function writeOut(context: Context, file: string, text: string): void {
   const path = resolve(context.cwd, file)
   try {

@@ -160,6 +160,10 @@ describe('covey sim', () => {
     [['fuzz', '--case', 'x-1', '--cases', '3'], '--cases does not go with --case'],
     [['fuzz', '--case', 'x-1', '--keep', 'a'], '"a" is no number'],
     [['fuzz', '--case', 'x-1', '--seed', '1'], '--seed does not go with --case'],
+    [['run', 'mine.yaml', '--calibrate', 'c'], 'has no option --calibrate'],
+    [['live', 'mine.yaml', '--calibration', 'c'], 'has no option --calibration'],
+    [['run', 'mine.yaml', '--calibration', 'c'], 'cannot read c: ENOENT'],
+    [['run', 'mine.yaml', '--calibration', 'mine.yaml'], 'mine.yaml is no calibration'],
     [['run', 'mine.yaml', '--set', 'x=1'], '"x=1" is no setting'],
     [['run', 'mine.yaml', '--data', 'f.csv'], 'replays no outages'],
   ])('refuses %j', async (words, message) => {

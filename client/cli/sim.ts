@@ -26,17 +26,25 @@ const PARTS: Readonly<Record<string, Part>> = {
   list: { operands: [], options: [], run: simList },
   run: {
     operands: ['SCENARIO'],
-    options: [...SIZE, 'setting', 'outages', 'report', 'recording'],
+    options: [...SIZE, 'setting', 'outages', 'report', 'recording', 'calibration'],
     run: simRun,
   },
-  live: { operands: ['SCENARIO'], options: [...SIZE, 'setting', 'outages', 'report'], run: simLive },
+  live: {
+    operands: ['SCENARIO'],
+    options: [...SIZE, 'setting', 'outages', 'report', 'calibrate'],
+    run: simLive,
+  },
   fuzz: {
     operands: [],
     options: [...SIZE, 'minutes', 'cases', 'jobs', 'fuzzCase', 'keep', 'recording'],
     run: simFuzz,
   },
   replay: { operands: ['TRACE'], options: ['report'], run: simReplay },
-  compare: { operands: ['SCENARIO', 'A', 'B'], options: [...SIZE, 'setting', 'outages'], run: simCompare },
+  compare: {
+    operands: ['SCENARIO', 'A', 'B'],
+    options: [...SIZE, 'setting', 'outages', 'calibration'],
+    run: simCompare,
+  },
 }
 
 /** Exit code 0 only if every expectation was met and no invariant broken. */

@@ -6,6 +6,7 @@
 
 import { parseTopic } from '../../shared/protocol/topics.ts'
 import type { Random } from '../../shared/random/random.ts'
+import type { Cpu } from '../engine/cpu.ts'
 import { type Engine, US_PER_MS } from '../engine/engine.ts'
 import type { Target } from '../engine/queue.ts'
 import { Connection, type ConnectionOptions, Down, type Endpoint, type Filter, Up } from './connection.ts'
@@ -47,6 +48,8 @@ export class Broker implements Target {
   readonly variant: Variant
   readonly retained = new Retained()
   up = true
+  /** Handles every packet, where computing takes time. */
+  cpu: Cpu | undefined
   /** Messages accepted from clients, and copies sent to clients. */
   published = 0
   delivered = 0

@@ -298,8 +298,11 @@ export class Connection implements Target {
       else held.push({ kind, arg, n })
       return
     }
+    const { nowUs } = this.#engine
+    const handledUs = (this.#broker.cpu?.delayUs(nowUs) ?? 0) + (this.link.cpu?.delayUs(nowUs) ?? 0)
     const unevenMs = this.link.unevenMs * this.#unevenness[direction]
-    const arrivalUs = this.#engine.nowUs + Math.ceil((this.link.delayMs() + unevenMs + extraMs) * US_PER_MS)
+    const onTheWayMs = this.link.delayMs() + unevenMs + extraMs
+    const arrivalUs = nowUs + Math.ceil(onTheWayMs * US_PER_MS + handledUs)
     if (up) this.#upArrivalUs = Math.max(this.#upArrivalUs, arrivalUs)
     else this.#downArrivalUs = Math.max(this.#downArrivalUs, arrivalUs)
     this.#engine.at(up ? this.#upArrivalUs : this.#downArrivalUs, this, kind, arg, n)

@@ -3,6 +3,7 @@
  * While a direction is blocked, what is sent waits (TCP would send it again) and flows when the block ends.
  */
 import type { Random } from '../../shared/random/random.ts'
+import type { Cpu } from '../engine/cpu.ts'
 import type { Connection } from './connection.ts'
 
 /** Latency of one direction: a floor plus an exponential part, cut off where TCP would have sent again. */
@@ -33,6 +34,8 @@ export class Link {
   lossShare = 0
   /** The host does not run: frozen, suspended, or without power. It neither sends nor answers. */
   hostSilent = false
+  /** Handles every packet of the host, where computing takes time. */
+  cpu: Cpu | undefined
 
   constructor(latency: Latency, random: Random) {
     this.#latency = latency

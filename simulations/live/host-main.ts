@@ -5,6 +5,7 @@
 import { join } from 'node:path'
 import { parseBrokerUrl } from '../../agent/shell/broker-address.ts'
 import { createLog } from '../../agent/shell/log.ts'
+import { BusyTime } from './busy-time.ts'
 import { LiveDevice } from './live-device.ts'
 import type { Answer, HostFigures, HostOptions, Order } from './talk.ts'
 
@@ -12,10 +13,10 @@ import type { Answer, HostFigures, HostOptions, Order } from './talk.ts'
 const TIMES_MAX = 10_000
 
 const devices = new Map<string, LiveDevice>()
-let steps = 0
-let syncs: number[] = []
-let starts: number[] = []
-let cpu = process.cpuUsage()
+let packets = 0
+let syncMs: number[] = []
+let startMs: number[] = []
+const busy = new BusyTime(process.pid)
 
 const say = (answer: Answer): void => {
   if (process.connected) process.send?.(answer)
@@ -38,9 +39,11 @@ function begin({ brokerUrl, seed, folder, devices: rows }: HostOptions): void {
         data: join(folder, device),
         log: createLog({ level: 'silent' }),
         watch: {
-          step: () => steps++,
-          synced: (ms) => keep(syncs, ms),
-          started: (ms) => keep(starts, ms),
+          packets: (count) => {
+            packets += count
+          },
+          synced: (ms) => keep(syncMs, ms),
+          started: (ms) => keep(startMs, ms),
           process: (cpuMilli, running) => say({ answer: 'process', cpuMilli, running }),
           finished: (attempt, succeeded) => say({ answer: 'finished', attempt, succeeded }),
           gone: (code) => say({ answer: 'gone', device, code }),
@@ -52,12 +55,10 @@ function begin({ brokerUrl, seed, folder, devices: rows }: HostOptions): void {
 }
 
 function figures(): HostFigures {
-  const { user, system } = process.cpuUsage(cpu)
-  cpu = process.cpuUsage()
-  const taken = { cpuMs: (user + system) / 1000, steps, syncs, starts }
-  steps = 0
-  syncs = []
-  starts = []
+  const taken = { busyMs: busy.takeMs(), packets, syncMs, startMs }
+  packets = 0
+  syncMs = []
+  startMs = []
   return taken
 }
 

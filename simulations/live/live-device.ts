@@ -22,7 +22,8 @@ const KILLED = 137
 const CRASH_TIMER = 'live/crash'
 
 export interface DeviceWatch extends ExecutorWatch {
-  step(): void
+  /** Packets that the agent was given or sends. */
+  packets(count: number): void
   /** From a change of the journal until it was on the disk, in milliseconds. */
   synced(tookMs: number): void
   gone(code: number): void
@@ -36,15 +37,19 @@ export interface DeviceContext {
   readonly watch: DeviceWatch
 }
 
+/** Inputs and effects that are a packet each. */
+const COMES: ReadonlySet<AgentInput['in']> = new Set(['message', 'acked', 'subscribed', 'link-up'])
+const GOES: ReadonlySet<AgentEffect['do']> = new Set(['publish', 'subscribe', 'unsubscribe', 'connect'])
+
 /** A core that can be made to end at its next step, with nothing said and nothing written. */
 class Mortal implements Core<AgentInput, AgentEffect> {
   readonly #core: Agent
-  readonly #stepped: () => void
+  readonly #count: (packets: number) => void
   #dead = false
 
-  constructor(core: Agent, stepped: () => void) {
+  constructor(core: Agent, count: (packets: number) => void) {
     this.#core = core
-    this.#stepped = stepped
+    this.#count = count
   }
 
   die(): void {
@@ -53,8 +58,9 @@ class Mortal implements Core<AgentInput, AgentEffect> {
 
   step(input: AgentInput, now: Now): readonly AgentEffect[] {
     if (this.#dead) return [{ do: 'exit', code: KILLED }]
-    this.#stepped()
-    return this.#core.step(input, now)
+    const effects = this.#core.step(input, now)
+    this.#count((COMES.has(input.in) ? 1 : 0) + effects.filter((effect) => GOES.has(effect.do)).length)
+    return effects
   }
 }
 
@@ -100,9 +106,8 @@ export class LiveDevice {
     }
     if (!this.#wanted || this.#life !== undefined) return
     const { watch } = this.#context
-    const core = new Mortal(new Agent({ ...agent, seed: `${seed}/${agent.device}/${++this.#starts}` }), () =>
-      watch.step(),
-    )
+    const own = `${seed}/${agent.device}/${++this.#starts}`
+    const core = new Mortal(new Agent({ ...agent, seed: own }), (count) => watch.packets(count))
     const { executor, capture } = this.#executor()
     const running = startAgent(core, {
       mesh: agent.mesh,

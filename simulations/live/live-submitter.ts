@@ -2,8 +2,8 @@
  * A client that submits tasks over a real connection: one publish is under way at a time, and the broker's PUBACK is
  * the receipt. While there is no broker the client library keeps the publish and sends it again.
  */
-import mqtt, { type MqttClient } from 'mqtt'
-import { connection } from './onlooker.ts'
+import type { MqttClient } from 'mqtt'
+import { connect } from './lasting-connection.ts'
 
 interface Wish {
   readonly topic: string
@@ -20,9 +20,7 @@ export class LiveSubmitter {
   }
 
   static async open(url: string, name: string): Promise<LiveSubmitter> {
-    const client = await mqtt.connectAsync(url, connection(`covey-live-${name}`))
-    client.on('error', () => undefined)
-    return new LiveSubmitter(client)
+    return new LiveSubmitter(await connect(url, `covey-live-${name}`))
   }
 
   /** Whether everything it was given has been acknowledged. */

@@ -3,16 +3,18 @@
  * check that no task is lost or ends twice, as in a simulated run. It cannot see who sent a message, so a spec that
  * it has not seen before is a submitter's.
  */
-import mqtt, { type MqttClient } from 'mqtt'
+import type { MqttClient } from 'mqtt'
 import type { Beacon, DeviceState } from '../../shared/protocol/schemas/index.ts'
 import { TOPIC_ROOT } from '../../shared/protocol/topics.ts'
 import { type Packet, packetOfText } from '../broker/packet.ts'
 import type { OnceChecker } from '../checkers/i2-once.ts'
 import type { Metrics } from '../scenario/metrics.ts'
+import { connect } from './lasting-connection.ts'
 
-const RECONNECT_MS = 200
-const KEEPALIVE_SECONDS = 30
 const LOAD = /\/devices\/([^/]+)\/load$/
+/** Outside the protocol's topics, so that nobody else sees it. */
+const PROBE = 'covey-live/probe'
+const ROUND_TRIPS_MAX = 10_000
 const SUBMITTER = { tag: 'submitter' } as const
 
 export interface OnlookerContext {
@@ -28,6 +30,8 @@ export class Onlooker {
   coordinator: string | undefined
   /** When that beacon came, by the monotonic clock in milliseconds. */
   beaconMs = 0
+  /** Round trips through the broker since they were taken last, in milliseconds. */
+  #roundTripMs: number[] = []
   readonly #context: OnlookerContext
   readonly #client: MqttClient
   readonly #online = new Set<string>()
@@ -42,12 +46,21 @@ export class Onlooker {
 
   /** Resolves when it sees everything that is published from then on. */
   static async open(url: string, context: OnlookerContext): Promise<Onlooker> {
-    const client = await mqtt.connectAsync(url, connection('covey-live-onlooker'))
-    // A broker that is down for a while is a part of the run.
-    client.on('error', () => undefined)
+    const client = await connect(url, 'covey-live-onlooker')
     const onlooker = new Onlooker(client, context)
-    await client.subscribeAsync(`${TOPIC_ROOT}/${context.mesh}/#`, { qos: 1 })
+    await client.subscribeAsync([`${TOPIC_ROOT}/${context.mesh}/#`, PROBE], { qos: 1 })
     return onlooker
+  }
+
+  /** Sends itself a message, to see how long that takes. */
+  probe(): void {
+    if (this.#client.connected) this.#client.publish(PROBE, String(performance.now()))
+  }
+
+  takeRoundTripMs(): readonly number[] {
+    const taken = this.#roundTripMs
+    this.#roundTripMs = []
+    return taken
   }
 
   /** Devices whose last word, or the broker's about them, is that they are online. */
@@ -65,6 +78,11 @@ export class Onlooker {
   }
 
   #on(topic: string, payload: Buffer, qos: number, retain: boolean): void {
+    if (topic === PROBE) {
+      if (this.#roundTripMs.length >= ROUND_TRIPS_MAX) this.#roundTripMs.shift()
+      this.#roundTripMs.push(performance.now() - Number(payload))
+      return
+    }
     this.messages++
     const { metrics, once } = this.#context
     const heartbeat = LOAD.exec(topic)
@@ -105,17 +123,5 @@ export class Onlooker {
       this.#online.add(device)
       this.#context.metrics.sign(device)
     } else this.#online.delete(device)
-  }
-}
-
-/** Options of the conductor's own connections. */
-export function connection(clientId: string): mqtt.IClientOptions {
-  return {
-    clientId,
-    clean: true,
-    protocolVersion: 4,
-    keepalive: KEEPALIVE_SECONDS,
-    reconnectPeriod: RECONNECT_MS,
-    writeCache: false,
   }
 }

@@ -14,18 +14,20 @@ import { Violations } from '../checkers/checker.ts'
 import { OnceChecker } from '../checkers/i2-once.ts'
 import type { Fault } from '../faults/plan.ts'
 import type { SimReport } from '../report/model.ts'
+import type { Calibration } from '../scenario/calibration.ts'
 import { faultPlan } from '../scenario/fault-plan.ts'
 import { fleetOf } from '../scenario/fleet.ts'
 import { Metrics } from '../scenario/metrics.ts'
 import type { Progress } from '../scenario/run.ts'
 import { makeReport } from '../scenario/run-report.ts'
 import { Sampler } from '../scenario/sampler.ts'
-import type { Scenario } from '../scenario/scenario.ts'
+import { deviceCount, type Scenario } from '../scenario/scenario.ts'
 import type { LiveBrokerName } from './feasible.ts'
 import { LiveBroker } from './live-broker.ts'
 import { LiveInjector, type Victims } from './live-injector.ts'
 import { LiveSubmitter } from './live-submitter.ts'
 import { LiveWork } from './live-work.ts'
+import { Measurement } from './measurement.ts'
 import { Onlooker } from './onlooker.ts'
 import { Swarm } from './swarm.ts'
 import { Timetable } from './timetable.ts'
@@ -39,10 +41,13 @@ export interface LiveOptions {
   /** Ends the run early; the report is then of the part that ran. */
   readonly signal: AbortSignal
   readonly progress?: (progress: Progress) => void
+  /** Asks for what the run has measured of the machine in the second half of its duration. */
+  readonly calibrated?: (calibration: Calibration) => void
 }
 
 const MESH = 'live'
 const LOOK_EVERY_MS = 100
+const PROBE_EVERY_MS = 100
 const DEFAULT_START_MS = 1_000
 const DEFAULT_KEEP_ALIVE_MS = 5_000
 /** How long a service manager waits before it starts an agent again that ended by itself. */
@@ -87,6 +92,7 @@ class LiveRun {
   #injector: LiveInjector | undefined
   #work: LiveWork | undefined
   #failure: Error | undefined
+  #measured: Promise<void> = Promise.resolve()
 
   constructor(scenario: Scenario, options: LiveOptions) {
     this.#scenario = scenario
@@ -160,10 +166,30 @@ class LiveRun {
     timetable.every(this.#sampler.intervalMs, () =>
       this.#sampler.look(timetable.nowMs, this.#onlooker?.devicesUp ?? 0),
     )
+    if (this.#options.calibrated !== undefined) this.#measure(scenario)
     const whole =
       (await this.#until(scenario.durationMs, () => false)) && (await this.#settle(scenario.settleMs))
     if (whole) this.#conclude()
+    await this.#measured
     return this.#report(!whole, performance.now() - startedMs)
+  }
+
+  #measure({ name, durationMs, fleet }: Scenario): void {
+    const timetable = this.#timetable
+    const { broker, calibrated } = this.#options
+    const onlooker = this.#onlooker as Onlooker
+    const measurement = new Measurement(this.#swarm, onlooker, this.#broker.pid)
+    const failed = (error: Error): void => {
+      this.#failure ??= error
+    }
+    timetable.at(durationMs / 2, () => {
+      measurement.begin().catch(failed)
+      timetable.every(PROBE_EVERY_MS, () => onlooker.probe())
+    })
+    timetable.at(durationMs - PROBE_EVERY_MS, () => {
+      const head = { scenario: name, broker, devices: deviceCount(fleet) }
+      this.#measured = measurement.end(head).then((calibration) => calibrated?.(calibration), failed)
+    })
   }
 
   /** Ends all that was started; what resists is left to the guard. */

@@ -41,11 +41,14 @@ export type Answer =
   /** The host cannot go on. */
   | { readonly answer: 'broken'; readonly message: string }
 
-/** Sums of one host; a mean is a sum by its count. */
+/** What one host measured since it was asked last. Times in milliseconds. */
 export interface HostFigures {
-  /** CPU of the host's process itself, without what it runs. */
-  readonly cpuMs: number
-  readonly steps: number
-  readonly syncs: readonly number[]
-  readonly starts: readonly number[]
+  /** The host's event loop ran, or waited for a processor. */
+  readonly busyMs: number
+  /** MQTT packets that its agents were given or sent. */
+  readonly packets: number
+  /** From a change of a journal until it was on the disk. */
+  readonly syncMs: readonly number[]
+  /** From the order to run until the process was there. */
+  readonly startMs: readonly number[]
 }

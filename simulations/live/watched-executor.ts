@@ -8,9 +8,8 @@ import type { ShellLimits } from '../../agent/shell/limits.ts'
 import type { Emit } from '../../agent/shell/link.ts'
 import type { Log } from '../../agent/shell/log.ts'
 import { demandOf } from '../../shared/model/task.ts'
-import type { AgentInput, JournalEntry, Lease, Now } from '../../shared/ports.ts'
+import type { AgentInput, JournalEntry, Now } from '../../shared/ports.ts'
 import { type Attempt, attemptKey } from '../../shared/protocol/attempt.ts'
-import type { TaskSpec } from '../../shared/protocol/schemas/index.ts'
 
 export interface ExecutorWatch {
   process(cpuMilli: number, running: boolean): void
@@ -45,11 +44,12 @@ export class WatchedExecutor implements Executor {
     return this.#runs.size
   }
 
-  run(attempt: Attempt, task: string, spec: TaskSpec, lease?: Lease): void {
+  run(...order: Parameters<Executor['run']>): void {
+    const [attempt, , spec] = order
     const cpuMilli = demandOf(spec).resources['cpu'] ?? 0
     this.#runs.set(attemptKey(attempt), { cpuMilli, sinceMs: performance.now() })
     this.#watch.process(cpuMilli, true)
-    this.#exec.run(attempt, task, spec, lease)
+    this.#exec.run(...order)
   }
 
   extend(from: Now): void {

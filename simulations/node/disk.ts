@@ -8,8 +8,7 @@ import type { Random } from '../../shared/random/random.ts'
 import type { Engine } from '../engine/engine.ts'
 import { type Handle, NO_EVENT, type Target } from '../engine/queue.ts'
 
-const SYNC_MS_MIN = 0.2
-const SYNC_MS_MAX = 6
+const SYNC_MS = { min: 0.2, max: 6 }
 export const CHANGES_WAITING_MAX = 50_000
 
 interface Waiting {
@@ -22,6 +21,8 @@ export type Journaled = (seq: number, error: string | undefined) => void
 
 export class Disk implements Target {
   readonly serial: number
+  /** How long a sync takes. */
+  syncMs: { readonly min: number; readonly max: number } = SYNC_MS
   /** Added to every sync while the disk is slow. */
   slowMs = 0
   /** How many faults fill the disk now: every write fails. */
@@ -110,7 +111,7 @@ export class Disk implements Target {
     this.#syncing = this.#waiting
     this.#waiting = []
     const slowMs = this.slowMs === 0 ? 0 : this.slowMs * (0.5 + this.#random.float())
-    this.#sync = this.#engine.after(this.#random.between(SYNC_MS_MIN, SYNC_MS_MAX) + slowMs, this, 0)
+    this.#sync = this.#engine.after(this.#random.between(this.syncMs.min, this.syncMs.max) + slowMs, this, 0)
   }
 
   #apply(change: JournalChange): void {

@@ -48,8 +48,7 @@ const Event = {
 /** What a device measures of its memory, and the cores that are in use when it is all busy. */
 const MEMORY_BYTES = 2 ** 31
 const BUSY_CORES = 8
-const START_MS_MIN = 1
-const START_MS_MAX = 15
+const START_MS = { min: 1, max: 15 }
 /** One piece of output of a task that writes. */
 const PIECE = 'all work and no play '.repeat(48)
 /** What a shell captures of a task's output, in characters. */
@@ -63,6 +62,8 @@ export class VirtualExecutor implements Target {
   slowness = 1
   /** How much of the device is taken by what nobody placed there, from 0 to 1. */
   busy = 0
+  /** How long a process takes to start. */
+  startMs: { readonly min: number; readonly max: number } = START_MS
   readonly processes = new Map<string, Process>()
   readonly guard: VirtualGuard
   readonly #engine: Engine
@@ -96,7 +97,7 @@ export class VirtualExecutor implements Target {
       end: NO_EVENT,
     }
     this.processes.set(key, process)
-    const startMs = this.#random.between(START_MS_MIN, START_MS_MAX) * this.slowness
+    const startMs = this.#random.between(this.startMs.min, this.startMs.max) * this.slowness
     const first = process.behaviour.missing === true ? Event.missing : Event.started
     process.end = this.#engine.after(startMs, this, first, process)
     if (lease !== undefined) this.guard.hold(process, lease)

@@ -25,7 +25,7 @@ import type { CoreFactory, SimNode } from '../node/node.ts'
 import type { Observer } from '../observer.ts'
 import { Recorder } from '../recorder.ts'
 import type { SimReport } from '../report/model.ts'
-import { World } from '../world.ts'
+import { type Machine, World } from '../world.ts'
 import { Arrivals } from './arrivals.ts'
 import { expectedTasks } from './check.ts'
 import { faultPlan } from './fault-plan.ts'
@@ -58,6 +58,8 @@ export interface RunOptions {
   /** Told some times a second. */
   readonly progress?: (progress: Progress) => void
   readonly trace?: Trace
+  /** The machine that it runs on, where that takes time; see calibration.ts. */
+  readonly machine?: Machine
 }
 
 const MESH = 'sim'
@@ -95,11 +97,11 @@ class ScenarioRun {
   #breathedMs = performance.now()
 
   constructor(scenario: Scenario, options: RunOptions) {
-    const { seed, trace } = options
+    const { seed, trace, machine } = options
     this.#scenario = scenario
     this.#options = options
     this.#plan = faultPlan(scenario, seed)
-    const { devices, profile } = fleetOf(scenario.fleet, MESH)
+    const { devices, profile } = fleetOf(scenario.fleet, MESH, machine?.latency)
     this.#world = new World({
       // Fuzzing and the cores' own simulations look for cores that change what they have sent; here speed counts.
       guard: false,
@@ -113,6 +115,7 @@ class ScenarioRun {
       timing: scenario.timing,
       observe: (engine) => this.#watch(engine),
       ...(trace === undefined ? {} : { trace }),
+      ...(machine === undefined ? {} : { machine }),
     })
     this.#injector = new Injector(this.#world, this.#plan)
     this.#operator = new Operator(this.#world, scenario, seed)
