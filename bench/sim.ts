@@ -23,7 +23,8 @@ const fleet = (seed: string, devices: number, simulatedMs: number): SimCase => (
   devices,
   tasks: devices / 2,
   faults: 0,
-  startMs: 20 * second,
+  // A thousand agents a second at most: all of those that start before there is a coordinator follow everything.
+  startMs: Math.max(20, devices / 1_000) * second,
   simulatedMs,
 })
 
