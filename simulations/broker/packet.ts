@@ -5,7 +5,7 @@
 import type { AgentInput, LinkName, Outgoing } from '../../shared/ports.ts'
 import { decode, type Incoming } from '../../shared/protocol/codec.ts'
 import type { Address, Route } from '../../shared/protocol/topics.ts'
-import { type Topic, topicOf } from './topic.ts'
+import { type RecentTopic, type Topic, topicOf } from './topic.ts'
 
 type MessageInput = Extract<AgentInput, { in: 'message' }>
 type Content = { readonly body: unknown } | { readonly rejection: unknown } | { readonly empty: true }
@@ -80,9 +80,10 @@ export class Packet {
   }
 }
 
-/** What a core publishes, as a packet on the topic that it names. */
-export function packetOf(message: Outgoing, topic: Topic, guarded: boolean): Packet {
+/** What a core publishes, as a packet. */
+export function packetOf(message: Outgoing, topics: RecentTopic, guarded: boolean): Packet {
   const { body, qos, retain } = message
+  const topic = topics.of(message.topic)
   if (body === null) return new Packet(topic, qos, retain, EMPTY, guarded)
   return new Packet(topic, qos, retain, { body: guarded ? freezeDeep(body) : body }, guarded)
 }

@@ -38,6 +38,16 @@ export function topicOf(text: string): Topic {
   return topic
 }
 
+/** Finds topics for one client, which most often publishes where it did last. */
+export class RecentTopic {
+  #topic: Topic | undefined = undefined
+
+  of(text: string): Topic {
+    if (this.#topic?.text !== text) this.#topic = topicOf(text)
+    return this.#topic
+  }
+}
+
 /** Forgets all: a topic knows who received it last, and would keep a world that is over. */
 export function forgetTopics(): void {
   known.clear()

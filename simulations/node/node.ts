@@ -5,16 +5,17 @@
  */
 
 import { parseResources, type Resources } from '../../shared/model/resources.ts'
-import type { AgentEffect, AgentInput, LinkName, Outgoing } from '../../shared/ports.ts'
+import type { AgentEffect, AgentInput, LinkName } from '../../shared/ports.ts'
 import type { Random } from '../../shared/random/random.ts'
 import type { Connection, Endpoint } from '../broker/connection.ts'
 import { Link } from '../broker/link.ts'
 import { type Packet, packetOf } from '../broker/packet.ts'
-import { type Topic, topicOf } from '../broker/topic.ts'
+import { RecentTopic } from '../broker/topic.ts'
 import { NodeClock } from '../engine/clock.ts'
 import type { Target } from '../engine/queue.ts'
 import { Disk } from './disk.ts'
 import { VirtualExecutor } from './executor.ts'
+import { NodeLinks } from './links.ts'
 import type { AgentCore, NodeOptions, Surroundings } from './surroundings.ts'
 import { NodeTimers, type Timer } from './timers.ts'
 import type { Waiting } from './waiting.ts'
@@ -48,10 +49,8 @@ export class SimNode implements Target, Endpoint {
 
   readonly #around: Surroundings
   readonly #random: Random
-  #deviceConnection: Connection | undefined = undefined
-  #seatConnection: Connection | undefined = undefined
-  /** The topic it published on last: most often it publishes there again. */
-  #lastTopic: Topic | undefined = undefined
+  readonly #links = new NodeLinks()
+  readonly #topics = new RecentTopic()
   #core: AgentCore | undefined
   #freezes = 0
   #suspends = 0
@@ -170,7 +169,7 @@ export class SimNode implements Target, Endpoint {
 
   /** The connection of a link, if the agent has one now. */
   connection(link: LinkName): Connection | undefined {
-    return link === 'device' ? this.#deviceConnection : this.#seatConnection
+    return this.#links.of(link)
   }
 
   // ---- the connections' events ----
@@ -254,7 +253,7 @@ export class SimNode implements Target, Endpoint {
     if (connection !== undefined) {
       const link = connection.tag as LinkName
       if (this.connection(link) !== connection) return
-      if (input.in === 'link-down') this.#connect(link, undefined)
+      if (input.in === 'link-down') this.#links.set(link, undefined)
       connection.took(qos)
     }
     if (timer !== undefined && !this.timers.take(timer, generation)) return
@@ -285,7 +284,10 @@ export class SimNode implements Target, Endpoint {
   #carryOut(effect: AgentEffect): void {
     switch (effect.do) {
       case 'publish':
-        this.connection(effect.link)?.publish(this.#packet(effect.message), effect.token)
+        this.connection(effect.link)?.publish(
+          packetOf(effect.message, this.#topics, this.#around.guard),
+          effect.token,
+        )
         break
       case 'timer':
         this.timers.set(effect.name, effect.delayMs)
@@ -331,33 +333,21 @@ export class SimNode implements Target, Endpoint {
     }
   }
 
-  #packet(message: Outgoing): Packet {
-    if (this.#lastTopic?.text !== message.topic) this.#lastTopic = topicOf(message.topic)
-    return packetOf(message, this.#lastTopic, this.#around.guard)
-  }
-
   #open(effect: Extract<AgentEffect, { do: 'connect' }>): void {
     this.#disconnect(effect.link, false)
     const connection = this.#around.broker.connect(this.link, this, effect.link, {
       clientId: effect.clientId,
-      will: this.#packet(effect.will),
+      will: packetOf(effect.will, this.#topics, this.#around.guard),
       keepAliveMs: this.options.keepAliveMs,
       connectTimeoutMs: this.options.connectTimeoutMs,
     })
-    this.#connect(effect.link, connection)
+    this.#links.set(effect.link, connection)
   }
 
   #disconnect(link: LinkName, will: boolean): void {
-    const connection = this.connection(link)
-    if (connection === undefined) return
-    this.#connect(link, undefined)
-    if (will) connection.drop()
-    else connection.disconnect()
-  }
-
-  #connect(link: LinkName, connection: Connection | undefined): void {
-    if (link === 'device') this.#deviceConnection = connection
-    else this.#seatConnection = connection
+    const connection = this.#links.take(link)
+    if (will) connection?.drop()
+    else connection?.disconnect()
   }
 
   #exit(clean: boolean): void {
@@ -376,11 +366,7 @@ export class SimNode implements Target, Endpoint {
     this.#backlog = []
     this.#measuring = false
     this.#busyUntilUs = 0
-    for (const link of ['device', 'seat'] as const) {
-      const connection = this.connection(link)
-      this.#connect(link, undefined)
-      if (connection !== undefined) close(connection)
-    }
+    this.#links.closeAll(close)
   }
 
   /** As in the real shell: measured at once, and stepped after what waits already. */
