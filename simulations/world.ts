@@ -27,6 +27,8 @@ export interface Machine {
   readonly hostPacketUs: number
   /** Processes that share the agents among them. */
   readonly hosts: number
+  /** How long the broker takes to store what it retains, whatever its variant says. */
+  readonly brokerStoreMs: { readonly min: number; readonly max: number }
   readonly diskSyncMs: { readonly min: number; readonly max: number }
   readonly processStartMs: { readonly min: number; readonly max: number }
 }
@@ -93,7 +95,7 @@ export class World {
       ...(options.observe?.(this.engine) ?? []),
       { accepted: (packet) => this.#mix(packet) },
     ])
-    this.broker = new Broker(this.engine, options.variant, this.observers)
+    this.broker = new Broker(this.engine, variantOn(options.variant, machine), this.observers)
     const random = this.engine.random('world')
     const around = {
       engine: this.engine,
@@ -178,4 +180,10 @@ export class World {
     hash.hashed(packet.of.hash, packet.of.text.length)
     hash.value(packet.content)
   }
+}
+
+function variantOn(variant: Variant, machine: Machine | undefined): Variant {
+  if (machine === undefined) return variant
+  const { min, max } = machine.brokerStoreMs
+  return { ...variant, storeMsMin: min, storeMsMax: max }
 }

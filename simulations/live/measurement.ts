@@ -23,29 +23,34 @@ export class Measurement {
   async begin(): Promise<void> {
     this.#broker.takeMs()
     this.#messages = this.#onlooker.messages
-    this.#onlooker.takeRoundTripMs()
+    this.#onlooker.takeTimes()
     await this.#swarm.figures()
   }
 
   async end(head: Pick<Calibration, 'scenario' | 'broker' | 'devices'>): Promise<Calibration> {
     const brokerMs = this.#broker.takeMs()
     const messages = this.#onlooker.messages - this.#messages
-    const roundTripMs = sorted(this.#onlooker.takeRoundTripMs())
+    const times = this.#onlooker.takeTimes()
+    const roundTripMs = sorted(times.roundTripMs)
     const hosts = await this.#swarm.figures()
     const hostMs = sum(hosts.map(({ busyMs }) => busyMs))
     const packets = sum(hosts.map((host) => host.packets))
     const disk = uniform(hosts.flatMap(({ syncMs }) => syncMs))
     const start = uniform(hosts.flatMap(({ startMs }) => startMs))
     const leastMs = at(roundTripMs, 0.1) / 2
+    const wayMs = at(roundTripMs, 0.5)
+    const store = uniform(times.storeMs.map((ms) => Math.max(0, ms - wayMs)))
     return {
       version: CALIBRATION_VERSION,
       ...head,
       linkMs: rounded(leastMs),
       // Of an exponential addition the median is ln 2 of the mean. What comes by queueing is the processors'.
-      linkJitterMs: rounded((at(roundTripMs, 0.5) / 2 - leastMs) / Math.LN2),
+      linkJitterMs: rounded((wayMs / 2 - leastMs) / Math.LN2),
       brokerPacketUs: rounded((brokerMs * US_PER_MS) / Math.max(1, packets + messages)),
       hostPacketUs: rounded((hostMs * US_PER_MS) / Math.max(1, packets)),
       hosts: hosts.length,
+      brokerStoreMsMin: rounded(store.min),
+      brokerStoreMsMax: rounded(store.max),
       diskSyncMsMin: rounded(disk.min),
       diskSyncMsMax: rounded(disk.max),
       processStartMsMin: rounded(start.min),

@@ -14,7 +14,17 @@ import { connect } from './lasting-connection.ts'
 const LOAD = /\/devices\/([^/]+)\/load$/
 /** Outside the protocol's topics, so that nobody else sees it. */
 const PROBE = 'covey-live/probe'
-const ROUND_TRIPS_MAX = 10_000
+const STORE_PROBE = 'covey-live/store'
+const TIMES_MAX = 10_000
+
+/** How long the onlooker's own messages took, in milliseconds. */
+export interface ProbeTimes {
+  /** Through the broker and back. */
+  readonly roundTripMs: readonly number[]
+  /** From sending a message that the broker retains to its acknowledgement. */
+  readonly storeMs: readonly number[]
+}
+
 const SUBMITTER = { tag: 'submitter' } as const
 
 export interface OnlookerContext {
@@ -30,8 +40,8 @@ export class Onlooker {
   coordinator: string | undefined
   /** When that beacon came, by the monotonic clock in milliseconds. */
   beaconMs = 0
-  /** Round trips through the broker since they were taken last, in milliseconds. */
   #roundTripMs: number[] = []
+  #storeMs: number[] = []
   readonly #context: OnlookerContext
   readonly #client: MqttClient
   readonly #online = new Set<string>()
@@ -52,14 +62,21 @@ export class Onlooker {
     return onlooker
   }
 
-  /** Sends itself a message, to see how long that takes. */
+  /** Sends itself a message, and the broker one to retain, to see how long that takes. */
   probe(): void {
-    if (this.#client.connected) this.#client.publish(PROBE, String(performance.now()))
+    if (!this.#client.connected) return
+    const sentMs = performance.now()
+    this.#client.publish(PROBE, String(sentMs))
+    this.#client.publish(STORE_PROBE, String(sentMs), { qos: 1, retain: true }, (error) => {
+      if (error === undefined || error === null) keep(this.#storeMs, performance.now() - sentMs)
+    })
   }
 
-  takeRoundTripMs(): readonly number[] {
-    const taken = this.#roundTripMs
+  /** The times since they were taken last. */
+  takeTimes(): ProbeTimes {
+    const taken = { roundTripMs: this.#roundTripMs, storeMs: this.#storeMs }
     this.#roundTripMs = []
+    this.#storeMs = []
     return taken
   }
 
@@ -79,8 +96,7 @@ export class Onlooker {
 
   #on(topic: string, payload: Buffer, qos: number, retain: boolean): void {
     if (topic === PROBE) {
-      if (this.#roundTripMs.length >= ROUND_TRIPS_MAX) this.#roundTripMs.shift()
-      this.#roundTripMs.push(performance.now() - Number(payload))
+      keep(this.#roundTripMs, performance.now() - Number(payload))
       return
     }
     this.messages++
@@ -124,4 +140,10 @@ export class Onlooker {
       this.#context.metrics.sign(device)
     } else this.#online.delete(device)
   }
+}
+
+/** Beyond the bound the oldest time goes. */
+function keep(times: number[], ms: number): void {
+  if (times.length >= TIMES_MAX) times.shift()
+  times.push(ms)
 }

@@ -8,6 +8,7 @@ const CALIBRATION: Calibration = {
   version: CALIBRATION_VERSION,
   ...{ scenario: 's', broker: 'covey', devices: 20, hosts: 2 },
   ...{ linkMs: 0.1, linkJitterMs: 0.2, brokerPacketUs: 50, hostPacketUs: 100 },
+  ...{ brokerStoreMsMin: 0.5, brokerStoreMsMax: 0.7 },
   ...{ diskSyncMsMin: 1, diskSyncMsMax: 2, processStartMsMin: 3, processStartMsMax: 4 },
 }
 
@@ -36,6 +37,7 @@ describe('a calibration', () => {
     expect(machineOf(read)).toEqual({
       latency: { baseMs: 0.1, jitterMs: 0.2 },
       ...{ brokerPacketUs: 50, hostPacketUs: 100, hosts: 2 },
+      brokerStoreMs: { min: 0.5, max: 0.7 },
       ...{ diskSyncMs: { min: 1, max: 2 }, processStartMs: { min: 3, max: 4 } },
     })
   })

@@ -21,6 +21,9 @@ export interface Calibration {
   readonly hostPacketUs: number
   /** How many processes host the agents. */
   readonly hosts: number
+  /** How long the broker takes longer to acknowledge what it retains. */
+  readonly brokerStoreMsMin: number
+  readonly brokerStoreMsMax: number
   readonly diskSyncMsMin: number
   readonly diskSyncMsMax: number
   readonly processStartMsMin: number
@@ -34,6 +37,8 @@ const NUMBERS = [
   'brokerPacketUs',
   'hostPacketUs',
   'hosts',
+  'brokerStoreMsMin',
+  'brokerStoreMsMax',
   'diskSyncMsMin',
   'diskSyncMsMax',
   'processStartMsMin',
@@ -69,12 +74,14 @@ export function readCalibration(text: string, file: string): Calibration {
 /** The machine that it describes. */
 export function machineOf(calibration: Calibration): Machine {
   const { linkMs, linkJitterMs, brokerPacketUs, hostPacketUs, hosts } = calibration
+  const { brokerStoreMsMin, brokerStoreMsMax } = calibration
   const { diskSyncMsMin, diskSyncMsMax, processStartMsMin, processStartMsMax } = calibration
   return {
     latency: { baseMs: linkMs, jitterMs: linkJitterMs },
     brokerPacketUs,
     hostPacketUs,
     hosts,
+    brokerStoreMs: { min: brokerStoreMsMin, max: brokerStoreMsMax },
     diskSyncMs: { min: diskSyncMsMin, max: diskSyncMsMax },
     processStartMs: { min: processStartMsMin, max: processStartMsMax },
   }
