@@ -1,12 +1,11 @@
 /** `covey demo` as users start it: its verdict, and that nothing of it remains however it ends. */
-import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import type { ChildProcess } from 'node:child_process'
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
-import { listProcesses, readEnvironment } from '../agent/shell/process-table.ts'
 import type { Report } from '../client/demo/report.ts'
-import { COVEY } from './mesh/brokers.ts'
+import { nothingRemains, processesOf, type Running, startCovey } from './covey-program.ts'
 
 const FILES = 10
 const TASKS = 2 * FILES
@@ -27,56 +26,19 @@ beforeEach(() => {
 })
 afterEach(async () => {
   for (const child of children.splice(0)) child.kill('SIGKILL')
-  await nothingRemains()
+  await nothingRemains(temporary)
   rmSync(root, { recursive: true })
 })
 
-interface Running {
-  readonly child: ChildProcess
-  out: string
-  err: string
-  readonly exit: Promise<number | NodeJS.Signals | null>
-}
-
 function demo(...words: string[]): Running {
-  const child = spawn(process.execPath, [COVEY, 'demo', '--folder', folder, ...words], {
-    cwd: root,
-    env: { ...process.env, TMPDIR: temporary },
-  })
-  children.push(child)
-  const exit = new Promise<number | NodeJS.Signals | null>((resolve, reject) => {
-    child.once('error', reject)
-    child.once('close', (code, signal) => resolve(signal ?? code))
-  })
-  const running: Running = { child, out: '', err: '', exit }
-  child.stdout.on('data', (text) => {
-    running.out += text
-  })
-  child.stderr.on('data', (text) => {
-    running.err += text
-  })
+  const running = startCovey(['demo', '--folder', folder, ...words], root, temporary)
+  children.push(running.child)
   return running
-}
-
-/** Where there is no /proc only the files tell. */
-async function nothingRemains(): Promise<void> {
-  const mine = `TMPDIR=${temporary}`
-  await vi.waitFor(
-    () => {
-      const left = (listProcesses() ?? []).filter(({ pid }) => readEnvironment(pid).includes(mine))
-      expect(left).toEqual([])
-      expect(readdirSync(temporary)).toEqual([])
-    },
-    { timeout: 20_000, interval: 50 },
-  )
 }
 
 /** The demo's agents, broker, tasks and guard are children of their own; a check that never sees one proves nothing. */
 async function processesRun(): Promise<void> {
-  const table = listProcesses()
-  if (table === undefined) return
-  const mine = table.filter(({ pid }) => readEnvironment(pid).includes(`TMPDIR=${temporary}`))
-  expect(mine.length).toBeGreaterThan(5)
+  expect(processesOf(temporary) ?? Number.POSITIVE_INFINITY).toBeGreaterThan(5)
 }
 
 it('exits with 0 when all tasks ended once with the right result although the coordinator was killed', async () => {
@@ -96,7 +58,7 @@ it('exits with 0 when all tasks ended once with the right result although the co
   expect(report.killed?.runningWords).toBeGreaterThan(0)
   expect(report.devices.reduce((sum, { tasks }) => sum + tasks, 0)).toBe(TASKS)
   expect(run.err).toBe('')
-  await nothingRemains()
+  await nothingRemains(temporary)
 })
 
 it('shows a worker’s death to people: plain lines in a pipe, then a table', async () => {
@@ -108,7 +70,7 @@ it('shows a worker’s death to people: plain lines in a pipe, then a table', as
   expect(run.out).not.toContain('failover')
   // biome-ignore lint/suspicious/noControlCharactersInRegex: the absence of control sequences is what is checked
   expect(run.out).not.toMatch(/[\u001b\r]/)
-  await nothingRemains()
+  await nothingRemains(temporary)
 })
 
 it('exits with 1 at its time limit, and says what is missing', async () => {
@@ -119,7 +81,7 @@ it('exits with 1 at its time limit, and says what is missing', async () => {
   expect(right).toBeLessThan(TASKS)
   expect(problems).toContain('the demo was not through within 4000 ms')
   expect(problems.join('\n')).toMatch(/no receipt: |lost: a receipt and no end: /)
-  await nothingRemains()
+  await nothingRemains(temporary)
 })
 
 it.each([
@@ -133,7 +95,7 @@ it.each([
   await processesRun()
   run.child.kill(signal)
   expect(await run.exit).toBe(code)
-  await nothingRemains()
+  await nothingRemains(temporary)
 })
 
 it('leaves nothing behind when there is nothing to do', async () => {
@@ -141,5 +103,5 @@ it('leaves nothing behind when there is nothing to do', async () => {
   const run = demo()
   expect(await run.exit).toBe(2)
   expect(run.err).toContain(`E_USAGE: --folder: ${folder} cannot be read`)
-  await nothingRemains()
+  await nothingRemains(temporary)
 })

@@ -1,20 +1,13 @@
 /** `covey sim live` as users start it: nothing is lost on either broker, and nothing remains however it ends. */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import {
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  realpathSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
+import { type ChildProcess, spawnSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { listProcesses, readEnvironment } from '../agent/shell/process-table.ts'
 import type { SimReport } from '../simulations/report/model.ts'
 import { readCalibration } from '../simulations/scenario/calibration.ts'
+import { nothingRemains, type Running, startCovey } from './covey-program.ts'
 import { BROKERS, COVEY } from './mesh/brokers.ts'
 
 const SCENARIO = `name: small
@@ -51,53 +44,15 @@ beforeEach(() => {
   writeFileSync(join(root, 'small.yaml'), SCENARIO)
 })
 afterEach(async () => {
-  await nothingRemains()
   for (const child of children.splice(0)) child.kill('SIGKILL')
+  await nothingRemains(temporary)
   rmSync(root, { recursive: true })
 })
 
-interface Running {
-  readonly child: ChildProcess
-  out: string
-  err: string
-  readonly exit: Promise<number | NodeJS.Signals | null>
-}
-
 function live(...words: string[]): Running {
-  const child = spawn(process.execPath, [COVEY, 'sim', 'live', 'small.yaml', '--json', ...words], {
-    cwd: root,
-    env: { ...process.env, TMPDIR: temporary },
-  })
-  children.push(child)
-  const exit = new Promise<number | NodeJS.Signals | null>((resolve, reject) => {
-    child.once('error', reject)
-    child.once('close', (code, signal) => resolve(signal ?? code))
-  })
-  const running: Running = { child, out: '', err: '', exit }
-  child.stdout.on('data', (text) => {
-    running.out += text
-  })
-  child.stderr.on('data', (text) => {
-    running.err += text
-  })
+  const running = startCovey(['sim', 'live', 'small.yaml', '--json', ...words], root, temporary)
+  children.push(running.child)
   return running
-}
-
-/** Processes that the run has started, by their environment; tasks carry the folder of their agent instead. */
-function processes(): string[] {
-  return (listProcesses() ?? []).flatMap(({ pid }) =>
-    readEnvironment(pid).some((variable) => variable.includes(temporary)) ? [String(pid)] : [],
-  )
-}
-
-async function nothingRemains(): Promise<void> {
-  await vi.waitFor(
-    () => {
-      expect(processes()).toEqual([])
-      expect(readdirSync(temporary)).toEqual([])
-    },
-    { timeout: 30_000, interval: 100 },
-  )
 }
 
 describe.each(BROKERS)('a live run on $kind', (broker) => {
