@@ -8,6 +8,8 @@ import type { Answer, HostFigures, LiveDeviceOptions, Order } from './talk.ts'
 const PROGRAM = fileURLToPath(new URL('host-main.js', import.meta.url))
 /** More would make one event loop the narrow place of the run. */
 const DEVICES_A_HOST_MAX = 500
+/** Each device writes a journal of its own: with libuv's four threads a new term, which all write, would take seconds. */
+const DISK_THREADS = '64'
 const ANSWER_MS_MAX = 30_000
 const END_MS_MAX = 20_000
 
@@ -103,7 +105,11 @@ class Host {
     this.#name = `host ${n + 1} of the live run`
     this.#events = events
     // A session of its own, so that Ctrl-C reaches only the conductor, which then ends all in its order.
-    this.#child = fork(PROGRAM, [], { env, detached: true, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+    this.#child = fork(PROGRAM, [], {
+      env: { ...env, UV_THREADPOOL_SIZE: DISK_THREADS },
+      detached: true,
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    })
     const { pid } = this.#child
     if (pid !== undefined) events.watch(pid, false)
     this.#child.on('message', (answer: Answer) => this.#on(answer))
