@@ -285,6 +285,7 @@ export class Coordinator {
 
   #dueNow(due: Due): void {
     if (due.kind === 'lost') return this.#fleet.graceOver(due.id, due.mark)
+    if (due.kind === 'doubt') return this.#intake.confirmed()
     const task = this.#office.ledger.get(due.id)
     if (task === undefined) return
     if (due.kind === 'orphan') return this.#intake.orphanDue(task, due.mark)

@@ -14,6 +14,7 @@ export type DueKind =
   | 'predecessor'
   | 'expire'
   | 'orphan'
+  | 'doubt'
   | 'lost'
   | 'lease'
 

@@ -27,6 +27,8 @@ export class Intake {
   readonly #windowMs: number
   /** The seat reads all specs once more, for tasks whose own has not come. */
   #readingSpecs = false
+  /** Specs that the seat reads because the copy of them is in doubt. */
+  #doubtful: readonly string[] = []
 
   /** @param windowMs length of an inventory window */
   constructor(
@@ -152,6 +154,22 @@ export class Intake {
   /** What a restored spec is after must outlast the restore, in whatever order they are taken over. */
   foresee(id: string, spec: Extract<Incoming, { route: 'spec' }>): void {
     if ('body' in spec && !isWithdraw(spec.body)) this.#successors.name(id, spec.body.after)
+  }
+
+  /** Reads specs that may not be on the broker any more: those that are come as if they were submitted now. */
+  confirm(ids: readonly string[]): void {
+    const { context, due } = this.#office
+    this.#doubtful = ids
+    const to = ids.map((id) => ({ topic: context.topics.of('spec', id), qos: 0 as const }))
+    context.emit({ do: 'subscribe', link: 'seat', to, token: context.token() })
+    due.add(ORPHAN_WINDOWS * this.#windowMs, 'doubt', '')
+  }
+
+  /** Specs that were read and have not come are not there. */
+  confirmed(): void {
+    const { context } = this.#office
+    const topics = this.#doubtful.map((id) => context.topics.of('spec', id))
+    context.emit({ do: 'unsubscribe', link: 'seat', topics })
   }
 
   /** Takes over a task from what is retained of it, before the inventory is looked at. */

@@ -11,6 +11,8 @@ import type { Context } from '../core/context.ts'
 import { CANDIDATES_MAX } from '../core/options.ts'
 import { Leaders } from '../election/rank.ts'
 
+/** Specs in doubt that are kept; the oldest would long have a status if they were on the broker. */
+const DOUBTFUL_MAX = 1_000
 /** Retained messages come this soon after their subscription, or after one another, however slow the broker. */
 const TRAILING_MS_MAX = 30_000
 
@@ -18,6 +20,8 @@ type Of<R extends Route> = Extract<Incoming, { route: R }>
 
 export class Mirror {
   readonly specs = new Map<string, Of<'spec'>>()
+  /** Ids of specs that may have been cleared on the broker: what has been heard of them came in an unlikely order. */
+  readonly doubtful = new Set<string>()
   readonly statuses = new Map<string, Of<'status'>>()
   readonly states = new Map<string, Of<'state'>>()
   readonly desired = new Map<string, Of<'desired'>>()
@@ -56,9 +60,11 @@ export class Mirror {
     switch (message.route) {
       case 'spec':
         keep(this.specs, message)
+        this.doubtful.delete(message.id)
         break
       case 'status':
         keep(this.statuses, message)
+        this.#doubt(message)
         break
       case 'state':
         this.#keepState(message)
@@ -90,6 +96,22 @@ export class Mirror {
     return false
   }
 
+  /**
+   * A status is cleared long after its task's spec. If the copy has a spec then, it came after its own clearing, by
+   * another server of a cluster, or was submitted again just now: only the broker can tell.
+   */
+  #doubt({ id, ...message }: Of<'status'>): void {
+    if (!('empty' in message) || !this.specs.has(id)) {
+      this.doubtful.delete(id)
+      return
+    }
+    this.doubtful.add(id)
+    if (this.doubtful.size <= DOUBTFUL_MAX) return
+    const [oldest = ''] = this.doubtful
+    this.doubtful.delete(oldest)
+    this.specs.delete(oldest)
+  }
+
   /** The last readable state of every device. */
   *readableStates(): IterableIterator<readonly [string, DeviceState]> {
     for (const [id, message] of this.states) if ('body' in message) yield [id, message.body]
@@ -119,6 +141,7 @@ export class Mirror {
     this.#clearedMs = nowMs
     this.followedSinceMs = undefined
     this.specs.clear()
+    this.doubtful.clear()
     this.statuses.clear()
     this.states.clear()
     this.leaders.clear()

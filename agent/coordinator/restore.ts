@@ -69,11 +69,13 @@ export class Restore {
   /** The window closes: everything that was kept takes effect. */
   close(fleet: Fleet, intake: Intake, lifecycle: Lifecycle): void {
     for (const [id, state] of this.#mirror.readableStates()) fleet.state(id, state)
-    for (const [id, message] of this.#mirror.specs) intake.foresee(id, message)
-    for (const [id, status] of this.#statusesByAge()) intake.restore(id, status, this.#mirror.specs.get(id))
-    for (const [id, message] of this.#mirror.specs) {
-      if (this.#office.ledger.get(id) === undefined) intake.spec(message)
+    const { specs, doubtful } = this.#mirror
+    for (const [id, message] of specs) if (!doubtful.has(id)) intake.foresee(id, message)
+    for (const [id, status] of this.#statusesByAge()) intake.restore(id, status, specs.get(id))
+    for (const [id, message] of specs) {
+      if (this.#office.ledger.get(id) === undefined && !doubtful.has(id)) intake.spec(message)
     }
+    if (doubtful.size > 0) intake.confirm([...doubtful])
     this.#settleCurrent(lifecycle)
     for (const { id, report } of this.#reports) fleet.report(id, report)
     intake.windowClosed()

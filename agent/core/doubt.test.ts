@@ -1,0 +1,66 @@
+/** What a copy makes of specs that came in an order in which nobody can have said them. */
+import { describe, expect, it } from 'vitest'
+import { Driver, SPEC } from './testing/driver.ts'
+import { elect, statuses } from './testing/office.ts'
+
+const ENDED = {
+  task: 'old',
+  state: 'succeeded',
+  digest: '',
+  term: 1,
+  agent: 'other',
+  attempts: 1,
+  failed: 0,
+  lost: 0,
+  explanation: 'ran on d',
+  times: {},
+}
+
+/** Elected with a copy in which `old` ended and was cleared before its spec came, and `fresh` waits. */
+function elected(): Driver {
+  const driver = new Driver('auto')
+  const { nonce } = elect(driver)
+  driver.hear('device', { route: 'status', id: 'old', body: ENDED })
+  driver.hear('device', { route: 'spec', id: 'old', empty: true })
+  driver.hear('device', { route: 'spec', id: 'old', body: SPEC })
+  driver.hear('device', { route: 'status', id: 'old', empty: true })
+  driver.hear('device', { route: 'spec', id: 'fresh', body: SPEC })
+  driver.settled().hear('device', { route: 'marker', id: '', body: { nonce } })
+  driver.timer('coordinator/settle')
+  return driver
+}
+
+const tasks = (driver: Driver): string[] => statuses(driver).map(({ task }) => task)
+const OLD = 'covey/v1/home/tasks/old/spec'
+
+describe('a spec that a copy still has when its status is cleared', () => {
+  it('is asked for through the seat, and nothing comes of it when the broker has none', () => {
+    const driver = elected()
+    expect(tasks(driver)).toEqual(['fresh'])
+    const read = driver.take('subscribe').find(({ link }) => link === 'seat')
+    expect(read?.to).toEqual([{ topic: OLD, qos: 0 }])
+    driver.pass(60_000)
+    driver.timer('coordinator/due')
+    expect(driver.take('unsubscribe')).toEqual([{ do: 'unsubscribe', link: 'seat', topics: [OLD] }])
+    expect(tasks(driver)).toEqual([])
+  })
+
+  it('is taken when the broker has it: it was submitted again', () => {
+    const driver = elected()
+    expect(tasks(driver)).toEqual(['fresh'])
+    driver.hear('seat', { route: 'spec', id: 'old', body: SPEC }, true)
+    expect(tasks(driver)).toEqual(['old'])
+  })
+
+  it('is in doubt no more when it is heard of again', () => {
+    const driver = new Driver('auto')
+    const { nonce } = elect(driver)
+    driver.hear('device', { route: 'spec', id: 'old', body: SPEC })
+    driver.hear('device', { route: 'status', id: 'old', empty: true })
+    driver.hear('device', { route: 'spec', id: 'old', body: SPEC })
+    driver.settled().hear('device', { route: 'marker', id: '', body: { nonce } })
+    driver.timer('coordinator/settle')
+    expect(driver.take('subscribe')).toEqual([])
+    expect(tasks(driver)).toEqual(['old'])
+  })
+})
