@@ -288,6 +288,9 @@ export class Intake {
       task.publication.version++
       task.publication.acked = task.publication.version
       this.#endings.statuses.forget(task)
+      // What the statuses that are not sent any more would have acknowledged.
+      for (const { device: id, attempt } of task.publication.owed.splice(0))
+        this.#endings.acknowledge(id, attempt)
       this.#endings.settle(task)
       // A status of our own is on its way and would bury the end: the end goes after it.
     } else this.#endings.statuses.touch(task)

@@ -159,6 +159,7 @@ export class Lifecycle {
       task.duplicates++
       this.#statuses.touch(task)
     }
+    if (this.#statuses.oweWhatIsSaid(task, device.id, result.attempt)) return
     this.#endings.acknowledge(device.id, result.attempt)
   }
 

@@ -50,6 +50,18 @@ export class Statuses {
     task.publication.owed.push({ device, attempt, version: task.publication.version + 1 })
   }
 
+  /**
+   * A result came that changes nothing more; its device hears so when the broker has what the task's state is.
+   *
+   * @returns false when it has that already
+   */
+  oweWhatIsSaid({ publication }: TaskRecord, device: string, attempt: Attempt): boolean {
+    const { version, acked, owed } = publication
+    if (acked === version) return false
+    owed.push({ device, attempt, version })
+    return true
+  }
+
   #arm(delayMs: number): void {
     const dueMs = this.#context.now.monoMs + delayMs
     if (dueMs >= this.#armedForMs) return

@@ -188,4 +188,24 @@ describe('election and office of a lone agent', () => {
     driver.hear('device', { route: 'spec', id: 'ghost', body: { withdraw: true } })
     expect(statuses(driver)).toMatchObject([{ task: 'ghost', state: 'cancelled' }])
   })
+
+  it('lets a device keep a late result until the broker has the end that came before it', () => {
+    const driver = new Driver('auto')
+    serve(driver)
+    join(driver, 'd')
+    driver.hear('device', { route: 'spec', id: 't', body: { ...SPEC, retries: { lost: 0 } } })
+    const attempt = inboxes(driver)[0]?.assign[0]?.attempt
+    driver.settled()
+    report(driver, 'd', 1)
+    driver.timer('coordinator/status')
+    const end = driver.take('publish').find(({ message }) => message.route === 'status')
+    expect(end?.message.body).toMatchObject({ state: 'failed', error: { code: 'E_LOST' } })
+    const head = { incarnation: 1, nonce: 'd-1', highestTerm: { term: 1, agent: 'pi' }, inboxSeq: 1 }
+    const results = [{ attempt, task: 't', outcome: 'revoked' }]
+    const late = { ...head, held: [], rejected: [], results }
+    for (const _ of [1, 2]) driver.hear('seat', { route: 'report', id: 'd', body: late })
+    expect(inboxes(driver)).toEqual([])
+    driver.give({ in: 'acked', link: 'seat', token: end?.token ?? 0 })
+    expect(inboxes(driver)).toMatchObject([{ ack: [attempt] }])
+  })
 })
