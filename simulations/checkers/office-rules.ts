@@ -187,6 +187,8 @@ export class OfficeChecker implements Checker {
   }
 
   #say(node: SimNode, { message }: Publish, nowMs: number): void {
+    // What a deposed one says before it has noticed reaches nobody.
+    if (node.connection('seat')?.brokerState !== 'open') return
     const claim = this.#told.get(node.device)?.claim
     if (message.route === 'beacon' && message.body !== null) {
       if (claim !== undefined) claim.reign ??= reignOf(message.body)
