@@ -56,7 +56,11 @@ export class Mirror {
    * @returns false when it is older than what is known already, and must not be acted upon
    */
   apply(message: Incoming, nowMs: number): boolean {
-    if (this.#overtaken(message, nowMs)) return false
+    if (this.#overtaken(message, nowMs)) {
+      // What is retained still trails, and others may come that nothing has overtaken.
+      this.lastRetainedMs = nowMs
+      return false
+    }
     switch (message.route) {
       case 'spec':
         keep(this.specs, message)

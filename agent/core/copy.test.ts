@@ -1,4 +1,4 @@
-/** What a copy makes of specs that came in an order in which nobody can have said them. */
+/** What a copy makes of messages that came late, or in an order in which nobody can have said them. */
 import { describe, expect, it } from 'vitest'
 import { Driver, SPEC } from './testing/driver.ts'
 import { elect, statuses } from './testing/office.ts'
@@ -62,5 +62,17 @@ describe('a spec that a copy still has when its status is cleared', () => {
     driver.timer('coordinator/settle')
     expect(driver.take('subscribe')).toEqual([])
     expect(tasks(driver)).toEqual(['old'])
+  })
+})
+
+describe('a copy', () => {
+  it('is not quiet while retained messages trail, be they overtaken by live ones', () => {
+    const driver = new Driver('auto')
+    const { nonce } = elect(driver)
+    driver.hear('device', { route: 'status', id: 'old', body: ENDED })
+    driver.pass(10_000)
+    driver.hear('device', { route: 'status', id: 'old', body: ENDED }, true)
+    driver.settled().hear('device', { route: 'marker', id: '', body: { nonce } })
+    expect(driver.take('timer')).toContainEqual({ do: 'timer', name: 'coordinator/settle', delayMs: 150 })
   })
 })
