@@ -11,6 +11,7 @@
  */
 export { CoveyError } from '../shared/errors/errors.ts'
 export type { ErrorCode } from '../shared/errors/table.ts'
+export type { FunctionContext, FunctionHandler } from '../shared/functions/handler.ts'
 export type { Attempt } from '../shared/protocol/attempt.ts'
 export {
   type Beacon,

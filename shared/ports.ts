@@ -13,6 +13,7 @@ import type { Incoming } from './protocol/codec.ts'
 import type {
   AttemptResult,
   DeviceLoad,
+  LogStream,
   Messages,
   Outcome,
   ResultBody,
@@ -105,7 +106,7 @@ export type AgentInput =
   | {
       readonly in: 'output'
       readonly attempt: Attempt
-      readonly stream: 'stdout' | 'stderr'
+      readonly stream: LogStream
       readonly text: string
     }
   | { readonly in: 'ended'; readonly attempt: Attempt; readonly end: RunEnd }

@@ -77,8 +77,8 @@ export class DeviceRecord {
     const before = this.state
     this.state = state
     if (
-      JSON.stringify([before.capacity, before.labels, before.executors]) ===
-      JSON.stringify([state.capacity, state.labels, state.executors])
+      JSON.stringify([before.capacity, before.labels, before.executors, before.functions]) ===
+      JSON.stringify([state.capacity, state.labels, state.executors, state.functions])
     ) {
       return false
     }

@@ -52,7 +52,7 @@ export class Ledger {
   /** The broker has the task's terminal status. @returns those that have to go for it */
   finished(task: TaskRecord): readonly TaskRecord[] {
     if (!this.#finished.has(task)) {
-      const bytes = STATUS_BYTES + (task.result?.stdout?.length ?? 0) + (task.result?.stderr?.length ?? 0)
+      const bytes = STATUS_BYTES + outputChars(task.result)
       this.#finished.set(task, bytes)
       this.#finishedBytes += bytes
     }
@@ -78,4 +78,10 @@ export class Ledger {
     this.#tasks.delete(task.id)
     this.keep(task)
   }
+}
+
+/** What a result holds beside its fixed fields. */
+function outputChars(result: TaskRecord['result']): number {
+  const value = result?.value === undefined ? 0 : JSON.stringify(result.value).length
+  return (result?.stdout?.length ?? 0) + (result?.stderr?.length ?? 0) + value
 }

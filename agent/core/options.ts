@@ -8,6 +8,8 @@ export interface AgentOptions {
   /** Quantities as written, like `{ cpu: "2", memory: "1Gi" }`. */
   readonly capacity: Readonly<Record<string, string | number>>
   readonly executors: readonly string[]
+  /** Handlers of the executor `function`. */
+  readonly functions?: readonly string[]
   readonly candidate: Candidacy
   readonly version: string
   /** Seed of the agent's random numbers: nonces, jitter, back-off. */

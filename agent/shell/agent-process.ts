@@ -2,7 +2,6 @@
 import { randomBytes } from 'node:crypto'
 import { realpathSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { CoveyError } from '../../shared/errors/errors.ts'
 import type { LogLevel } from '../../shared/ports.ts'
 import type { Candidacy } from '../../shared/protocol/schemas/index.ts'
 import { Agent } from '../core/agent.ts'
@@ -10,10 +9,11 @@ import type { Timing } from '../core/options.ts'
 import { type Credentials, parseBrokerUrl } from './broker-address.ts'
 import { WORK_FOLDER } from './child-environment.ts'
 import { lockDataFolder } from './data-lock.ts'
-import { ExecExecutor } from './exec.ts'
+import { Executors } from './executors.ts'
 import { checkId, checkLabels, checkResources, defaultDeviceId } from './identity.ts'
 import { openJournal } from './journal.ts'
 import type { Durability } from './journal-file.ts'
+import { findKinds, type KindOptions, makeExecutors, shown } from './kinds.ts'
 import { DEFAULT_LIMITS, type ShellLimits } from './limits.ts'
 import { createLog, type Log } from './log.ts'
 import { detectCapacity, type Quantities } from './probes/capacity.ts'
@@ -23,7 +23,7 @@ import { reapLeftovers, removeLeftFolders } from './reap.ts'
 import { type RunningAgent, startAgent } from './runtime.ts'
 import { agentVersion } from './version.ts'
 
-export interface AgentProcessOptions {
+export interface AgentProcessOptions extends KindOptions {
   /** Like "mqtt://192.168.1.2:1883"; mqtts://, ws:// and wss:// too. */
   readonly brokerUrl: string
   /** Default: "home". */
@@ -36,7 +36,6 @@ export interface AgentProcessOptions {
   readonly labels?: Readonly<Record<string, string>>
   /** Added to what is detected (`cpu`, `memory`, `disk`), or in its place. */
   readonly capacity?: Quantities
-  readonly executors?: readonly string[]
   readonly candidate?: Candidacy
   readonly credentials?: Credentials
   readonly logLevel?: LogLevel | 'silent'
@@ -55,14 +54,11 @@ export interface AgentProcess extends RunningAgent {
   readonly labels: Readonly<Record<string, string>>
 }
 
-/** Executors that an agent of this version has. */
-const EXECUTORS = ['exec']
-
 /**
  * Starts an agent. It returns before the broker is reached: wait for `ready`.
  *
  * @throws CoveyError E_USAGE for options that cannot be, E_STORE_LOCKED when another agent has the data folder,
- *   E_JOURNAL when it cannot be written
+ *   E_JOURNAL when it cannot be written, and what keeps a wished executor from working
  */
 export async function runAgent(options: AgentProcessOptions): Promise<AgentProcess> {
   const mesh = checkId('mesh', options.mesh ?? 'home')
@@ -70,15 +66,9 @@ export async function runAgent(options: AgentProcessOptions): Promise<AgentProce
   const broker = parseBrokerUrl(options.brokerUrl, options.credentials)
   const labels = { ...detectLabels(), ...options.labels }
   checkLabels(labels)
-  const executors = options.executors ?? EXECUTORS
-  const unknown = executors.find((name) => !EXECUTORS.includes(name))
-  if (unknown !== undefined) {
-    throw new CoveyError('E_USAGE', `executor ${JSON.stringify(unknown)} is unknown`, {
-      remedy: `Use one of: ${EXECUTORS.join(', ')}`,
-    })
-  }
   const limits = { ...DEFAULT_LIMITS, ...options.limits }
   const log = options.log ?? createLog({ level: options.logLevel ?? 'info', context: { device: id } })
+  const kinds = await findKinds(options, limits)
 
   const lock = lockDataFolder(resolve(options.data))
   try {
@@ -100,20 +90,24 @@ export async function runAgent(options: AgentProcessOptions): Promise<AgentProce
       device: id,
       labels,
       capacity,
-      executors,
+      executors: kinds.names,
+      ...(kinds.functions === undefined ? {} : { functions: kinds.functions.names }),
       candidate: options.candidate ?? 'auto',
       version: options.version ?? agentVersion(),
       seed: randomBytes(16).toString('hex'),
       ...(options.timing === undefined ? {} : { timing: options.timing }),
     })
-    log.info({ mesh, broker: broker.shown, data, capacity, labels }, 'the agent starts')
+    log.info({ mesh, broker: broker.shown, data, capacity, labels, ...shown(kinds) }, 'the agent starts')
     const running = startAgent(core, {
       mesh,
       broker,
       log,
       journal: journal.contents,
       writer: journal.writer,
-      executor: (emit) => new ExecExecutor({ agent: { mesh, device: id, data }, emit, log, limits }),
+      executor: (emit) =>
+        new Executors(emit, (inner) =>
+          makeExecutors(kinds, { agent: { mesh, device: id, data }, emit: inner, log, limits }),
+        ),
       measure: createLoadProbe(data),
       limits,
     })

@@ -8,25 +8,22 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdirSync, statSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Readable } from 'node:stream'
-import { failure } from '../../shared/errors/errors.ts'
-import type { ErrorCode } from '../../shared/errors/table.ts'
 import type { Lease, RunEnd } from '../../shared/ports.ts'
 import { type Attempt, attemptKey } from '../../shared/protocol/attempt.ts'
-import type { ResultBody, TaskSpec } from '../../shared/protocol/schemas/index.ts'
+import type { ExecRun, TaskSpec } from '../../shared/protocol/schemas/index.ts'
 import { within } from './bounded-wait.ts'
-import { Capture } from './capture.ts'
 import { type AgentIdentity, childEnvironment, WORK_FOLDER } from './child-environment.ts'
+import { ChildOutput } from './child-output.ts'
+import { failed } from './failed.ts'
 import { ProcessGroup } from './group.ts'
 import type { Guard } from './guard.ts'
 import type { ShellLimits } from './limits.ts'
 import type { Emit } from './link.ts'
-import { ByteBudget, LiveOutput } from './live-output.ts'
 import type { Log } from './log.ts'
 import { reapAttempt } from './reap.ts'
+import type { Run } from './run-table.ts'
 
 const GROUP_POLL_MS_MAX = 100
-const DRAIN_WINDOW_MS = 100
 
 export interface RunContext {
   readonly agent: AgentIdentity
@@ -41,14 +38,15 @@ export interface Guarded {
   readonly lease: Lease
 }
 
-export class ChildRun {
+export class ChildRun implements Run {
   readonly attempt: Attempt
   /** Resolves after `ended` was emitted and the files of the attempt are removed. */
   readonly done: Promise<void>
   readonly #context: RunContext
   readonly #spec: TaskSpec
+  readonly #command: ExecRun
   readonly #task: string
-  readonly #captures: { stdout: Capture; stderr: Capture }
+  readonly #output: ChildOutput
   readonly #guarded: Guarded | undefined
   #lapsed = false
   #workFolder: string | undefined
@@ -61,10 +59,10 @@ export class ChildRun {
     this.attempt = attempt
     this.#task = task
     this.#spec = spec
+    this.#command = spec.run as ExecRun
     this.#context = context
     this.#guarded = guarded
-    const { stdoutBytesMax } = context.limits
-    this.#captures = { stdout: new Capture(stdoutBytesMax), stderr: new Capture(stdoutBytesMax) }
+    this.#output = new ChildOutput(attempt, task, context)
     this.done = this.#run()
   }
 
@@ -83,7 +81,7 @@ export class ChildRun {
     try {
       end = (await this.#mayStart()) ? await this.#runToEnd() : failed('E_LEASE', 'its lease was over')
     } catch (error) {
-      end = failed('E_START', `start ${this.#spec.run.exec[0]}: ${(error as Error).message}`)
+      end = failed('E_START', `start ${this.#command.exec[0]}: ${(error as Error).message}`)
     }
     if (this.#guarded !== undefined) {
       const key = attemptKey(this.attempt)
@@ -108,12 +106,13 @@ export class ChildRun {
   }
 
   async #runToEnd(): Promise<RunEnd> {
-    const { run, input } = this.#spec
-    const [program, ...args] = run.exec as [string, ...string[]]
+    const { input } = this.#spec
+    const { exec, env } = this.#command
+    const [program, ...args] = exec as [string, ...string[]]
     const cwd = this.#enterFolder()
     const child = spawn(program, args, {
       cwd,
-      env: childEnvironment(this.#context.agent, this.attempt, this.#task, cwd, run.env),
+      env: childEnvironment(this.#context.agent, this.attempt, this.#task, cwd, env),
       detached: true,
       stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     })
@@ -123,11 +122,10 @@ export class ChildRun {
     this.#guarded?.guard.started(attemptKey(this.attempt), child.pid)
     this.#context.emit({ in: 'started', attempt: this.attempt, pid: child.pid })
     if (input !== undefined) this.#feed(child, input)
-    const outputs = this.#listen(child)
+    this.#output.listen(child)
     const exit = await this.#awaitExit(this.#group, exited)
     await this.#endGroup(this.#group)
-    await within(Promise.all(outputs.map(({ closed }) => closed)), this.#context.limits.pipeDrainMs)
-    for (const output of outputs) output.finish()
+    await this.#output.drain()
     child.stdin?.destroy()
     if (exit === undefined) child.unref()
     return this.#conclude(exit)
@@ -135,7 +133,7 @@ export class ChildRun {
 
   /** @throws when there is no such folder, or it cannot be made */
   #enterFolder(): string {
-    const { cwd } = this.#spec.run
+    const { cwd } = this.#command
     if (cwd !== undefined) {
       // Without this the system's answer is that the *program* does not exist.
       const found = statSync(cwd, { throwIfNoEntry: false })
@@ -158,36 +156,6 @@ export class ChildRun {
       )
     })
     child.stdin?.end(`${JSON.stringify(input)}\n`)
-  }
-
-  #listen(child: ChildProcess): { closed: Promise<void>; finish: () => void }[] {
-    const { limits, emit } = this.#context
-    const budget = new ByteBudget(limits.logBytesPerSecondMax)
-    return (['stdout', 'stderr'] as const).map((name) => {
-      const stream = child[name] as Readable
-      const pass = (text: string) => emit({ in: 'output', attempt: this.attempt, stream: name, text })
-      const live = new LiveOutput(budget, limits, pass)
-      const throttle = new Throttle(stream, limits.drainBytesPerSecondMax)
-      stream.on('data', (chunk: Buffer) => {
-        this.#captures[name].add(chunk)
-        live.add(chunk)
-        throttle.passed(chunk.length)
-      })
-      stream.on('error', (error) => {
-        this.#context.log.debug(
-          { task: this.#task, stream: name, error: error.message },
-          'reading output failed',
-        )
-      })
-      const closed = new Promise<void>((resolve) => stream.once('close', () => resolve()))
-      const finish = () => {
-        stream.removeAllListeners('data')
-        stream.destroy()
-        throttle.end()
-        live.end()
-      }
-      return { closed, finish }
-    })
   }
 
   /** Waits for the leader; `undefined` when it has not gone long after its KILL. */
@@ -232,13 +200,7 @@ export class ChildRun {
   }
 
   #conclude(exit: Exit | undefined): RunEnd {
-    const stdout = this.#captures.stdout.text()
-    const stderr = this.#captures.stderr.text()
-    const output: ResultBody = {
-      stdout: stdout.text,
-      stderr: stderr.text,
-      ...(stdout.truncated || stderr.truncated ? { truncated: true } : {}),
-    }
+    const output = this.#output.body()
     if (exit === undefined) {
       return { ...failed('E_SIGNAL', 'the command was killed and has not gone yet'), result: output }
     }
@@ -291,39 +253,6 @@ function explainSpawn(program: string, { error }: Exit): RunEnd {
   const why = error?.code === 'EACCES' ? 'may not be executed' : 'does not exist'
   if (missing) return failed('E_NOT_FOUND', `${program} ${why} on this device`)
   return failed('E_START', `start ${program}: ${error?.message ?? 'unknown error'}`)
-}
-
-export function failed(code: ErrorCode, message: string): RunEnd {
-  return { outcome: 'failed', error: failure(code, message) }
-}
-
-/** Reads a stream no faster than that: the writer waits on its full pipe. */
-class Throttle {
-  readonly #stream: Readable
-  readonly #windowBytesMax: number
-  #windowBytes = 0
-  #timer: NodeJS.Timeout | undefined
-
-  constructor(stream: Readable, bytesPerSecondMax: number) {
-    this.#stream = stream
-    this.#windowBytesMax = (bytesPerSecondMax * DRAIN_WINDOW_MS) / 1000
-  }
-
-  passed(bytes: number): void {
-    this.#windowBytes += bytes
-    this.#timer ??= setTimeout(() => this.#next(), DRAIN_WINDOW_MS)
-    if (this.#windowBytes > this.#windowBytesMax) this.#stream.pause()
-  }
-
-  end(): void {
-    clearTimeout(this.#timer)
-  }
-
-  #next(): void {
-    this.#timer = undefined
-    this.#windowBytes = 0
-    this.#stream.resume()
-  }
 }
 
 /** Looks more and more seldom; true when the condition has ended before the time was over. */

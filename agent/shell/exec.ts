@@ -1,19 +1,21 @@
 /** The executor `exec`: a program with its arguments, without a shell, as a process group of its own. */
 import type { JournalEntry, Lease, Now } from '../../shared/ports.ts'
-import { type Attempt, attemptKey } from '../../shared/protocol/attempt.ts'
+import type { Attempt } from '../../shared/protocol/attempt.ts'
 import type { TaskSpec } from '../../shared/protocol/schemas/index.ts'
-import { ChildRun, failed, type RunContext } from './child-run.ts'
+import { ChildRun, type RunContext } from './child-run.ts'
 import type { Executor } from './executor.ts'
 import { Guard } from './guard.ts'
 import { reapLeftovers } from './reap.ts'
+import { RunTable } from './run-table.ts'
 
 export class ExecExecutor implements Executor {
   readonly #context: RunContext
-  readonly #runs = new Map<string, ChildRun>()
+  readonly #runs: RunTable<ChildRun>
   readonly #guard: Guard
 
   constructor(context: RunContext) {
     this.#context = context
+    this.#runs = new RunTable(context.emit, context.limits)
     this.#guard = new Guard(context.agent.data, context.log)
   }
 
@@ -23,20 +25,8 @@ export class ExecExecutor implements Executor {
   }
 
   run(attempt: Attempt, task: string, spec: TaskSpec, lease?: Lease): void {
-    const key = attemptKey(attempt)
-    const { childrenMax } = this.#context.limits
-    const refusal = this.#runs.has(key)
-      ? `attempt ${key} runs already`
-      : this.#runs.size >= childrenMax && `${this.#runs.size} commands run, childrenMax is ${childrenMax}`
-    if (refusal !== false) {
-      this.#context.emit({ in: 'ended', attempt, end: failed('E_START', refusal) })
-      return
-    }
-    // It counts as running until its files are removed too, so a late `kill` of it is answered only once.
     const guarded = lease === undefined ? undefined : { guard: this.#guard, lease }
-    const run = new ChildRun(attempt, task, spec, this.#context, guarded)
-    this.#runs.set(key, run)
-    void run.done.then(() => this.#runs.delete(key))
+    this.#runs.start(attempt, () => new ChildRun(attempt, task, spec, this.#context, guarded))
   }
 
   extend(from: Now): void {
@@ -44,14 +34,7 @@ export class ExecExecutor implements Executor {
   }
 
   kill(attempt: Attempt, graceMs: number): void {
-    const run = this.#runs.get(attemptKey(attempt))
-    if (run !== undefined) run.kill(graceMs)
-    else
-      this.#context.emit({
-        in: 'ended',
-        attempt,
-        end: failed('E_INTERRUPTED', 'the attempt was not running'),
-      })
+    this.#runs.kill(attempt, graceMs)
   }
 
   reap(entries: readonly JournalEntry[]): void {
@@ -60,9 +43,7 @@ export class ExecExecutor implements Executor {
   }
 
   async close(): Promise<void> {
-    const runs = [...this.#runs.values()]
-    for (const run of runs) run.kill(0)
-    await Promise.all(runs.map(({ done }) => done))
+    await this.#runs.close()
     this.#guard.close()
   }
 }

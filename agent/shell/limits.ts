@@ -40,6 +40,12 @@ export interface ShellLimits {
   readonly drainBytesPerSecondMax: number
   /** How long output of an ended command may still come. */
   readonly pipeDrainMs: number
+  /** How long a module of functions may take to load, in every thread. */
+  readonly functionLoadMs: number
+  /** Threads of functions that are kept warm. */
+  readonly functionIdleMax: number
+  /** How long a thread is kept warm. */
+  readonly functionIdleMs: number
   /** How long a group may take to go after KILL; one in an uninterruptible wait may not go at all. */
   readonly killWaitMs: number
 }
@@ -66,5 +72,8 @@ export const DEFAULT_LIMITS: ShellLimits = {
   logFlushMs: 100,
   drainBytesPerSecondMax: 32 * 2 ** 20,
   pipeDrainMs: 1_000,
+  functionLoadMs: 10_000,
+  functionIdleMax: 4,
+  functionIdleMs: 60_000,
   killWaitMs: 5_000,
 }

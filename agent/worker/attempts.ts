@@ -7,7 +7,7 @@ import type { ErrorCode } from '../../shared/errors/table.ts'
 import { DEFAULT_TIMEOUT_MS, demandOf } from '../../shared/model/task.ts'
 import type { JournalEntry, RunEnd } from '../../shared/ports.ts'
 import type { Attempt } from '../../shared/protocol/attempt.ts'
-import type { Assignment, AttemptResult, Outcome } from '../../shared/protocol/schemas/index.ts'
+import type { Assignment, AttemptResult, LogStream, Outcome } from '../../shared/protocol/schemas/index.ts'
 import type { Context } from '../core/context.ts'
 import type { Fence } from './fence.ts'
 import type { Held, HeldTable } from './held.ts'
@@ -77,6 +77,10 @@ export class Attempts {
     if (!this.#context.options.executors.includes(demand.executor)) {
       return refuse('E_EXECUTOR', `the device has no executor "${demand.executor}"`)
     }
+    const { functionName } = demand
+    if (functionName !== undefined && this.#context.options.functions?.includes(functionName) !== true) {
+      return refuse('E_NO_FUNCTION', `the device has no function "${functionName}"`)
+    }
     const refusal = this.#table.refusal(demand.resources)
     if (refusal !== undefined) return refuse('E_CAPACITY', refusal)
     if (demand.exclusive) {
@@ -120,7 +124,7 @@ export class Attempts {
     this.#journaling.persist({ put: { attempt, task: held.task, spec: held.spec, pid } })
   }
 
-  output(attempt: Attempt, stream: 'stdout' | 'stderr', text: string): void {
+  output(attempt: Attempt, stream: LogStream, text: string): void {
     const held = this.#table.get(attempt)
     if (held === undefined) return
     this.#context.publish('device', 'log', held.task, { attempt, stream, seq: held.logSeq++, text })

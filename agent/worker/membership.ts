@@ -201,7 +201,7 @@ export class Membership {
   }
 
   #state(online: boolean): DeviceState {
-    const { labels, capacity, executors, version } = this.#context.options
+    const { labels, capacity, executors, functions, version } = this.#context.options
     return {
       incarnation: this.#incarnation,
       nonce: this.#nonce,
@@ -209,6 +209,7 @@ export class Membership {
       labels,
       capacity: { ...capacity },
       executors: [...executors],
+      ...(functions === undefined ? {} : { functions: [...functions] }),
       candidate: this.#context.candidacy,
       version,
     }

@@ -3,7 +3,6 @@
  * new or asks. Results are sent again, with growing pauses, until they are acknowledged.
  */
 
-import { jsonBytes } from '../../shared/protocol/json-text.ts'
 import type {
   AttemptResult,
   DeviceReport,
@@ -14,11 +13,12 @@ import { backoffMs } from '../../shared/random/random.ts'
 import type { Context } from '../core/context.ts'
 import type { Fence } from './fence.ts'
 import { type Held, type HeldTable, heldMessage } from './held.ts'
+import { resultBytes } from './result-bound.ts'
 
 export const FLUSH_TIMER = 'worker/report'
 export const RESEND_TIMER = 'worker/resend'
 
-/** Size at which a report is split; leaves room below the payload limit for the largest single result. */
+/** Size beyond which a report is split; only a single result may be larger, and that is bounded. */
 const PART_BYTES_MAX = 60 * 1024
 const ENTRY_BYTES = 320
 const RESEND_BASE_MS = 1_000
@@ -140,15 +140,12 @@ export class Reports {
       bytes = 0
     }
     for (const item of source) {
-      if (item.reportable && item.result !== undefined) {
-        const body = item.result.result
-        bytes += ENTRY_BYTES + jsonBytes(body?.stdout) + jsonBytes(body?.stderr)
-        results.push(item.result)
-      } else {
-        bytes += ENTRY_BYTES
-        held.push(heldMessage(item))
-      }
-      if (bytes > PART_BYTES_MAX) cut([])
+      const result = item.reportable ? item.result : undefined
+      const itemBytes = ENTRY_BYTES + resultBytes(result?.result)
+      if (bytes > 0 && bytes + itemBytes > PART_BYTES_MAX) cut([])
+      bytes += itemBytes
+      if (result !== undefined) results.push(result)
+      else held.push(heldMessage(item))
     }
     cut(this.#rejected)
     return parts

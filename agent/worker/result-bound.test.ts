@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { VALUE_JSON_BYTES_MAX } from '../../shared/functions/bounds.ts'
 import { boundResult, OUTPUT_JSON_BYTES_MAX } from './result-bound.ts'
 
 const jsonSize = (text: string) => Buffer.byteLength(JSON.stringify(text)) - 2
@@ -8,6 +9,14 @@ describe('result bound', () => {
   it('leaves small results alone', () => {
     const result = { exitCode: 0, stdout: 'fine', stderr: '' }
     expect(boundResult(result)).toEqual(result)
+  })
+
+  it('keeps a value whole or leaves it out', () => {
+    expect(boundResult({ value: { a: [1] } })).toEqual({ value: { a: [1] } })
+    expect(boundResult({ value: null })).toEqual({ value: null })
+    const fits = '€'.repeat((VALUE_JSON_BYTES_MAX - 2) / 3)
+    expect(boundResult({ value: fits })).toEqual({ value: fits })
+    expect(boundResult({ value: `${fits}€`, stdout: 'x' })).toEqual({ stdout: 'x', truncated: true })
   })
 
   it('keeps any output within what a message carries, whatever bytes it is made of', () => {

@@ -1,17 +1,25 @@
 /** Bounds a result before it is journaled, so that it fits a report and a status whatever its output holds. */
-import { cutToJsonBytes } from '../../shared/protocol/json-text.ts'
+import { utf8ToBytes } from '@noble/hashes/utils.js'
+import { VALUE_JSON_BYTES_MAX } from '../../shared/functions/bounds.ts'
+import { cutToJsonBytes, jsonBytes } from '../../shared/protocol/json-text.ts'
 import type { ResultBody } from '../../shared/protocol/schemas/index.ts'
 
 /** Bytes of UTF-8 that one stream of output may take as a JSON string. */
 export const OUTPUT_JSON_BYTES_MAX = 90 * 1024
 
-/** The result with each output cut to what the protocol carries; `truncated` tells when one was. */
+/**
+ * The result with each output cut to what the protocol carries; `truncated` tells when one was. Half a value would be
+ * another value, so one that is too large is left out whole.
+ */
 export function boundResult(result: ResultBody): ResultBody {
   const stdout = cut(result.stdout)
   const stderr = cut(result.stderr)
-  const truncated = result.truncated === true || stdout !== result.stdout || stderr !== result.stderr
+  const { value, ...rest } = result
+  const kept = value === undefined || valueBytes(value) <= VALUE_JSON_BYTES_MAX
+  const truncated = result.truncated === true || stdout !== result.stdout || stderr !== result.stderr || !kept
   return {
-    ...result,
+    ...rest,
+    ...(kept && value !== undefined ? { value } : {}),
     ...(stdout === undefined ? {} : { stdout }),
     ...(stderr === undefined ? {} : { stderr }),
     ...(truncated ? { truncated } : {}),
@@ -20,3 +28,12 @@ export function boundResult(result: ResultBody): ResultBody {
 
 const cut = (text: string | undefined): string | undefined =>
   text === undefined ? undefined : cutToJsonBytes(text, OUTPUT_JSON_BYTES_MAX)
+
+/** Bytes that a result's outputs and value take in a message. */
+export function resultBytes(result: ResultBody | undefined): number {
+  return jsonBytes(result?.stdout) + jsonBytes(result?.stderr) + valueBytes(result?.value)
+}
+
+function valueBytes(value: unknown): number {
+  return value === undefined ? 0 : utf8ToBytes(JSON.stringify(value)).length
+}

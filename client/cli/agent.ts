@@ -8,7 +8,7 @@ import { type CredentialValues, credentialsOf, readNamedFile } from './open-clie
 import type { Values } from './options.ts'
 
 type WorkingValues = CredentialValues &
-  Values<'mesh' | 'deviceId' | 'label' | 'capacity' | 'executors' | 'coordinator' | 'logLevel'>
+  Values<'mesh' | 'deviceId' | 'label' | 'capacity' | 'executors' | 'functions' | 'coordinator' | 'logLevel'>
 
 /** Works until Ctrl-C or SIGTERM, which is a clean end: exit code 0. @throws CoveyError what keeps it from starting */
 export async function run(context: Context, values: Values<OptionsOf<'agent'>>): Promise<number> {
@@ -47,7 +47,7 @@ export async function openAgent(
     import('../../agent/shell/agent-process.ts'),
     import('../../agent/shell/identity.ts'),
   ])
-  const { mesh, label, capacity, executors, coordinator, logLevel } = values
+  const { mesh, label, capacity, executors, functions, coordinator, logLevel } = values
   const id = values.deviceId ?? defaultDeviceId()
   return runAgent({
     brokerUrl: place.brokerUrl,
@@ -60,6 +60,7 @@ export async function openAgent(
     ...(label === undefined ? {} : { labels: label }),
     ...(capacity === undefined ? {} : { capacity }),
     ...(executors === undefined ? {} : { executors }),
+    ...(functions === undefined ? {} : { functions }),
   })
 }
 

@@ -17,7 +17,7 @@ export interface CommandRule {
 const CONNECTION = ['broker', 'mesh', 'username', 'password', 'passwordFile', 'ca', 'connectTimeout'] as const
 const GENERAL = ['config', 'help'] as const
 const SERVING = ['host', 'port', 'wsPort', 'metricsPort', 'durability', 'passwords', 'insecure'] as const
-const WORKING = ['deviceId', 'label', 'capacity', 'executors', 'coordinator'] as const
+const WORKING = ['deviceId', 'label', 'capacity', 'executors', 'functions', 'coordinator'] as const
 
 export const COMMANDS = {
   up: {
@@ -65,9 +65,9 @@ export const COMMANDS = {
     examples: ['covey agent --broker mqtt://192.168.1.10 --label room=attic --capacity cpu=2,memory=1Gi'],
   },
   run: {
-    summary: 'Run a command on a device that suits it; print its output, exit with its exit code',
-    operands: '[--] PROGRAM [ARG…]',
-    operandsMin: 1,
+    summary: 'Run a command or function on a device that suits it; print its output, exit with its exit code',
+    operands: '[--] PROGRAM [ARG…] | --function NAME',
+    operandsMin: 0,
     operandsMax: Number.POSITIVE_INFINITY,
     passesOn: true,
     options: [
@@ -79,6 +79,7 @@ export const COMMANDS = {
       'after',
       'exclusive',
       'taskId',
+      'function',
       'input',
       'taskEnv',
       'cwd',
@@ -100,6 +101,7 @@ export const COMMANDS = {
       'covey run --where arch=arm64 --resources cpu=1,memory=256Mi --timeout 5m -- ./train.sh',
       'covey run --input \'{"n":3}\' -- jq .n',
       'covey run --after fetch-x7k2,unpack-9qd4 -- make',
+      'covey run --function resize --input \'{"width":640}\'',
     ],
   },
   get: {

@@ -1,7 +1,7 @@
 /** `covey explain`: where a task stands, why, and what happened to it so far. */
 import { CoveyError } from '../../shared/errors/errors.ts'
 import { isWithdraw } from '../../shared/protocol/codec.ts'
-import type { TaskSpec, TaskStatus, Withdraw } from '../../shared/protocol/schemas/index.ts'
+import type { Run, TaskSpec, TaskStatus, Withdraw } from '../../shared/protocol/schemas/index.ts'
 import type { Client } from '../client.ts'
 import { age } from './ages.ts'
 import type { OptionsOf } from './commands.ts'
@@ -113,24 +113,34 @@ function resultOf({ result }: TaskStatus): string | undefined {
   if (result.durationMs !== undefined) parts.push(`${Math.round(result.durationMs)} ms`)
   if (result.stdout !== undefined && result.stdout !== '')
     parts.push(`${result.stdout.length} characters of output`)
+  if (result.value !== undefined) parts.push(`value ${printable(cutTo(JSON.stringify(result.value)))}`)
+  for (const [name, held] of Object.entries(result.limits ?? {})) parts.push(`${name} held by ${held}`)
   if (result.truncated === true) parts.push('output cut at the limit')
   return parts.join(', ')
 }
 
+const VALUE_CHARS_MAX = 120
+
+const cutTo = (text: string): string =>
+  text.length <= VALUE_CHARS_MAX ? text : `${text.slice(0, VALUE_CHARS_MAX - 1)}…`
+
 function wished(spec: TaskSpec | Withdraw): Rows {
   if (isWithdraw(spec)) return [['Wish', 'to be withdrawn']]
-  const rows: Rows = [
-    [
-      'Command',
-      printable(
-        spec.run.exec.map((word) => (/^[\w./=:-]+$/.test(word) ? word : JSON.stringify(word))).join(' '),
-      ),
-    ],
-  ]
+  const rows: Rows = [workOf(spec.run)]
   const pairs = (value: object) =>
     Object.entries(value).map(([key, item]) => `${key}=${JSON.stringify(item)}`)
   if (spec.where !== undefined) rows.push(['Where', printable(pairs(spec.where).join(' '))])
   if (spec.after !== undefined) rows.push(['After', printable(spec.after.join(', '))])
   if (spec.resources !== undefined) rows.push(['Needs', printable(pairs(spec.resources).join(' '))])
   return rows
+}
+
+function workOf(run: Run): Rows[number] {
+  if ('function' in run) return ['Function', printable(run.function)]
+  if ('exec' in run) return ['Command', words(run.exec)]
+  return ['Container', words([run.container.image, ...(run.container.argv ?? [])])]
+}
+
+function words(argv: readonly string[]): string {
+  return printable(argv.map((word) => (/^[\w./=:@-]+$/.test(word) ? word : JSON.stringify(word))).join(' '))
 }

@@ -150,8 +150,14 @@ export const OPTIONS = {
     placeholder: 'NAME',
     group: 'Agent',
     env: 'COVEY_EXECUTORS',
-    defaultText: 'exec',
-    about: 'Which kinds of work the device takes',
+    defaultText: 'all it can',
+    about: 'Which kinds of work the device takes: exec, function',
+  },
+  functions: {
+    kind: 'file',
+    group: 'Agent',
+    env: 'COVEY_FUNCTIONS',
+    about: 'JavaScript module whose exported functions the device offers to tasks',
   },
   coordinator: {
     kind: 'choice',
@@ -236,12 +242,18 @@ export const OPTIONS = {
     defaultText: 'a random one',
     about: 'Id of the task; one that is taken is refused',
   },
+  function: {
+    kind: 'text',
+    placeholder: 'NAME',
+    group: 'Task',
+    about: 'Call a function of that name, which devices with --functions have; its value is printed as JSON',
+  },
   input: {
     kind: 'text',
     placeholder: 'JSON',
     group: 'Task',
     about:
-      'JSON that the command reads on its standard input; @FILE takes it from a file, - from standard input',
+      'JSON that the command reads on its standard input, or that the function is called with; @FILE takes it from a file, - from standard input',
   },
   taskEnv: {
     kind: 'pairs',

@@ -138,7 +138,6 @@ describe('mistakes', () => {
     ['run', ['--timeout', '5 minutes', '--', 'x'], '"5 minutes" is not a duration', '5m'],
     ['run', ['--priority', '101', '--', 'x'], '101', 'from 0 to 100'],
     ['run', ['--where', '=x', '--', 'x'], '"=x" is not a requirement', 'arch=arm64'],
-    ['run', [], 'covey run wants [--] PROGRAM', 'covey help run'],
     ['events', ['--broker', 'http://x'], '"http://x" is not the address of a broker', 'mqtt://'],
     ['events', ['--json=perhaps'], '"perhaps" is neither yes nor no', 'true or false'],
   ])('covey %s %j is refused', (command, words, message, remedy) => {

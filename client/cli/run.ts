@@ -1,7 +1,6 @@
 /** `covey run`: submits a command, prints its output, and exits as it did. */
 
 import { constants } from 'node:os'
-import { basename } from 'node:path'
 import { CoveyError } from '../../shared/errors/errors.ts'
 import { ERRORS, type ErrorCode } from '../../shared/errors/table.ts'
 import { isTerminal, type TaskStatus } from '../../shared/protocol/schemas/index.ts'
@@ -22,7 +21,7 @@ import { LinkNotice } from './link-notice.ts'
 import { connectOptionsOf } from './open-client.ts'
 import { remark, reportError } from './report-error.ts'
 import { TaskOutput } from './task-output.ts'
-import { type RunValues, specOf } from './task-spec.ts'
+import { nameOf, type RunValues, specOf } from './task-spec.ts'
 import { WaitingNotice } from './waiting-notice.ts'
 
 const TAKE_BACK_TIMEOUT_MS = 2_000
@@ -31,7 +30,7 @@ const TAKE_BACK_TIMEOUT_MS = 2_000
 export async function run(context: Context, values: RunValues, operands: readonly string[]): Promise<number> {
   const spec = await specOf(context, values, operands)
   encodeSpec(spec) // a wrong spec is told before a broker is asked for
-  const id = values.taskId ?? randomTaskId(basename(operands[0] ?? ''))
+  const id = values.taskId ?? randomTaskId(nameOf(spec.run))
   const link = new LinkNotice(context)
   const connecting = connect({ ...connectOptionsOf(values), onLink: (down) => link.note(down) })
   const client = await abortable(connecting, context.interrupted)

@@ -1,6 +1,6 @@
 /**
  * A task's output on our own standard output. The result is what counts: at the end exactly the result's output has
- * been printed. While a person watches, output is printed as it comes, and only what is missing follows at the end.
+ * been printed, and after it the value that a function returned. While a person watches, output is printed as it comes, and only what is missing follows at the end.
  *
  * Live output comes at most once and may have holes; `seq` shows them. From a hole on nothing more is printed live.
  */
@@ -33,6 +33,7 @@ export class TaskOutput {
     if (order > 0) this.#begin(log.attempt)
     if (log.seq !== this.#nextSeq) return
     this.#nextSeq++
+    if (log.stream === 'progress') return remark(this.#context, `progress ${log.text}`)
     this.#context[log.stream].write(log.text)
     const printed = this.#printed[log.stream]
     if (printed.length <= REMEMBERED_CHARS_MAX) this.#printed[log.stream] = printed + log.text
@@ -55,6 +56,7 @@ export class TaskOutput {
         this.#context[stream].write(text)
       }
     }
+    if (result?.value !== undefined) this.#context.stdout.write(`${JSON.stringify(result.value)}\n`)
     if (result?.truncated === true) remark(this.#context, 'the output was cut at the limit of a result')
   }
 

@@ -1,6 +1,8 @@
 /** The spec of `covey run`, made from its options and operands. */
 import { readFileSync } from 'node:fs'
-import { PAYLOAD_BYTES_MAX, type TaskSpec } from '../../shared/protocol/schemas/index.ts'
+import { basename } from 'node:path'
+import { CoveyError } from '../../shared/errors/errors.ts'
+import { PAYLOAD_BYTES_MAX, type Run, type TaskSpec } from '../../shared/protocol/schemas/index.ts'
 import type { OptionsOf } from './commands.ts'
 import type { Context, Input } from './context.ts'
 import { exactDuration } from './defaults.ts'
@@ -11,20 +13,16 @@ export type RunValues = Values<OptionsOf<'run'>>
 
 /**
  * @param operands program and arguments
- * @throws CoveyError E_USAGE when the input is not JSON or cannot be read
+ * @throws CoveyError E_USAGE when it names nothing to run or too much, or the input is not JSON or cannot be read
  */
 export async function specOf(
   context: Context,
   values: RunValues,
   operands: readonly string[],
 ): Promise<TaskSpec> {
-  const { taskEnv, cwd, input, where, resources, priority, after, exclusive, timeout, retries, ttl } = values
+  const { input, where, resources, priority, after, exclusive, timeout, retries, ttl } = values
   return {
-    run: {
-      exec: [...operands],
-      ...(taskEnv === undefined ? {} : { env: { ...taskEnv } }),
-      ...(cwd === undefined ? {} : { cwd }),
-    },
+    run: runOf(values, operands),
     ...(input === undefined ? {} : { input: parseInput(await inputText(context, input)) }),
     ...(where === undefined
       ? {}
@@ -37,6 +35,28 @@ export async function specOf(
     ...(retries === undefined ? {} : { retries: { failed: retries } }),
     ...(ttl === undefined ? {} : { ttl: exactDuration(ttl) }),
   }
+}
+
+/** What to run; which of its parts go together is for the codec to say. */
+function runOf(values: RunValues, operands: readonly string[]): Run {
+  const { taskEnv, cwd } = values
+  const around = {
+    ...(taskEnv === undefined ? {} : { env: { ...taskEnv } }),
+    ...(cwd === undefined ? {} : { cwd }),
+  }
+  if (values.function !== undefined) {
+    if (operands.length === 0) return { function: values.function, ...around }
+    const message = `with --function there is no command, and ${JSON.stringify(operands[0])} follows`
+    throw new CoveyError('E_USAGE', message, { remedy: 'Pass what the function needs with --input' })
+  }
+  if (operands.length > 0) return { exec: [...operands], ...around }
+  throw new CoveyError('E_USAGE', 'covey run wants a program or --function', { remedy: 'See covey help run' })
+}
+
+/** What a task's id begins with when it is not chosen. */
+export function nameOf(run: Run): string {
+  if ('exec' in run) return basename(run.exec[0] ?? '')
+  return 'function' in run ? run.function : basename(run.container.image)
 }
 
 function copy(value: string | readonly string[]): string | string[] {

@@ -44,7 +44,12 @@ export const ERRORS = {
   },
   E_EXECUTOR: {
     about: 'No executor of that name exists',
-    remedy: 'Use one of: exec',
+    remedy: 'Use one of: exec, function, container',
+    retry: false,
+  },
+  E_NO_FUNCTION: {
+    about: 'The device has no function of that name',
+    remedy: 'Correct the name, or export it from the module that the agent was given with --functions',
     retry: false,
   },
   E_OVERWRITTEN: {
@@ -119,6 +124,36 @@ export const ERRORS = {
     about: 'The command was ended by a signal',
     remedy: 'See its output in the result',
     retry: true,
+  },
+  E_FUNCTIONS: {
+    about: 'The module of functions that the agent was given cannot be used',
+    remedy: 'Correct the module or --functions; node FILE shows whether it loads',
+    retry: false,
+  },
+  E_FUNCTION: {
+    about: 'A function threw, or ended its thread',
+    remedy: 'See the message, and the stack in the result’s stderr',
+    retry: true,
+  },
+  E_INPUT: {
+    about: 'The input does not match the schema that the function carries',
+    remedy: 'Compare it with the function’s schema',
+    retry: false,
+  },
+  E_VALUE: {
+    about: 'A function returned what JSON cannot hold',
+    remedy: 'Return null, booleans, finite numbers, text, and lists and plain objects of them',
+    retry: false,
+  },
+  E_VALUE_SIZE: {
+    about: 'A function returned more than a result can carry',
+    remedy: 'Put large output where others can fetch it, and return its name',
+    retry: false,
+  },
+  E_MEMORY: {
+    about: 'The task used more memory than its limit',
+    remedy: 'Raise resources.memory, or make the work smaller',
+    retry: false,
   },
   E_TIMEOUT: {
     about: 'The task ran longer than its timeout',

@@ -1,5 +1,6 @@
 /** A validated spec in the units that cores compute with. */
 
+import { executorOf } from '../protocol/schemas/run.ts'
 import type { TaskSpec } from '../protocol/schemas/task.ts'
 import { parseDuration } from './duration.ts'
 import { emptyVector, parseResources, type Resources } from './resources.ts'
@@ -30,6 +31,8 @@ export interface Demand {
   readonly executor: string
   /** Two attempts of it must never run at the same time. */
   readonly exclusive: boolean
+  /** The handler that it calls, when it is a function. */
+  readonly functionName: string | undefined
 }
 
 /** Fills in defaults and converts units. The spec must have passed the codec. */
@@ -43,7 +46,8 @@ export function demandOf(spec: TaskSpec, defaultTimeoutMs: number = DEFAULT_TIME
     retriesFailed: spec.retries?.failed ?? DEFAULT_RETRIES_FAILED,
     retriesLost: spec.retries?.lost ?? DEFAULT_RETRIES_LOST,
     deadlineMs: spec.deadline === undefined ? undefined : Date.parse(spec.deadline),
-    executor: 'exec',
+    executor: executorOf(spec.run),
+    functionName: 'function' in spec.run ? spec.run.function : undefined,
     exclusive: spec.exclusive === true,
   }
 }

@@ -14,6 +14,18 @@ describe('codec', () => {
     ['a command that is a string', '{"run":{"exec":"ls"}}', 'E_SHAPE', '/run/exec'],
     ['an empty program', '{"run":{"exec":[""]}}', 'E_SHAPE', '/run/exec/0'],
     ['a NUL in an argument', '{"run":{"exec":["a","b\\u0000"]}}', 'E_SHAPE', '/run/exec/1'],
+    ['two kinds of work', '{"run":{"exec":["ls"],"function":"f"}}', 'E_SHAPE', '/run'],
+    ['no kind of work', '{"run":{"env":{}}}', 'E_SHAPE', '/run'],
+    ['a function that cannot be named so', '{"run":{"function":"a b"}}', 'E_SHAPE', '/run/function'],
+    ['an environment of a function', '{"run":{"function":"f","env":{"A":"1"}}}', 'E_SHAPE', '/run/env'],
+    ['a container without image', '{"run":{"container":{}}}', 'E_SHAPE', '/run/container/image'],
+    ['an option as an image', '{"run":{"container":{"image":"--rm"}}}', 'E_SHAPE', '/run/container/image'],
+    [
+      'an unknown pull policy',
+      '{"run":{"container":{"image":"a","pull":"maybe"}}}',
+      'E_SHAPE',
+      '/run/container/pull',
+    ],
     ['an unknown executor', '{"run":{"docker":"x"}}', 'E_EXECUTOR', '/run/docker'],
     ['an unknown field', '{"run":{"exec":["ls"]},"prio":1}', 'E_UNKNOWN_FIELD', '/prio'],
     ['a wrong duration', '{"run":{"exec":["ls"]},"timeout":"10 sec"}', 'E_UNIT', '/timeout'],
@@ -41,6 +53,17 @@ describe('codec', () => {
       '{"run":{"exec":["uname","-a"]},"resources":{"cpu":"100m","memory":"16Mi"},"timeout":"10s","where":{"arch":["arm64","x64"],"ram":">= 30"}}'
     expect(spec(text)).toEqual({ body: JSON.parse(text) })
     expect(spec('{"withdraw":true}')).toEqual({ body: { withdraw: true } })
+  })
+
+  it('takes each kind of work, and says which there are when none or several are named', () => {
+    for (const run of ['"exec":["ls"]', '"function":"f-1"', '"container":{"image":"a/b:1","argv":["c"]}']) {
+      expect(spec(`{"run":{${run}}}`)).toHaveProperty('body')
+    }
+    for (const run of ['', '"exec":["ls"],"container":{"image":"a"}']) {
+      expect(spec(`{"run":{${run}}}`)).toMatchObject({
+        rejection: { remedy: 'Use exactly one of: exec, function, container' },
+      })
+    }
   })
 
   it('takes an unknown field from an agent of another version', () => {

@@ -6,6 +6,7 @@ import { utf8ToBytes } from '@noble/hashes/utils.js'
 import { type Rejection, rejection } from '../errors/errors.ts'
 import { ID_CHARS_MAX, isId } from './ids.ts'
 import {
+  EXECUTORS,
   type Messages,
   PAYLOAD_BYTES_MAX,
   payloadBytesMax,
@@ -76,7 +77,7 @@ export function decodeBody<R extends Route>(route: R, text: string | undefined):
 export function checkBody(route: Route, value: unknown): Rejection | undefined {
   if (route !== 'spec') return findFault(route, value)
   if (typeof value === 'object' && value !== null && 'withdraw' in value) return findFault('withdraw', value)
-  return unknownExecutor(value) ?? findFault('spec', value) ?? emptyCommand(value as TaskSpec)
+  return wrongKind(value) ?? findFault('spec', value) ?? emptyCommand(value as TaskSpec)
 }
 
 /** The longest that text can become when it is read and written again: `1e20,` has 5 bytes, then 22. */
@@ -92,17 +93,35 @@ function growsTooLarge(text: string, value: unknown): Rejection | undefined {
 }
 
 /** A schema of a list says nothing of its first item alone. */
-function emptyCommand(spec: TaskSpec): Rejection | undefined {
-  if (spec.run.exec[0] !== '') return undefined
+function emptyCommand({ run }: TaskSpec): Rejection | undefined {
+  if (!('exec' in run) || run.exec[0] !== '') return undefined
   return rejection('E_SHAPE', '/run/exec/0', 'the program to run is empty', 'Name a program')
 }
 
-/** `run` names its executor by its only required key, so a wrong one deserves better than "unknown field". */
-function unknownExecutor(value: unknown): Rejection | undefined {
+const WITH_PROCESS = ['env', 'cwd']
+
+/** `run` names its kind by one key, so a wrong one deserves better than "unknown field". */
+function wrongKind(value: unknown): Rejection | undefined {
   const run = (value as { run?: unknown } | null)?.run
-  if (typeof run !== 'object' || run === null || Array.isArray(run) || 'exec' in run) return undefined
-  const names = Object.keys(run).filter((key) => key !== 'env' && key !== 'cwd')
-  const name = names[0]
-  if (name === undefined) return rejection('E_SHAPE', '/run/exec', '"exec" is required')
-  return rejection('E_EXECUTOR', `/run/${name}`, `there is no executor "${name}"`)
+  if (typeof run !== 'object' || run === null || Array.isArray(run)) return undefined
+  const keys = Object.keys(run)
+  const kinds = EXECUTORS.filter((kind) => keys.includes(kind))
+  const allowed = `Use exactly one of: ${EXECUTORS.join(', ')}`
+  if (kinds.length > 1) {
+    return rejection(
+      'E_SHAPE',
+      '/run',
+      `it names ${kinds.length} kinds of work: ${kinds.join(', ')}`,
+      allowed,
+    )
+  }
+  if (kinds.length === 0) {
+    const name = keys.find((key) => !WITH_PROCESS.includes(key))
+    if (name !== undefined) return rejection('E_EXECUTOR', `/run/${name}`, `there is no executor "${name}"`)
+    return rejection('E_SHAPE', '/run', 'it names nothing to run', allowed)
+  }
+  const extra = kinds[0] === 'function' ? keys.find((key) => WITH_PROCESS.includes(key)) : undefined
+  if (extra === undefined) return undefined
+  const message = `a function has no "${extra}" of its own: it runs within the agent`
+  return rejection('E_SHAPE', `/run/${extra}`, message, `Remove "${extra}", or pass it in "input"`)
 }

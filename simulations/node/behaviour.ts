@@ -30,7 +30,7 @@ export function runOf(behaviour: Behaviour): TaskSpec['run'] {
 export function behaviourOf(spec: TaskSpec): Behaviour {
   let behaviour = known.get(spec)
   if (behaviour === undefined) {
-    const [program, text] = spec.run.exec
+    const [program, text] = 'exec' in spec.run ? spec.run.exec : []
     behaviour = program === PROGRAM && text !== undefined ? (JSON.parse(text) as Behaviour) : SHORT
     known.set(spec, behaviour)
   }

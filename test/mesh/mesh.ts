@@ -13,6 +13,8 @@ export interface AgentOptions {
   readonly labels?: Readonly<Record<string, string>>
   readonly capacity?: Readonly<Record<string, string>>
   readonly coordinator?: 'auto' | 'prefer' | 'never'
+  /** More words for the command line. */
+  readonly argv?: readonly string[]
 }
 
 export class Mesh {
@@ -52,6 +54,7 @@ export class Mesh {
       ...['--data', this.data(id), '--coordinator', coordinator],
       ...Object.entries(labels).flatMap(([key, value]) => ['--label', `${key}=${value}`]),
       ...Object.entries(capacity).flatMap(([name, amount]) => ['--capacity', `${name}=${amount}`]),
+      ...(options.argv ?? []),
     ]
     const { password } = this.#broker
     const env = password === undefined ? {} : { COVEY_USERNAME: id, COVEY_PASSWORD: password }

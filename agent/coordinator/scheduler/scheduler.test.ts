@@ -152,6 +152,23 @@ describe('scheduler', () => {
     expect(waits[0]?.explanation.reasons).toEqual({ [reason]: 1 })
   })
 
+  it('gives a function to a device that has it, and says how many lack it', () => {
+    const bare = device('bare', { cpu: '4', memory: '4Gi' })
+    const other = device('other', { cpu: '4', memory: '4Gi' })
+    const fit = device('fit', { cpu: '4', memory: '4Gi' })
+    other.update({ ...other.state, executors: ['exec', 'function'], functions: ['shrink'] })
+    const scheduler = fleet(bare, other)
+    scheduler.enqueue(task('t', { run: { function: 'grow' } }))
+    expect(run(scheduler).waits[0]?.explanation.reasons).toEqual({
+      'have no executor function': 1,
+      'lack function grow': 1,
+    })
+    expect(fit.update({ ...fit.state, executors: ['function'], functions: ['grow'] })).toBe(true)
+    scheduler.deviceChanged(fit)
+    expect(run(scheduler).placed).toEqual([['t', 'fit']])
+    expect(fit.update({ ...fit.state, functions: ['grow', 'shrink'] })).toBe(true)
+  })
+
   it('skips a task that was taken out of the queue', () => {
     const scheduler = fleet(device('d', { cpu: '4', memory: '4Gi' }))
     const gone = task('gone')

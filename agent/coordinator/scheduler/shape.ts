@@ -1,5 +1,5 @@
 /**
- * A shape is what all tasks with the same needs have in common: resources, `where`, executor. Fleets see few
+ * A shape is what all tasks with the same needs have in common: resources, `where`, executor, function. Fleets see few
  * shapes and many tasks, so filters are computed once a shape, and a "no" for one task answers all of its kind.
  */
 
@@ -20,6 +20,7 @@ export class Shape {
   readonly key: string
   readonly resources: Resources
   readonly executor: string
+  readonly functionName: string | undefined
   readonly requirements: readonly Requirement[]
   /** Waiting tasks, the one to be placed next first. Tasks that left are skipped when they surface. */
   waiting: Heap<TaskRecord>
@@ -44,6 +45,7 @@ export class Shape {
     this.key = shapeKey(task)
     this.resources = demand?.resources ?? {}
     this.executor = demand?.executor ?? ''
+    this.functionName = demand?.functionName
     this.requirements = compileSelector(spec?.where)
     this.waiting = new Heap(comesFirst)
   }
@@ -72,6 +74,9 @@ export class Shape {
   /** The first reason for which the device cannot take the shape even when it is empty. */
   staticReason(device: DeviceRecord): string | undefined {
     if (!device.state.executors.includes(this.executor)) return `have no executor ${this.executor}`
+    if (this.functionName !== undefined && device.state.functions?.includes(this.functionName) !== true) {
+      return `lack function ${this.functionName}`
+    }
     const requirement = unmet(this.requirements, device.labels)
     if (requirement !== undefined) return `lack ${requirement.text}`
     if (!fits(this.resources, device.capacity)) return 'are too small'
@@ -128,6 +133,7 @@ export function shapeKey(task: TaskRecord): string {
   const { demand, spec } = task
   let key = demand?.executor ?? ''
   if (demand !== undefined) {
+    if (demand.functionName !== undefined) key += ` ${demand.functionName}`
     for (const name of Object.keys(demand.resources).sort()) key += ` ${name}=${demand.resources[name]}`
   }
   return spec?.where === undefined ? key : `${key} ${canonicalJson(spec.where)}`

@@ -1,7 +1,9 @@
 /** What a device says of itself, what it is told, and what an operator wants of it. */
 import { type Static, Type } from 'typebox'
+import { FUNCTIONS_MAX } from '../../functions/bounds.ts'
 import { Attempt, Failure, Id, Instant, Labels, Nonce, Quantities, Reign } from './fragments.ts'
-import { TaskSpec } from './task.ts'
+import { FunctionName } from './run.ts'
+import { Held, TaskSpec } from './task.ts'
 
 const Counter = Type.Integer({ minimum: 0, maximum: 9_007_199_254_740_991 })
 
@@ -20,6 +22,12 @@ export const DeviceState = Type.Object({
     maxItems: 32,
     description: 'Kinds of work it runs',
   }),
+  functions: Type.Optional(
+    Type.Array(FunctionName, {
+      maxItems: FUNCTIONS_MAX,
+      description: 'Functions it has, for `run.function`',
+    }),
+  ),
   candidate: Candidacy,
   version: Type.String({ maxLength: 64, description: 'Version of the agent' }),
 })
@@ -60,6 +68,8 @@ export const ResultBody = Type.Object({
   stdout: Type.Optional(Type.String({ description: 'Start of its output' })),
   stderr: Type.Optional(Type.String()),
   truncated: Type.Optional(Type.Boolean({ description: 'True when output was cut at the limit' })),
+  value: Type.Optional(Type.Unknown({ description: 'What a function returned' })),
+  limits: Type.Optional(Held),
 })
 export type ResultBody = Static<typeof ResultBody>
 

@@ -10,6 +10,7 @@ export * from './coordinator.ts'
 export * from './device.ts'
 export * from './fragments.ts'
 export * from './mesh.ts'
+export * from './run.ts'
 export * from './task.ts'
 
 /** What each route carries. A spec's route carries a task or its withdrawal. */

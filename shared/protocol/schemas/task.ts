@@ -12,46 +12,12 @@ import {
   RESOURCES_MAX,
   Term,
 } from './fragments.ts'
+import { Run } from './run.ts'
 
-/** Systems end their strings with it, so none can hold it. */
-const NO_NUL = '^[^\\u0000]*$'
-
-export const ARGS_MAX = 256
 export const RETRIES_MAX = 100
 export const WHERE_MAX = 32
 /** Tasks that one may be after. */
 export const AFTER_MAX = 64
-
-export const Run = Type.Object(
-  {
-    exec: Type.Array(Type.String({ maxLength: 131_072, pattern: NO_NUL }), {
-      minItems: 1,
-      maxItems: ARGS_MAX,
-      description: 'Program and arguments; no shell is involved',
-    }),
-    env: Type.Optional(
-      Type.Record(
-        Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]{0,127}$' }),
-        Type.String({ maxLength: 32_768, pattern: NO_NUL }),
-        {
-          maxProperties: 128,
-          additionalProperties: false,
-          description: 'Added to a minimal environment',
-        },
-      ),
-    ),
-    cwd: Type.Optional(
-      Type.String({
-        minLength: 1,
-        maxLength: 4096,
-        pattern: NO_NUL,
-        description: 'Working directory; default: a fresh one',
-      }),
-    ),
-  },
-  { additionalProperties: false, description: 'What to run' },
-)
-export type Run = Static<typeof Run>
 
 const LabelValue = Type.Union([
   Type.String({ maxLength: 256 }),
@@ -63,7 +29,12 @@ const LabelValue = Type.Union([
 export const TaskSpec = Type.Object(
   {
     run: Run,
-    input: Type.Optional(Type.Unknown({ description: 'Any JSON; a command reads it on standard input' })),
+    input: Type.Optional(
+      Type.Unknown({
+        description:
+          'Any JSON; a command or container reads it on standard input, a function is called with it',
+      }),
+    ),
     resources: Type.Optional(
       named(Quantity, RESOURCES_MAX, 'What it needs; default cpu "100m", memory "32Mi"'),
     ),
@@ -121,6 +92,16 @@ export function isTerminal(state: TaskState): state is TerminalState {
   return (TERMINAL_STATES as readonly string[]).includes(state)
 }
 
+/** What held each limit. */
+export const Held = Type.Object(
+  {
+    cpu: Type.Optional(Type.String({ maxLength: 32 })),
+    memory: Type.Optional(Type.String({ maxLength: 32 })),
+  },
+  { description: 'What held the task to its cpu and memory on the device, see docs/executors.md' },
+)
+export type Held = Static<typeof Held>
+
 const Times = Type.Object({
   seen: Type.Optional(Instant),
   assigned: Type.Optional(Instant),
@@ -155,6 +136,8 @@ export const TaskStatus = Type.Object({
       stdout: Type.Optional(Type.String()),
       stderr: Type.Optional(Type.String()),
       truncated: Type.Optional(Type.Boolean()),
+      value: Type.Optional(Type.Unknown({ description: 'What a function returned' })),
+      limits: Type.Optional(Held),
       durationMs: Type.Optional(Type.Number()),
     }),
   ),
@@ -175,9 +158,15 @@ export const TaskStatus = Type.Object({
 })
 export type TaskStatus = Static<typeof TaskStatus>
 
+export const LogStream = Type.Union(
+  [Type.Literal('stdout'), Type.Literal('stderr'), Type.Literal('progress')],
+  { description: '`progress`: the text is JSON, whatever a function tells of how far it is' },
+)
+export type LogStream = Static<typeof LogStream>
+
 export const TaskLog = Type.Object({
   attempt: Attempt,
-  stream: Type.Union([Type.Literal('stdout'), Type.Literal('stderr')]),
+  stream: LogStream,
   seq: Type.Integer({ minimum: 0 }),
   text: Type.String(),
 })

@@ -1,0 +1,158 @@
+/** One attempt as a call of a function: in a thread of its own while it lasts, ended with the thread if it must be. */
+import type { RunEnd } from '../../../shared/ports.ts'
+import { type Attempt, attemptKey } from '../../../shared/protocol/attempt.ts'
+import type { LogStream, ResultBody } from '../../../shared/protocol/schemas/index.ts'
+import { within } from '../bounded-wait.ts'
+import { Capture } from '../capture.ts'
+import type { RunContext } from '../child-run.ts'
+import { failed } from '../failed.ts'
+import { ByteBudget, LiveOutput } from '../live-output.ts'
+import type { Run } from '../run-table.ts'
+import { LatestOnly } from './latest-only.ts'
+import type { FromThread, ThreadFault } from './messages.ts'
+import type { FunctionThread, ThreadListener } from './thread.ts'
+import type { Threads } from './threads.ts'
+
+export interface CallWish {
+  readonly attempt: Attempt
+  readonly task: string
+  readonly name: string
+  readonly input: unknown
+  readonly memoryBytesMax: number
+}
+
+const PROGRESS_EVERY_MS = 250
+
+export class FunctionCall implements Run, ThreadListener {
+  readonly done: Promise<void>
+  readonly #wish: CallWish
+  readonly #context: RunContext
+  readonly #threads: Threads
+  readonly #captures: { stdout: Capture; stderr: Capture }
+  readonly #live: { stdout: LiveOutput; stderr: LiveOutput }
+  readonly #progress: LatestOnly
+  #thread: FunctionThread | undefined
+  /** By the monotonic clock; when its thread is terminated. */
+  #killAtMs = Number.POSITIVE_INFINITY
+  #wake: () => void = () => undefined
+  #settle: (end: FromThread | ThreadFault) => void = () => undefined
+
+  constructor(wish: CallWish, context: RunContext, threads: Threads) {
+    this.#wish = wish
+    this.#context = context
+    this.#threads = threads
+    const { limits } = context
+    const pass = (stream: LogStream) => (text: string) => {
+      context.emit({ in: 'output', attempt: wish.attempt, stream, text })
+    }
+    const budget = new ByteBudget(limits.logBytesPerSecondMax)
+    this.#captures = {
+      stdout: new Capture(limits.stdoutBytesMax),
+      stderr: new Capture(limits.stdoutBytesMax),
+    }
+    this.#live = {
+      stdout: new LiveOutput(budget, limits, pass('stdout')),
+      stderr: new LiveOutput(budget, limits, pass('stderr')),
+    }
+    this.#progress = new LatestOnly(PROGRESS_EVERY_MS, pass('progress'))
+    this.done = this.#run()
+  }
+
+  kill(graceMs: number): void {
+    this.#killAtMs = Math.min(this.#killAtMs, performance.now() + graceMs)
+    if (graceMs > 0) this.#thread?.abort()
+    this.#wake()
+  }
+
+  output(stream: 'stdout' | 'stderr', text: string): void {
+    const bytes = Buffer.from(text)
+    this.#captures[stream].add(bytes)
+    this.#live[stream].add(bytes)
+  }
+
+  progress(json: string): void {
+    this.#progress.put(json)
+  }
+
+  returned(message: Extract<FromThread, { from: 'returned' }>): void {
+    this.#settle(message)
+  }
+
+  broke(fault: ThreadFault): void {
+    this.#settle(fault)
+  }
+
+  async #run(): Promise<void> {
+    const thread = this.#threads.take(this.#wish.memoryBytesMax)
+    this.#thread = thread
+    const ended = await this.#awaitEnd(thread, this.#call(thread))
+    this.#thread = undefined
+    const asked = this.#killAtMs !== Number.POSITIVE_INFINITY
+    // What was told to end may have left work behind that still runs.
+    if ('from' in ended && ended.from === 'returned' && !ended.spent && !asked) this.#threads.giveBack(thread)
+    else if (!(await thread.terminate({ code: 'E_FUNCTION', message: 'the thread is replaced' }))) {
+      const { killWaitMs } = this.#context.limits
+      this.#context.log.error(
+        { task: this.#wish.task, killWaitMs },
+        'a thread does not go although it was terminated',
+      )
+    }
+    const end = this.#conclude(ended)
+    this.#progress.end()
+    this.#live.stdout.end()
+    this.#live.stderr.end()
+    this.#context.emit({ in: 'ended', attempt: this.#wish.attempt, end })
+  }
+
+  async #call(thread: FunctionThread): Promise<FromThread | ThreadFault> {
+    const ended = new Promise<FromThread | ThreadFault>((resolve) => {
+      this.#settle = resolve
+    })
+    const loaded = await thread.loaded
+    if ('code' in loaded) return loaded
+    const { name, input, task, attempt } = this.#wish
+    const text = input === undefined ? undefined : JSON.stringify(input)
+    thread.call({ to: 'call', name, input: text, task, attempt: attemptKey(attempt) }, this)
+    // It may have been asked to end while the module was loading.
+    if (this.#killAtMs !== Number.POSITIVE_INFINITY) thread.abort()
+    return ended
+  }
+
+  async #awaitEnd(
+    thread: FunctionThread,
+    ended: Promise<FromThread | ThreadFault>,
+  ): Promise<FromThread | ThreadFault> {
+    for (;;) {
+      const asked = new Promise<void>((resolve) => {
+        this.#wake = resolve
+      })
+      const end = await within(Promise.race([ended, asked]), this.#killAtMs - performance.now())
+      if (end !== undefined) return end
+      if (performance.now() < this.#killAtMs) continue
+      const fault: ThreadFault = {
+        code: 'E_FUNCTION',
+        message: 'it was told to end and its thread was terminated',
+      }
+      void thread.terminate(fault)
+      return fault
+    }
+  }
+
+  #conclude(ended: FromThread | ThreadFault): RunEnd {
+    const returned = 'from' in ended && ended.from === 'returned' ? ended : undefined
+    const fault = returned === undefined ? (ended as ThreadFault) : returned.fault
+    if (fault?.stack !== undefined) this.output('stderr', `${fault.stack}\n`)
+    const stdout = this.#captures.stdout.text()
+    const stderr = this.#captures.stderr.text()
+    const truncated = stdout.truncated || stderr.truncated || returned?.truncated === true
+    const result: ResultBody = {
+      ...(returned?.json === undefined ? {} : { value: JSON.parse(returned.json) as unknown }),
+      stdout: stdout.text,
+      stderr: stderr.text,
+      ...(truncated ? { truncated } : {}),
+      limits: { memory: 'heap' },
+    }
+    if (fault === undefined) return { outcome: 'succeeded', result }
+    return { ...failed(fault.code, `${this.#wish.name}: ${fault.message}`), result }
+  }
+}

@@ -1,0 +1,71 @@
+/** Which kinds of work a device takes: what was wished for, and what is there. */
+import { CoveyError } from '../../shared/errors/errors.ts'
+import { EXECUTORS, type ExecutorName } from '../../shared/protocol/schemas/index.ts'
+import type { RunContext } from './child-run.ts'
+import { ExecExecutor } from './exec.ts'
+import type { Executor } from './executor.ts'
+import type { ExecutorsByName } from './executors.ts'
+import { FunctionExecutor, type FunctionModule, loadFunctions } from './function/function.ts'
+import type { ShellLimits } from './limits.ts'
+
+export interface KindOptions {
+  /** Kinds of work to take. Default: all that the device can. */
+  readonly executors?: readonly string[]
+  /** File of the module whose functions the device offers. */
+  readonly functions?: string
+}
+
+export interface Kinds {
+  readonly names: readonly ExecutorName[]
+  /** Present when functions are among them. */
+  readonly functions: FunctionModule | undefined
+}
+
+/**
+ * Finds out what the device can run.
+ *
+ * @throws CoveyError E_USAGE for wishes that contradict each other, E_FUNCTIONS when the module cannot be used
+ */
+export async function findKinds(options: KindOptions, limits: ShellLimits): Promise<Kinds> {
+  const wished = options.executors?.map(known)
+  const wants = (name: ExecutorName, byDefault: boolean) => wished?.includes(name) ?? byDefault
+  const withFunctions = wants('function', options.functions !== undefined)
+  if (withFunctions && options.functions === undefined) {
+    throw new CoveyError('E_USAGE', 'executor "function" has no module', {
+      remedy: 'Name the module with --functions FILE, or leave the executor out',
+    })
+  }
+  if (!withFunctions && options.functions !== undefined) {
+    throw new CoveyError('E_USAGE', 'there is a module of functions, but no executor "function"', {
+      remedy: 'Add "function" to --executors, or leave --functions out',
+    })
+  }
+  const functions =
+    withFunctions && options.functions !== undefined
+      ? await loadFunctions(options.functions, limits)
+      : undefined
+  const has = { exec: wants('exec', true), function: functions !== undefined, container: false }
+  return { names: EXECUTORS.filter((name) => has[name]), functions }
+}
+
+function known(name: string): ExecutorName {
+  const found = EXECUTORS.find((executor) => executor === name)
+  if (found !== undefined) return found
+  throw new CoveyError('E_USAGE', `executor ${JSON.stringify(name)} is unknown`, {
+    remedy: `Use one of: ${EXECUTORS.join(', ')}`,
+  })
+}
+
+/** The executors of those kinds. */
+export function makeExecutors(kinds: Kinds, context: RunContext): ExecutorsByName {
+  const made = new Map<ExecutorName, Executor>()
+  // What a former start left behind is ended in any case, so this one is always there.
+  made.set('exec', new ExecExecutor(context))
+  if (kinds.functions !== undefined) made.set('function', new FunctionExecutor(context, kinds.functions))
+  return made
+}
+
+/** What the log says of them. */
+export function shown({ names, functions }: Kinds): object {
+  return { executors: names, ...(functions === undefined ? {} : { functions: functions.names }) }
+}

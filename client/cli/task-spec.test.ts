@@ -1,0 +1,39 @@
+import { expect, test } from 'vitest'
+import { nameOf, type RunValues, specOf } from './task-spec.ts'
+import { testTerminal } from './testing/terminal.ts'
+
+const { context } = testTerminal()
+const runOf = async (values: object, ...operands: string[]) =>
+  (await specOf(context, values as RunValues, operands)).run
+
+test('A command, with what is around it', async () => {
+  expect(await runOf({ taskEnv: { A: '1' }, cwd: '/tmp' }, 'ls', '-l')).toEqual({
+    exec: ['ls', '-l'],
+    env: { A: '1' },
+    cwd: '/tmp',
+  })
+})
+
+test('A function has a name and input, and no command', async () => {
+  expect(await specOf(context, { function: 'add', input: '[1]' } as RunValues, [])).toEqual({
+    run: { function: 'add' },
+    input: [1],
+  })
+  await expect(runOf({ function: 'add' }, 'ls')).rejects.toMatchObject({
+    code: 'E_USAGE',
+    message: 'with --function there is no command, and "ls" follows',
+  })
+})
+
+test('Nothing to run is told before a broker is asked for', async () => {
+  await expect(runOf({})).rejects.toMatchObject({
+    code: 'E_USAGE',
+    message: expect.stringContaining('wants a program'),
+  })
+})
+
+test('An id begins with what is run', () => {
+  expect(nameOf({ exec: ['/usr/bin/uname'] })).toBe('uname')
+  expect(nameOf({ function: 'add' })).toBe('add')
+  expect(nameOf({ container: { image: 'docker.io/library/alpine:3' } })).toBe('alpine:3')
+})

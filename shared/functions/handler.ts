@@ -1,0 +1,44 @@
+/**
+ * What a module of functions exports: handlers under their names, each called with the task's input.
+ *
+ * ```ts
+ * import type { FunctionHandler } from 'covey'
+ * export const countWords: FunctionHandler<{ text: string }, number> = ({ text }, { progress }) => {
+ *   progress({ chars: text.length })
+ *   return text.split(/\s+/).length
+ * }
+ * ```
+ */
+
+/** What a handler is given beside its input. */
+export interface FunctionContext {
+  readonly mesh: string
+  readonly device: string
+  readonly task: string
+  /** Name of the attempt, as it stands in logs. */
+  readonly attempt: string
+  /**
+   * Aborted when the task is cancelled, its time is over or the agent stops. A handler that has not ended when the
+   * task's grace is over is ended with its thread.
+   */
+  readonly signal: AbortSignal
+  /**
+   * Tells whoever watches how far it is: any JSON, at most `PROGRESS_JSON_BYTES_MAX`. Only the latest is told, a few
+   * times a second.
+   *
+   * @throws TypeError when JSON cannot hold it
+   */
+  progress(value: unknown): void
+  /** Writes a line to the task's output; `console` does too. */
+  log(text: string): void
+}
+
+/**
+ * A handler. What it returns, or what its promise resolves to, is the task's value and has to be JSON.
+ *
+ * With `input`, a JSON Schema, input that does not match fails the task before the handler is called.
+ */
+export type FunctionHandler<Input = unknown, Output = unknown> = ((
+  input: Input,
+  context: FunctionContext,
+) => Output | Promise<Output>) & { readonly input?: object }
