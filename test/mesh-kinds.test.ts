@@ -2,9 +2,11 @@
 import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { TaskSpec } from '../shared/protocol/schemas/index.ts'
 import { COVEY, startBroker } from './mesh/brokers.ts'
-import { Mesh } from './mesh/mesh.ts'
+import { type AgentOptions, Mesh } from './mesh/mesh.ts'
 import { Stage } from './mesh/stage.ts'
+import { containers, IMAGE, type Podman, startPodman } from './podman.ts'
 
 let stage: Stage
 let mesh: Mesh
@@ -12,7 +14,12 @@ let mesh: Mesh
 /** Runs `covey` with that mesh in its environment. */
 function covey(...words: string[]): string {
   const env = { ...process.env, COVEY_BROKER: mesh.url, COVEY_MESH: mesh.name }
-  return execFileSync(process.execPath, [COVEY, ...words], { env, encoding: 'utf8', timeout: 60_000 })
+  return execFileSync(process.execPath, [COVEY, ...words], {
+    env,
+    encoding: 'utf8',
+    timeout: 60_000,
+    stdio: 'pipe',
+  })
 }
 
 beforeAll(async () => {
@@ -25,15 +32,80 @@ beforeAll(async () => {
      export const loops = () => { for (;;); }`,
   )
   await Promise.all([
-    mesh.agent('bare', { coordinator: 'prefer', argv: ['--executors', 'exec'] }),
+    mesh.agent('bare', { coordinator: 'prefer', executors: ['exec'] }),
     mesh.agent('handy', {
       coordinator: 'never',
-      argv: ['--executors', 'exec,function', '--functions', module],
+      executors: ['exec', 'function'],
+      argv: ['--functions', module],
     }),
   ])
   await mesh.serving(2)
 })
 afterAll(() => stage.close())
+
+describe.skipIf(!containers.available)('containers', () => {
+  let podman: Podman
+  let agent: AgentOptions
+  const boxed = (script: string, spec: Partial<TaskSpec> = {}): TaskSpec => ({
+    run: { container: { image: IMAGE, argv: ['sh', '-c', script] } },
+    ...spec,
+  })
+  beforeAll(async () => {
+    podman = startPodman()
+    agent = {
+      coordinator: 'never',
+      executors: ['container'],
+      argv: [
+        `--container-engine=${podman.program}`,
+        ...podman.global.map((option) => `--container-global=${option}`),
+        ...podman.options.map((option) => `--container-option=${option}`),
+      ],
+    }
+    await mesh.agent('boxer', agent)
+    await mesh.serving(3)
+  })
+  afterAll(async () => {
+    await mesh.program('boxer').ended('SIGTERM')
+    expect(podman.call('ps', '--all', '--quiet')).toBe('')
+    podman.close()
+  })
+
+  it('run where there is an engine, with limits, and print what they print', async () => {
+    const spec = boxed('echo "$COVEY_DEVICE"', { resources: { cpu: '500m', memory: '32Mi' } })
+    await mesh.submit('boxed', spec)
+    expect(await mesh.observer.ended('boxed')).toMatchObject({
+      state: 'succeeded',
+      device: 'boxer',
+      result: { stdout: 'boxer\n', limits: { cpu: 'container share', memory: 'container' } },
+    })
+    expect(covey('run', '--image', IMAGE, '--pull', 'never')).toBe('by default\n')
+    expect(covey('run', '--image', IMAGE, '--', 'busybox', 'echo', 'other')).toBe('other\n')
+  })
+
+  it('are ended when the task is cancelled', async () => {
+    await mesh.submit('long', boxed('trap "exit 0" TERM; while :; do busybox sleep 0.1; done'))
+    await mesh.running(['long'])
+    await mesh.observer.until(() => podman.call('ps', '--quiet') !== '', 'the container')
+    await mesh.withdraw('long')
+    expect(await mesh.observer.ended('long')).toMatchObject({ state: 'cancelled' })
+    await mesh.observer.until(() => podman.call('ps', '--all', '--quiet') === '', 'the container to go')
+  })
+
+  it('that a killed agent left running are gone before its next start takes work', async () => {
+    await mesh.submit('orphan', boxed('echo begun; while :; do busybox sleep 0.1; done', { timeout: '60s' }))
+    await mesh.running(['orphan'])
+    const id = await mesh.observer.until(
+      () => podman.call('ps', '--quiet').trim() || undefined,
+      'the container',
+    )
+    await mesh.program('boxer').ended('SIGKILL')
+    expect(podman.call('ps', '--quiet').trim()).toBe(id)
+    await mesh.agent('boxer', agent)
+    expect(podman.call('ps', '--all', '--quiet')).not.toContain(id)
+    await mesh.withdraw('orphan')
+    expect(await mesh.observer.ended('orphan')).toMatchObject({ state: 'cancelled', lost: 1 })
+  })
+})
 
 describe('functions', () => {
   it('are published by the device that has them, and called there', async () => {

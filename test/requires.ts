@@ -7,11 +7,14 @@ import { delimiter, join } from 'node:path'
 
 /** Programs tests may ask for, with the package `.ci/run` installs for each. */
 const PROGRAMS = {
+  busybox: { program: 'busybox', package: 'busybox-static' },
   chromium: { program: 'chromium', package: 'chromium' },
   mosquitto: { program: 'mosquitto', package: 'mosquitto' },
   mosquitto_pub: { program: 'mosquitto_pub', package: 'mosquitto-clients' },
   mosquitto_sub: { program: 'mosquitto_sub', package: 'mosquitto-clients' },
   nats: { program: 'nats-server', package: 'nats-server' },
+  podman: { program: 'podman', package: 'podman' },
+  runc: { program: 'runc', package: 'runc' },
 } as const
 
 export type Requirement = keyof typeof PROGRAMS

@@ -8,6 +8,7 @@ import { Agent } from '../core/agent.ts'
 import type { Timing } from '../core/options.ts'
 import { type Credentials, parseBrokerUrl } from './broker-address.ts'
 import { WORK_FOLDER } from './child-environment.ts'
+import { reapContainers } from './container/container.ts'
 import { lockDataFolder } from './data-lock.ts'
 import { Executors } from './executors.ts'
 import { checkId, checkLabels, checkResources, defaultDeviceId } from './identity.ts'
@@ -68,7 +69,7 @@ export async function runAgent(options: AgentProcessOptions): Promise<AgentProce
   checkLabels(labels)
   const limits = { ...DEFAULT_LIMITS, ...options.limits }
   const log = options.log ?? createLog({ level: options.logLevel ?? 'info', context: { device: id } })
-  const kinds = await findKinds(options, limits)
+  const kinds = await findKinds(options, limits, log)
 
   const lock = lockDataFolder(resolve(options.data))
   try {
@@ -84,6 +85,7 @@ export async function runAgent(options: AgentProcessOptions): Promise<AgentProce
     // The core asks for this too, but only when it has a journal, and nothing may run beside what it starts.
     const pids = (journal.contents?.entries ?? []).map(({ pid }) => pid).filter((pid) => pid !== undefined)
     reapLeftovers(data, pids, log)
+    if (kinds.engine !== undefined) await reapContainers(kinds.engine, data, log)
     await removeLeftFolders(resolve(data, WORK_FOLDER), log)
     const core = new Agent({
       mesh,

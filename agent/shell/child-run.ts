@@ -14,6 +14,7 @@ import type { ExecRun, TaskSpec } from '../../shared/protocol/schemas/index.ts'
 import { within } from './bounded-wait.ts'
 import { type AgentIdentity, childEnvironment, WORK_FOLDER } from './child-environment.ts'
 import { ChildOutput } from './child-output.ts'
+import { Ending } from './ending.ts'
 import { failed } from './failed.ts'
 import { ProcessGroup } from './group.ts'
 import type { Guard } from './guard.ts'
@@ -51,9 +52,7 @@ export class ChildRun implements Run {
   #lapsed = false
   #workFolder: string | undefined
   #group: ProcessGroup | undefined
-  /** By the monotonic clock; when what still lives is KILLed. */
-  #killAtMs = Number.POSITIVE_INFINITY
-  #wake: () => void = () => undefined
+  readonly #ending = new Ending()
 
   constructor(attempt: Attempt, task: string, spec: TaskSpec, context: RunContext, guarded?: Guarded) {
     this.attempt = attempt
@@ -68,12 +67,11 @@ export class ChildRun implements Run {
 
   /** TERM now, KILL after the grace; asked again, the earlier KILL holds. */
   kill(graceMs: number): void {
-    this.#killAtMs = Math.min(this.#killAtMs, performance.now() + graceMs)
     if (graceMs > 0 && this.#group?.signal('SIGTERM') === true) {
       // A stopped process would sleep through its grace.
       this.#group.signal('SIGCONT')
     }
-    this.#wake()
+    this.#ending.ask(graceMs)
   }
 
   async #run(): Promise<void> {
@@ -102,7 +100,7 @@ export class ChildRun implements Run {
       this.kill(0)
     }
     if (!(await guard.hold(attemptKey(this.attempt), lease, lapse))) this.#lapsed = true
-    return !this.#lapsed && this.#killAtMs === Number.POSITIVE_INFINITY
+    return !this.#lapsed && !this.#ending.asked
   }
 
   async #runToEnd(): Promise<RunEnd> {
@@ -121,7 +119,7 @@ export class ChildRun implements Run {
     this.#group = new ProcessGroup(child.pid)
     this.#guarded?.guard.started(attemptKey(this.attempt), child.pid)
     this.#context.emit({ in: 'started', attempt: this.attempt, pid: child.pid })
-    if (input !== undefined) this.#feed(child, input)
+    if (input !== undefined) feed(child, input, this.#task, this.#context.log)
     this.#output.listen(child)
     const exit = await this.#awaitExit(this.#group, exited)
     await this.#endGroup(this.#group)
@@ -147,44 +145,27 @@ export class ChildRun implements Run {
     return folder
   }
 
-  #feed(child: ChildProcess, input: unknown): void {
-    // A command may close its standard input or end without reading it: its choice, no failure.
-    child.stdin?.on('error', (error) => {
-      this.#context.log.debug(
-        { task: this.#task, error: error.message },
-        'the command did not read all its input',
-      )
-    })
-    child.stdin?.end(`${JSON.stringify(input)}\n`)
-  }
-
   /** Waits for the leader; `undefined` when it has not gone long after its KILL. */
   async #awaitExit(group: ProcessGroup, exited: Promise<Exit>): Promise<Exit | undefined> {
-    for (;;) {
-      const asked = new Promise<void>((resolve) => {
-        this.#wake = resolve
-      })
-      const exit = await within(Promise.race([exited, asked]), this.#killAtMs - performance.now())
-      if (exit !== undefined) return exit
-      if (performance.now() < this.#killAtMs) continue
-      group.signal('SIGKILL')
-      const killed = await within(exited, this.#context.limits.killWaitMs)
-      if (killed === undefined) {
-        const fields = { task: this.#task, pid: group.pid, killWaitMs: this.#context.limits.killWaitMs }
-        this.#context.log.error(fields, 'a process does not go although it was killed')
-      }
-      return killed
+    const exit = await this.#ending.wait(exited)
+    if (exit !== undefined) return exit
+    group.signal('SIGKILL')
+    const { killWaitMs } = this.#context.limits
+    const killed = await within(exited, killWaitMs)
+    if (killed === undefined) {
+      const fields = { task: this.#task, pid: group.pid, killWaitMs }
+      this.#context.log.error(fields, 'a process does not go although it was killed')
     }
+    return killed
   }
 
   /** Ends what the leader left behind. */
   async #endGroup(group: ProcessGroup): Promise<void> {
     const { agent, limits, log } = this.#context
-    const asked = this.#killAtMs !== Number.POSITIVE_INFINITY
-    if (asked) {
+    if (this.#ending.asked) {
       await pollWhile(
         () => group.alive,
-        () => this.#killAtMs,
+        () => this.#ending.forceAtMs,
       )
       // Looking through all processes is worth it here only: whoever asked relies on nothing being left.
       reapAttempt(agent.data, attemptKey(this.attempt), log)
@@ -231,14 +212,14 @@ export class ChildRun implements Run {
   }
 }
 
-interface Exit {
+export interface Exit {
   readonly code: number | null
   readonly signal: NodeJS.Signals | null
   /** Instead of both, when it could not be started. */
   readonly error?: NodeJS.ErrnoException
 }
 
-function watchExit(child: ChildProcess): Promise<Exit> {
+export function watchExit(child: ChildProcess): Promise<Exit> {
   return new Promise((resolve) => {
     child.once('exit', (code, signal) => resolve({ code, signal }))
     child.on('error', (error) => {
@@ -246,6 +227,15 @@ function watchExit(child: ChildProcess): Promise<Exit> {
       if (child.pid === undefined) resolve({ code: null, signal: null, error })
     })
   })
+}
+
+/** Writes a task's input to its standard input, as one line of JSON. */
+export function feed(child: ChildProcess, input: unknown, task: string, log: Log): void {
+  // A command may close its standard input or end without reading it: its choice, no failure.
+  child.stdin?.on('error', (error) => {
+    log.debug({ task, error: error.message }, 'the command did not read all its input')
+  })
+  child.stdin?.end(`${JSON.stringify(input)}\n`)
 }
 
 function explainSpawn(program: string, { error }: Exit): RunEnd {

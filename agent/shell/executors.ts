@@ -1,7 +1,7 @@
 /** All executors of a device as one: each attempt goes to that of its kind. */
 import type { JournalEntry, Now } from '../../shared/ports.ts'
 import { type Attempt, attemptKey } from '../../shared/protocol/attempt.ts'
-import { type ExecutorName, executorOf, type TaskSpec } from '../../shared/protocol/schemas/index.ts'
+import { type ExecutorName, executorOf } from '../../shared/protocol/schemas/index.ts'
 import type { Executor } from './executor.ts'
 import { failed } from './failed.ts'
 import type { Emit } from './link.ts'
@@ -23,7 +23,8 @@ export class Executors implements Executor {
     })
   }
 
-  run(attempt: Attempt, task: string, spec: TaskSpec): void {
+  run(...order: Parameters<Executor['run']>): void {
+    const [attempt, , spec] = order
     const name = executorOf(spec.run)
     const executor = this.#byName.get(name)
     if (executor === undefined) {
@@ -32,7 +33,7 @@ export class Executors implements Executor {
       return
     }
     this.#having.set(attemptKey(attempt), executor)
-    executor.run(attempt, task, spec)
+    executor.run(...order)
   }
 
   extend(from: Now): void {

@@ -8,7 +8,20 @@ import { type CredentialValues, credentialsOf, readNamedFile } from './open-clie
 import type { Values } from './options.ts'
 
 type WorkingValues = CredentialValues &
-  Values<'mesh' | 'deviceId' | 'label' | 'capacity' | 'executors' | 'functions' | 'coordinator' | 'logLevel'>
+  Values<
+    | 'mesh'
+    | 'deviceId'
+    | 'label'
+    | 'capacity'
+    | 'executors'
+    | 'functions'
+    | 'containerEngine'
+    | 'containerGlobal'
+    | 'containerOption'
+    | 'cpuLimit'
+    | 'coordinator'
+    | 'logLevel'
+  >
 
 /** Works until Ctrl-C or SIGTERM, which is a clean end: exit code 0. @throws CoveyError what keeps it from starting */
 export async function run(context: Context, values: Values<OptionsOf<'agent'>>): Promise<number> {
@@ -47,7 +60,8 @@ export async function openAgent(
     import('../../agent/shell/agent-process.ts'),
     import('../../agent/shell/identity.ts'),
   ])
-  const { mesh, label, capacity, executors, functions, coordinator, logLevel } = values
+  const { mesh, label, capacity, executors, functions, coordinator, cpuLimit, logLevel } = values
+  const { containerEngine, containerGlobal, containerOption } = values
   const id = values.deviceId ?? defaultDeviceId()
   return runAgent({
     brokerUrl: place.brokerUrl,
@@ -56,11 +70,15 @@ export async function openAgent(
     data: dataFolder(context, place.data, 'agents', mesh, id),
     credentials: { ...credentialsOf(values), ...(place.ca === undefined ? {} : { ca: place.ca }) },
     candidate: coordinator,
+    cpuLimit,
     logLevel,
     ...(label === undefined ? {} : { labels: label }),
     ...(capacity === undefined ? {} : { capacity }),
     ...(executors === undefined ? {} : { executors }),
     ...(functions === undefined ? {} : { functions }),
+    ...(containerEngine === undefined ? {} : { containerEngine }),
+    ...(containerGlobal === undefined ? {} : { containerGlobal }),
+    ...(containerOption === undefined ? {} : { containerOption }),
   })
 }
 

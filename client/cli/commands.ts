@@ -17,7 +17,18 @@ export interface CommandRule {
 const CONNECTION = ['broker', 'mesh', 'username', 'password', 'passwordFile', 'ca', 'connectTimeout'] as const
 const GENERAL = ['config', 'help'] as const
 const SERVING = ['host', 'port', 'wsPort', 'metricsPort', 'durability', 'passwords', 'insecure'] as const
-const WORKING = ['deviceId', 'label', 'capacity', 'executors', 'functions', 'coordinator'] as const
+const WORKING = [
+  'deviceId',
+  'label',
+  'capacity',
+  'executors',
+  'functions',
+  'containerEngine',
+  'containerGlobal',
+  'containerOption',
+  'cpuLimit',
+  'coordinator',
+] as const
 
 export const COMMANDS = {
   up: {
@@ -65,8 +76,9 @@ export const COMMANDS = {
     examples: ['covey agent --broker mqtt://192.168.1.10 --label room=attic --capacity cpu=2,memory=1Gi'],
   },
   run: {
-    summary: 'Run a command or function on a device that suits it; print its output, exit with its exit code',
-    operands: '[--] PROGRAM [ARG…] | --function NAME',
+    summary:
+      'Run a command, function or container on a device that suits it; print its output, exit with its exit code',
+    operands: '[--] [PROGRAM [ARG…]]',
     operandsMin: 0,
     operandsMax: Number.POSITIVE_INFINITY,
     passesOn: true,
@@ -80,6 +92,8 @@ export const COMMANDS = {
       'exclusive',
       'taskId',
       'function',
+      'image',
+      'pull',
       'input',
       'taskEnv',
       'cwd',
@@ -92,6 +106,7 @@ export const COMMANDS = {
       ...GENERAL,
     ],
     notes: [
+      'What to run is a program, a function (--function), or an image (--image) with a program or its own',
       'No shell is involved: for pipes and variables run sh -c "…"',
       'With --no-follow, and wherever standard output is not a terminal, exactly the result’s output is printed',
       'Ctrl-C withdraws the task and waits for its end; a second Ctrl-C leaves at once',
@@ -102,6 +117,7 @@ export const COMMANDS = {
       'covey run --input \'{"n":3}\' -- jq .n',
       'covey run --after fetch-x7k2,unpack-9qd4 -- make',
       'covey run --function resize --input \'{"width":640}\'',
+      'covey run --image docker.io/library/alpine:3 -- cat /etc/os-release',
     ],
   },
   get: {

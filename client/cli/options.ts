@@ -2,7 +2,9 @@
  * The one table of options. Flags, environment variables, keys of the config file, help texts and docs/cli.md are
  * all derived from it; commands.ts says which command takes which.
  */
+
 import { DEFAULT_BROKER } from '../broker-url.ts'
+import { AGENT_OPTIONS } from './agent-options.ts'
 import type { OptionRule } from './option-rule.ts'
 import { SIM_OPTIONS } from './sim-options.ts'
 
@@ -124,49 +126,7 @@ export const OPTIONS = {
   tlsKey: { kind: 'file', group: 'Broker', env: 'COVEY_TLS_KEY', about: 'Key of the certificate, PEM' },
 
   // Agent
-  deviceId: {
-    kind: 'id',
-    flag: 'id',
-    group: 'Agent',
-    env: 'COVEY_ID',
-    defaultText: 'the host name',
-    about: 'Id of this device in the mesh',
-  },
-  label: {
-    kind: 'pairs',
-    group: 'Agent',
-    env: 'COVEY_LABEL',
-    about: 'What tells this device apart, for --where; arch, os, hostname and kernel are set already',
-  },
-  capacity: {
-    kind: 'quantities',
-    group: 'Agent',
-    env: 'COVEY_CAPACITY',
-    defaultText: 'what the machine has',
-    about: 'What the device offers, like cpu=2,memory=1Gi',
-  },
-  executors: {
-    kind: 'list',
-    placeholder: 'NAME',
-    group: 'Agent',
-    env: 'COVEY_EXECUTORS',
-    defaultText: 'all it can',
-    about: 'Which kinds of work the device takes: exec, function',
-  },
-  functions: {
-    kind: 'file',
-    group: 'Agent',
-    env: 'COVEY_FUNCTIONS',
-    about: 'JavaScript module whose exported functions the device offers to tasks',
-  },
-  coordinator: {
-    kind: 'choice',
-    choices: ['auto', 'never', 'prefer'],
-    group: 'Agent',
-    env: 'COVEY_COORDINATOR',
-    default: 'auto',
-    about: 'Whether this agent may become coordinator',
-  },
+  ...AGENT_OPTIONS,
   logLevel: {
     kind: 'choice',
     choices: ['debug', 'info', 'warn', 'error', 'silent'],
@@ -247,6 +207,19 @@ export const OPTIONS = {
     placeholder: 'NAME',
     group: 'Task',
     about: 'Call a function of that name, which devices with --functions have; its value is printed as JSON',
+  },
+  image: {
+    kind: 'text',
+    placeholder: 'NAME',
+    group: 'Task',
+    about: 'Run a container of that image; program and arguments take the place of its own command',
+  },
+  pull: {
+    kind: 'choice',
+    choices: ['always', 'missing', 'never'],
+    group: 'Task',
+    defaultText: 'missing',
+    about: 'When the image is fetched',
   },
   input: {
     kind: 'text',

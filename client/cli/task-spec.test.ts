@@ -37,3 +37,12 @@ test('An id begins with what is run', () => {
   expect(nameOf({ function: 'add' })).toBe('add')
   expect(nameOf({ container: { image: 'docker.io/library/alpine:3' } })).toBe('alpine:3')
 })
+
+test('An image takes the command as its own', async () => {
+  expect(await runOf({ image: 'alpine', pull: 'never' }, 'ls')).toEqual({
+    container: { image: 'alpine', argv: ['ls'], pull: 'never' },
+  })
+  expect(await runOf({ image: 'alpine' })).toEqual({ container: { image: 'alpine' } })
+  await expect(runOf({ image: 'alpine', function: 'f' })).rejects.toMatchObject({ code: 'E_USAGE' })
+  await expect(runOf({ pull: 'never' }, 'ls')).rejects.toMatchObject({ code: 'E_USAGE' })
+})

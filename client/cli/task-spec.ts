@@ -44,13 +44,30 @@ function runOf(values: RunValues, operands: readonly string[]): Run {
     ...(taskEnv === undefined ? {} : { env: { ...taskEnv } }),
     ...(cwd === undefined ? {} : { cwd }),
   }
+  const { image, pull } = values
+  if (image !== undefined && values.function !== undefined) {
+    throw new CoveyError('E_USAGE', '--function and --image exclude each other', {
+      remedy: 'Leave one of them out',
+    })
+  }
+  if (image === undefined && pull !== undefined) {
+    throw new CoveyError('E_USAGE', '--pull says when an image is fetched, and there is none', {
+      remedy: 'Name one with --image',
+    })
+  }
+  if (image !== undefined) {
+    const argv = operands.length === 0 ? {} : { argv: [...operands] }
+    return { container: { image, ...argv, ...(pull === undefined ? {} : { pull }) }, ...around }
+  }
   if (values.function !== undefined) {
     if (operands.length === 0) return { function: values.function, ...around }
     const message = `with --function there is no command, and ${JSON.stringify(operands[0])} follows`
     throw new CoveyError('E_USAGE', message, { remedy: 'Pass what the function needs with --input' })
   }
   if (operands.length > 0) return { exec: [...operands], ...around }
-  throw new CoveyError('E_USAGE', 'covey run wants a program or --function', { remedy: 'See covey help run' })
+  throw new CoveyError('E_USAGE', 'covey run wants a program, --function or --image', {
+    remedy: 'See covey help run',
+  })
 }
 
 /** What a task's id begins with when it is not chosen. */

@@ -50,7 +50,7 @@ export class Mesh {
     const { capacity, signal } = this.#options
     const data = join(this.root, 'agents', device)
     const agent = this.#launch(`agent ${device}`, [
-      ...['agent', '--broker', this.url, '--mesh', MESH, '--id', device],
+      ...['agent', '--executors', 'exec', '--broker', this.url, '--mesh', MESH, '--id', device],
       ...['--data', data, '--capacity', capacity],
     ])
     this.#agents.set(device, agent)

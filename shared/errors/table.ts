@@ -155,6 +155,17 @@ export const ERRORS = {
     remedy: 'Raise resources.memory, or make the work smaller',
     retry: false,
   },
+  E_IMAGE: {
+    about: 'The image is not on the device and cannot be fetched',
+    remedy: 'Correct its name, log the engine in to its registry, or load it on the device',
+    retry: true,
+  },
+  E_ENGINE: {
+    about: 'The container engine of the device cannot be used',
+    remedy:
+      'Install podman or docker, correct --container-engine and its options, or take container out of --executors',
+    retry: false,
+  },
   E_TIMEOUT: {
     about: 'The task ran longer than its timeout',
     remedy: 'Raise timeout, or make the work smaller',

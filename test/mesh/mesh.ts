@@ -13,6 +13,8 @@ export interface AgentOptions {
   readonly labels?: Readonly<Record<string, string>>
   readonly capacity?: Readonly<Record<string, string>>
   readonly coordinator?: 'auto' | 'prefer' | 'never'
+  /** Kinds of work. Default: commands alone, whatever this machine has. */
+  readonly executors?: readonly string[]
   /** More words for the command line. */
   readonly argv?: readonly string[]
 }
@@ -49,11 +51,13 @@ export class Mesh {
   /** Starts an agent, or starts it again on the folder it had; resolves when it is connected. */
   async agent(id: string, options: AgentOptions = {}): Promise<Program> {
     const { labels = {}, capacity = { cpu: '4', memory: '1Gi' }, coordinator = 'auto' } = options
+    const { executors = ['exec'] } = options
     const argv = [
       ...['agent', '--json', '--broker', this.#broker.url, '--mesh', this.name, '--id', id],
       ...['--data', this.data(id), '--coordinator', coordinator],
       ...Object.entries(labels).flatMap(([key, value]) => ['--label', `${key}=${value}`]),
       ...Object.entries(capacity).flatMap(([name, amount]) => ['--capacity', `${name}=${amount}`]),
+      ...['--executors', executors.join(',')],
       ...(options.argv ?? []),
     ]
     const { password } = this.#broker

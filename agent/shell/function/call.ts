@@ -2,9 +2,9 @@
 import type { RunEnd } from '../../../shared/ports.ts'
 import { type Attempt, attemptKey } from '../../../shared/protocol/attempt.ts'
 import type { LogStream, ResultBody } from '../../../shared/protocol/schemas/index.ts'
-import { within } from '../bounded-wait.ts'
 import { Capture } from '../capture.ts'
 import type { RunContext } from '../child-run.ts'
+import { Ending } from '../ending.ts'
 import { failed } from '../failed.ts'
 import { ByteBudget, LiveOutput } from '../live-output.ts'
 import type { Run } from '../run-table.ts'
@@ -32,9 +32,7 @@ export class FunctionCall implements Run, ThreadListener {
   readonly #live: { stdout: LiveOutput; stderr: LiveOutput }
   readonly #progress: LatestOnly
   #thread: FunctionThread | undefined
-  /** By the monotonic clock; when its thread is terminated. */
-  #killAtMs = Number.POSITIVE_INFINITY
-  #wake: () => void = () => undefined
+  readonly #ending = new Ending()
   #settle: (end: FromThread | ThreadFault) => void = () => undefined
 
   constructor(wish: CallWish, context: RunContext, threads: Threads) {
@@ -59,9 +57,8 @@ export class FunctionCall implements Run, ThreadListener {
   }
 
   kill(graceMs: number): void {
-    this.#killAtMs = Math.min(this.#killAtMs, performance.now() + graceMs)
     if (graceMs > 0) this.#thread?.abort()
-    this.#wake()
+    this.#ending.ask(graceMs)
   }
 
   output(stream: 'stdout' | 'stderr', text: string): void {
@@ -85,9 +82,9 @@ export class FunctionCall implements Run, ThreadListener {
   async #run(): Promise<void> {
     const thread = this.#threads.take(this.#wish.memoryBytesMax)
     this.#thread = thread
-    const ended = await this.#awaitEnd(thread, this.#call(thread))
+    const ended = (await this.#ending.wait(this.#call(thread))) ?? this.#terminate(thread)
     this.#thread = undefined
-    const asked = this.#killAtMs !== Number.POSITIVE_INFINITY
+    const { asked } = this.#ending
     // What was told to end may have left work behind that still runs.
     if ('from' in ended && ended.from === 'returned' && !ended.spent && !asked) this.#threads.giveBack(thread)
     else if (!(await thread.terminate({ code: 'E_FUNCTION', message: 'the thread is replaced' }))) {
@@ -114,28 +111,18 @@ export class FunctionCall implements Run, ThreadListener {
     const text = input === undefined ? undefined : JSON.stringify(input)
     thread.call({ to: 'call', name, input: text, task, attempt: attemptKey(attempt) }, this)
     // It may have been asked to end while the module was loading.
-    if (this.#killAtMs !== Number.POSITIVE_INFINITY) thread.abort()
+    if (this.#ending.asked) thread.abort()
     return ended
   }
 
-  async #awaitEnd(
-    thread: FunctionThread,
-    ended: Promise<FromThread | ThreadFault>,
-  ): Promise<FromThread | ThreadFault> {
-    for (;;) {
-      const asked = new Promise<void>((resolve) => {
-        this.#wake = resolve
-      })
-      const end = await within(Promise.race([ended, asked]), this.#killAtMs - performance.now())
-      if (end !== undefined) return end
-      if (performance.now() < this.#killAtMs) continue
-      const fault: ThreadFault = {
-        code: 'E_FUNCTION',
-        message: 'it was told to end and its thread was terminated',
-      }
-      void thread.terminate(fault)
-      return fault
+  /** By the end of its grace a call is over, with its thread. */
+  #terminate(thread: FunctionThread): ThreadFault {
+    const fault: ThreadFault = {
+      code: 'E_FUNCTION',
+      message: 'it was told to end and its thread was terminated',
     }
+    void thread.terminate(fault)
+    return fault
   }
 
   #conclude(ended: FromThread | ThreadFault): RunEnd {
