@@ -18,6 +18,7 @@ describe('codec', () => {
     ['no kind of work', '{"run":{"env":{}}}', 'E_SHAPE', '/run'],
     ['a function that cannot be named so', '{"run":{"function":"a b"}}', 'E_SHAPE', '/run/function'],
     ['an environment of a function', '{"run":{"function":"f","env":{"A":"1"}}}', 'E_SHAPE', '/run/env'],
+    ['an exclusive function', '{"run":{"function":"f"},"exclusive":true}', 'E_SHAPE', '/exclusive'],
     ['a container without image', '{"run":{"container":{}}}', 'E_SHAPE', '/run/container/image'],
     ['an option as an image', '{"run":{"container":{"image":"--rm"}}}', 'E_SHAPE', '/run/container/image'],
     [

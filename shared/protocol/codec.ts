@@ -7,6 +7,7 @@ import { type Rejection, rejection } from '../errors/errors.ts'
 import { ID_CHARS_MAX, isId } from './ids.ts'
 import {
   EXECUTORS,
+  executorOf,
   type Messages,
   PAYLOAD_BYTES_MAX,
   payloadBytesMax,
@@ -77,7 +78,12 @@ export function decodeBody<R extends Route>(route: R, text: string | undefined):
 export function checkBody(route: Route, value: unknown): Rejection | undefined {
   if (route !== 'spec') return findFault(route, value)
   if (typeof value === 'object' && value !== null && 'withdraw' in value) return findFault('withdraw', value)
-  return wrongKind(value) ?? findFault('spec', value) ?? emptyCommand(value as TaskSpec)
+  return (
+    wrongKind(value) ??
+    findFault('spec', value) ??
+    emptyCommand(value as TaskSpec) ??
+    unguarded(value as TaskSpec)
+  )
 }
 
 /** The longest that text can become when it is read and written again: `1e20,` has 5 bytes, then 22. */
@@ -96,6 +102,13 @@ function growsTooLarge(text: string, value: unknown): Rejection | undefined {
 function emptyCommand({ run }: TaskSpec): Rejection | undefined {
   if (!('exec' in run) || run.exec[0] !== '') return undefined
   return rejection('E_SHAPE', '/run/exec/0', 'the program to run is empty', 'Name a program')
+}
+
+/** What is exclusive must be ended even when its agent is frozen or dead, and that takes a process of its own. */
+function unguarded({ run, exclusive }: TaskSpec): Rejection | undefined {
+  if (exclusive !== true || 'exec' in run) return undefined
+  const message = `a ${executorOf(run)} cannot be exclusive: nobody but its agent can end it`
+  return rejection('E_SHAPE', '/exclusive', message, 'Run it as a command, with "exec"')
 }
 
 const WITH_PROCESS = ['env', 'cwd']
