@@ -66,6 +66,7 @@ async function agent(port: number, options: Partial<AgentProcessOptions> = {}) {
   const started = await runAgent({
     brokerUrl,
     id: 'pi-1',
+    executors: ['exec'],
     data,
     log,
     timing: TIMING,

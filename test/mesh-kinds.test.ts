@@ -107,6 +107,16 @@ describe.skipIf(!containers.available)('containers', () => {
   })
 })
 
+describe('commands', () => {
+  it('are told what held them to their limits', async () => {
+    await mesh.submit('limited', { run: { exec: ['true'] }, resources: { cpu: '100m', memory: '16Mi' } })
+    const status = await mesh.observer.ended('limited')
+    expect(status).toMatchObject({ state: 'succeeded' })
+    expect(Object.keys(status.result?.limits ?? {})).toEqual(['cpu', 'memory'])
+    expect(covey('explain', 'limited')).toContain(`memory held by ${status.result?.limits?.memory}`)
+  })
+})
+
 describe('functions', () => {
   it('are published by the device that has them, and called there', async () => {
     expect(mesh.observer.state('handy')).toMatchObject({

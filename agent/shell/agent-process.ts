@@ -15,6 +15,7 @@ import { checkId, checkLabels, checkResources, defaultDeviceId } from './identit
 import { openJournal } from './journal.ts'
 import type { Durability } from './journal-file.ts'
 import { findKinds, type KindOptions, makeExecutors, shown } from './kinds.ts'
+import { Limiter } from './limiter/limiter.ts'
 import { DEFAULT_LIMITS, type ShellLimits } from './limits.ts'
 import { createLog, type Log } from './log.ts'
 import { detectCapacity, type Quantities } from './probes/capacity.ts'
@@ -85,6 +86,9 @@ export async function runAgent(options: AgentProcessOptions): Promise<AgentProce
     // The core asks for this too, but only when it has a journal, and nothing may run beside what it starts.
     const pids = (journal.contents?.entries ?? []).map(({ pid }) => pid).filter((pid) => pid !== undefined)
     reapLeftovers(data, pids, log)
+    const { cpuLimit } = kinds
+    const limiter = new Limiter({ execLimits: options.execLimits ?? 'auto', cpuLimit, data, log })
+    limiter.reap()
     if (kinds.engine !== undefined) await reapContainers(kinds.engine, data, log)
     await removeLeftFolders(resolve(data, WORK_FOLDER), log)
     const core = new Agent({
@@ -99,7 +103,10 @@ export async function runAgent(options: AgentProcessOptions): Promise<AgentProce
       seed: randomBytes(16).toString('hex'),
       ...(options.timing === undefined ? {} : { timing: options.timing }),
     })
-    log.info({ mesh, broker: broker.shown, data, capacity, labels, ...shown(kinds) }, 'the agent starts')
+    log.info(
+      { mesh, broker: broker.shown, data, capacity, labels, ...shown(kinds), limits: limiter.means },
+      'the agent starts',
+    )
     const running = startAgent(core, {
       mesh,
       broker,
@@ -108,7 +115,7 @@ export async function runAgent(options: AgentProcessOptions): Promise<AgentProce
       writer: journal.writer,
       executor: (emit) =>
         new Executors(emit, (inner) =>
-          makeExecutors(kinds, { agent: { mesh, device: id, data }, emit: inner, log, limits }),
+          makeExecutors(kinds, { agent: { mesh, device: id, data }, emit: inner, log, limits }, limiter),
         ),
       measure: createLoadProbe(data),
       limits,

@@ -18,9 +18,12 @@ import { Ending } from './ending.ts'
 import { failed } from './failed.ts'
 import { ProcessGroup } from './group.ts'
 import type { Guard } from './guard.ts'
+import type { Hold, Limiter } from './limiter/limiter.ts'
+import { wishedLimits } from './limiter/wished-limits.ts'
 import type { ShellLimits } from './limits.ts'
 import type { Emit } from './link.ts'
 import type { Log } from './log.ts'
+import { programFault } from './program.ts'
 import { reapAttempt } from './reap.ts'
 import type { Run } from './run-table.ts'
 
@@ -39,6 +42,12 @@ export interface Guarded {
   readonly lease: Lease
 }
 
+/** What holds a command, beside its timeout; each `undefined` when nothing does. */
+export interface Bounds {
+  readonly guarded: Guarded | undefined
+  readonly limiter: Limiter | undefined
+}
+
 export class ChildRun implements Run {
   readonly attempt: Attempt
   /** Resolves after `ended` was emitted and the files of the attempt are removed. */
@@ -53,14 +62,17 @@ export class ChildRun implements Run {
   #workFolder: string | undefined
   #group: ProcessGroup | undefined
   readonly #ending = new Ending()
+  readonly #limiter: Limiter | undefined
+  #hold: Hold | undefined
 
-  constructor(attempt: Attempt, task: string, spec: TaskSpec, context: RunContext, guarded?: Guarded) {
+  constructor(attempt: Attempt, task: string, spec: TaskSpec, context: RunContext, bounds: Bounds) {
     this.attempt = attempt
     this.#task = task
     this.#spec = spec
     this.#command = spec.run as ExecRun
     this.#context = context
-    this.#guarded = guarded
+    this.#guarded = bounds.guarded
+    this.#limiter = bounds.limiter
     this.#output = new ChildOutput(attempt, task, context)
     this.done = this.#run()
   }
@@ -87,6 +99,7 @@ export class ChildRun implements Run {
         end = { ...end, lapsed: true }
       this.#guarded.guard.drop(key)
     }
+    this.#hold?.release()
     this.#context.emit({ in: 'ended', attempt: this.attempt, end })
     if (this.#workFolder !== undefined) await this.#removeWorkFolder(this.#workFolder)
   }
@@ -105,17 +118,26 @@ export class ChildRun implements Run {
 
   async #runToEnd(): Promise<RunEnd> {
     const { input } = this.#spec
-    const { exec, env } = this.#command
-    const [program, ...args] = exec as [string, ...string[]]
+    const { exec, env: added } = this.#command
+    const command = exec as [string, ...string[]]
     const cwd = this.#enterFolder()
+    const env = childEnvironment(this.#context.agent, this.attempt, this.#task, cwd, added)
+    this.#hold = this.#limiter?.prepare(attemptKey(this.attempt), wishedLimits(this.#spec))
+    const [program, ...args] = this.#hold?.wrap(command) ?? command
+    // What enters limits is a shell first, which would find this out too late.
+    const fault = program === command[0] ? undefined : programFault(command[0], env['PATH'] ?? '', cwd)
+    if (fault !== undefined) return explainSpawn(command[0], fault)
     const child = spawn(program, args, {
       cwd,
-      env: childEnvironment(this.#context.agent, this.attempt, this.#task, cwd, env),
+      env,
       detached: true,
       stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     })
     const exited = watchExit(child)
-    if (child.pid === undefined) return explainSpawn(program, await exited)
+    if (child.pid === undefined) {
+      const { error } = await exited
+      return explainSpawn(command[0], error?.code, error?.message)
+    }
     this.#group = new ProcessGroup(child.pid)
     this.#guarded?.guard.started(attemptKey(this.attempt), child.pid)
     this.#context.emit({ in: 'started', attempt: this.attempt, pid: child.pid })
@@ -181,12 +203,18 @@ export class ChildRun implements Run {
   }
 
   #conclude(exit: Exit | undefined): RunEnd {
-    const output = this.#output.body()
+    const { held = {}, outOfMemory = false } = this.#hold ?? {}
+    const output = { ...this.#output.body(), ...(Object.keys(held).length > 0 ? { limits: held } : {}) }
     if (exit === undefined) {
       return { ...failed('E_SIGNAL', 'the command was killed and has not gone yet'), result: output }
     }
     const { code, signal } = exit
     if (code === 0) return { outcome: 'succeeded', result: { exitCode: 0, ...output } }
+    if (outOfMemory) {
+      const message = `it used more than its memory of ${wishedLimits(this.#spec).memoryBytes} bytes`
+      const how = code === null ? { signal: signal ?? 'unknown' } : { exitCode: code }
+      return { ...failed('E_MEMORY', message), result: { ...how, ...output } }
+    }
     if (code !== null) {
       return {
         ...failed('E_EXIT', `the command ended with code ${code}`),
@@ -238,11 +266,10 @@ export function feed(child: ChildProcess, input: unknown, task: string, log: Log
   child.stdin?.end(`${JSON.stringify(input)}\n`)
 }
 
-function explainSpawn(program: string, { error }: Exit): RunEnd {
-  const missing = error?.code === 'ENOENT' || error?.code === 'EACCES'
-  const why = error?.code === 'EACCES' ? 'may not be executed' : 'does not exist'
-  if (missing) return failed('E_NOT_FOUND', `${program} ${why} on this device`)
-  return failed('E_START', `start ${program}: ${error?.message ?? 'unknown error'}`)
+function explainSpawn(program: string, code: string | undefined, message = 'unknown error'): RunEnd {
+  const why = code === 'EACCES' ? 'may not be executed' : 'does not exist'
+  if (code === 'ENOENT' || code === 'EACCES') return failed('E_NOT_FOUND', `${program} ${why} on this device`)
+  return failed('E_START', `start ${program}: ${message}`)
 }
 
 /** Looks more and more seldom; true when the condition has ended before the time was over. */

@@ -5,6 +5,7 @@ import type { TaskSpec } from '../../shared/protocol/schemas/index.ts'
 import { ChildRun, type RunContext } from './child-run.ts'
 import type { Executor } from './executor.ts'
 import { Guard } from './guard.ts'
+import type { Limiter } from './limiter/limiter.ts'
 import { reapLeftovers } from './reap.ts'
 import { RunTable } from './run-table.ts'
 
@@ -12,9 +13,12 @@ export class ExecExecutor implements Executor {
   readonly #context: RunContext
   readonly #runs: RunTable<ChildRun>
   readonly #guard: Guard
+  readonly #limiter: Limiter | undefined
 
-  constructor(context: RunContext) {
+  /** @param limiter what holds commands to what their tasks state; default: nothing */
+  constructor(context: RunContext, limiter?: Limiter) {
     this.#context = context
+    this.#limiter = limiter
     this.#runs = new RunTable(context.emit, context.limits)
     this.#guard = new Guard(context.agent.data, context.log)
   }
@@ -26,7 +30,8 @@ export class ExecExecutor implements Executor {
 
   run(attempt: Attempt, task: string, spec: TaskSpec, lease?: Lease): void {
     const guarded = lease === undefined ? undefined : { guard: this.#guard, lease }
-    this.#runs.start(attempt, () => new ChildRun(attempt, task, spec, this.#context, guarded))
+    const bounds = { guarded, limiter: this.#limiter }
+    this.#runs.start(attempt, () => new ChildRun(attempt, task, spec, this.#context, bounds))
   }
 
   extend(from: Now): void {

@@ -8,9 +8,10 @@ import { ExecExecutor } from './exec.ts'
 import type { Executor } from './executor.ts'
 import type { ExecutorsByName } from './executors.ts'
 import { FunctionExecutor, type FunctionModule, loadFunctions } from './function/function.ts'
+import type { ExecLimits, Limiter } from './limiter/limiter.ts'
+import type { CpuLimit } from './limiter/wished-limits.ts'
 import type { ShellLimits } from './limits.ts'
 import type { Log } from './log.ts'
-import type { CpuLimit } from './wished-limits.ts'
 
 export interface KindOptions extends EngineOptions {
   /** Kinds of work to take. Default: all that the device can. */
@@ -19,6 +20,8 @@ export interface KindOptions extends EngineOptions {
   readonly functions?: string
   /** How a stated `cpu` is held. Default: "share". */
   readonly cpuLimit?: CpuLimit
+  /** What holds commands to their limits. Default: "auto". */
+  readonly execLimits?: ExecLimits
 }
 
 export interface Kinds {
@@ -94,10 +97,10 @@ function known(name: string): ExecutorName {
 }
 
 /** The executors of those kinds. */
-export function makeExecutors(kinds: Kinds, context: RunContext): ExecutorsByName {
+export function makeExecutors(kinds: Kinds, context: RunContext, limiter: Limiter): ExecutorsByName {
   const made = new Map<ExecutorName, Executor>()
   // What a former start left behind is ended in any case, so this one is always there.
-  made.set('exec', new ExecExecutor(context))
+  made.set('exec', new ExecExecutor(context, limiter))
   if (kinds.functions !== undefined) made.set('function', new FunctionExecutor(context, kinds.functions))
   const { engine, cpuLimit } = kinds
   if (engine !== undefined) made.set('container', new ContainerExecutor({ ...context, engine, cpuLimit }))

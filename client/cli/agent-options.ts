@@ -67,6 +67,14 @@ export const AGENT_OPTIONS = {
     default: 'share',
     about: 'How the cpu that a task states is held: its share when others compete, or never more',
   },
+  execLimits: {
+    kind: 'choice',
+    choices: ['auto', 'rlimit', 'none'],
+    group: 'Agent',
+    env: 'COVEY_EXEC_LIMITS',
+    default: 'auto',
+    about: 'What holds commands to their limits; auto: control groups, or else a resource limit',
+  },
   coordinator: {
     kind: 'choice',
     choices: ['auto', 'never', 'prefer'],

@@ -19,6 +19,7 @@ type WorkingValues = CredentialValues &
     | 'containerGlobal'
     | 'containerOption'
     | 'cpuLimit'
+    | 'execLimits'
     | 'coordinator'
     | 'logLevel'
   >
@@ -60,7 +61,7 @@ export async function openAgent(
     import('../../agent/shell/agent-process.ts'),
     import('../../agent/shell/identity.ts'),
   ])
-  const { mesh, label, capacity, executors, functions, coordinator, cpuLimit, logLevel } = values
+  const { mesh, label, capacity, executors, functions, coordinator, cpuLimit, execLimits, logLevel } = values
   const { containerEngine, containerGlobal, containerOption } = values
   const id = values.deviceId ?? defaultDeviceId()
   return runAgent({
@@ -71,6 +72,7 @@ export async function openAgent(
     credentials: { ...credentialsOf(values), ...(place.ca === undefined ? {} : { ca: place.ca }) },
     candidate: coordinator,
     cpuLimit,
+    execLimits,
     logLevel,
     ...(label === undefined ? {} : { labels: label }),
     ...(capacity === undefined ? {} : { capacity }),

@@ -27,6 +27,7 @@ const WORKING = [
   'containerGlobal',
   'containerOption',
   'cpuLimit',
+  'execLimits',
   'coordinator',
 ] as const
 

@@ -3,11 +3,10 @@
  * is needed here.
  */
 import { spawn } from 'node:child_process'
-import { accessSync, constants } from 'node:fs'
-import { delimiter, join } from 'node:path'
 import { CoveyError } from '../../../shared/errors/errors.ts'
 import { within } from '../bounded-wait.ts'
 import { Capture } from '../capture.ts'
+import { programFault } from '../program.ts'
 
 export interface EngineOptions {
   /** Its program. Default: podman, or else docker, as `PATH` has it. */
@@ -100,23 +99,13 @@ export function lastLine(stderr: string): string {
  * @throws CoveyError E_ENGINE that says why it does not work; `undefined` only when none was named and none is there
  */
 export async function findEngine(options: EngineOptions): Promise<ContainerEngine | undefined> {
-  const program = options.containerEngine ?? KNOWN.find(isOnPath)
+  const program =
+    options.containerEngine ??
+    KNOWN.find((name) => programFault(name, process.env['PATH'] ?? '', '/') === undefined)
   if (program === undefined) return undefined
   const engine = new ContainerEngine(program, options)
   const { code, stderr } = await engine.ask(['info'], PROBE_MS)
   if (code === 0) return engine
   const why = code === undefined && stderr === '' ? `no answer within ${PROBE_MS} ms` : lastLine(stderr)
   throw new CoveyError('E_ENGINE', `${program} info: ${why}`)
-}
-
-function isOnPath(program: string): boolean {
-  return (process.env['PATH'] ?? '').split(delimiter).some((folder) => {
-    try {
-      accessSync(join(folder, program), constants.X_OK)
-      return true
-    } catch {
-      // Not there, or not ours to run.
-      return false
-    }
-  })
 }

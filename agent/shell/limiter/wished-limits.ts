@@ -1,6 +1,6 @@
 /** The limits that a task states for itself. What it leaves to the defaults is reserved, and not held against it. */
-import { parseResources } from '../../shared/model/resources.ts'
-import type { TaskSpec } from '../../shared/protocol/schemas/index.ts'
+import { parseResources } from '../../../shared/model/resources.ts'
+import type { TaskSpec } from '../../../shared/protocol/schemas/index.ts'
 
 export interface WishedLimits {
   /** Thousandths of a core. */
