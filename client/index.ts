@@ -15,11 +15,15 @@ export type { FunctionContext, FunctionHandler } from '../shared/functions/handl
 export type { Attempt } from '../shared/protocol/attempt.ts'
 export {
   type Beacon,
+  type ContainerRun,
   type Desired,
   type DeviceLoad,
   type DeviceState,
+  type ExecRun,
+  type FunctionRun,
   isTerminal,
   type MeshEvent,
+  type Run,
   TASK_STATES,
   type TaskLog,
   type TaskSpec,

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { FunctionExecutor, loadFunctions } from '../agent/shell/function/function.ts'
 import { DEFAULT_LIMITS, type ShellLimits } from '../agent/shell/limits.ts'
+import { readProcess } from '../agent/shell/process-table.ts'
 import type { RunEnd } from '../shared/ports.ts'
 import { InputRecorder, recordLog, until } from './agent-shell-support.ts'
 
@@ -32,6 +33,8 @@ export const leaksHeap = () => { const all = []; for (;;) all.push({ all, text: 
 export const leaksBuffers = async () => {
   for (;;) { kept.push(Buffer.alloc(1 << 20, 1)); await new Promise((resolve) => setTimeout(resolve, 1)) }
 }
+export const leaksAtOnce = () => new Array(1e8).fill(1).map((x, i) => ({ i })).length
+export const leaksUnasked = () => { for (;;) kept.push(new Float64Array(1e6).fill(1)) }
 export const keeps = () => { kept.push(Buffer.alloc(12 << 20, 1)); return threadId }
 export const waits = (_, { signal, log }) => new Promise((resolve) => {
   signal.addEventListener('abort', () => resolve('aborted'))
@@ -231,6 +234,34 @@ describe('a function', () => {
     expect(await begin('add', { a: 1, b: 1 }).end()).toMatchObject({ result: { value: 2 } })
   })
 
+  it.each(['leaksAtOnce', 'leaksUnasked'])(
+    'that %s ends its process, not the agent, and the next call has a new one',
+    async (name) => {
+      const { begin, made } = await executor()
+      expect(await begin('add', { a: 1, b: 1 }).end()).toMatchObject({ result: { value: 2 } })
+      const before = made.pid as number
+      expect(await begin(name).end()).toMatchObject({ outcome: 'failed', error: { code: 'E_MEMORY' } })
+      expect(await begin('add', { a: 1, b: 1 }).end()).toMatchObject({ result: { value: 2 } })
+      expect(made.pid).not.toBe(before)
+      expect(readProcess(before)?.state ?? 'Z').toBe('Z')
+    },
+  )
+
+  it('fails when its process is killed, and leaves none when the executor closes', async () => {
+    const { begin, made } = await executor()
+    const waiting = begin('waits')
+    await until(() => waiting.text('stdout').includes('waiting'), 'the call to begin')
+    process.kill(made.pid as number, 'SIGKILL')
+    expect(await waiting.end()).toMatchObject({
+      outcome: 'failed',
+      error: { code: 'E_FUNCTION', message: 'waits: the process of functions ended with signal SIGKILL' },
+    })
+    await begin('nothing').end()
+    const last = made.pid as number
+    await made.close()
+    await until(() => (readProcess(last)?.state ?? 'Z') === 'Z', 'the process to go')
+  })
+
   it('that leaks from call to call gets a new thread before the memory is used up', async () => {
     const { begin } = await executor()
     const threads: unknown[] = []
@@ -252,8 +283,8 @@ describe('a function', () => {
   it('does not see the password of the broker', async () => {
     process.env['COVEY_PASSWORD'] = 'secret'
     const { begin } = await executor()
-    delete process.env['COVEY_PASSWORD']
     expect((await begin('secret').end()).result?.value).toEqual([])
+    delete process.env['COVEY_PASSWORD']
   })
 })
 

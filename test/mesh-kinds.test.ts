@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { readProcess } from '../agent/shell/process-table.ts'
 import type { TaskSpec } from '../shared/protocol/schemas/index.ts'
 import { COVEY, startBroker } from './mesh/brokers.ts'
 import { type AgentOptions, Mesh } from './mesh/mesh.ts'
@@ -29,7 +30,8 @@ beforeAll(async () => {
   writeFileSync(
     module,
     `export const add = ({ a, b }, { progress }) => { progress(0.5); return a + b }
-     export const loops = () => { for (;;); }`,
+     export const loops = () => { for (;;); }
+     export const where = () => process.pid`,
   )
   await Promise.all([
     mesh.agent('bare', { coordinator: 'prefer', executors: ['exec'] }),
@@ -121,7 +123,7 @@ describe('functions', () => {
   it('are published by the device that has them, and called there', async () => {
     expect(mesh.observer.state('handy')).toMatchObject({
       executors: ['exec', 'function'],
-      functions: ['add', 'loops'],
+      functions: ['add', 'loops', 'where'],
     })
     expect(mesh.observer.state('bare')).not.toHaveProperty('functions')
     await mesh.submit('sum', { run: { function: 'add' }, input: { a: 2, b: 3 } })
@@ -159,6 +161,18 @@ describe('functions', () => {
     expect(observer.state('handy')?.online).toBe(true)
     await mesh.submit('after', { run: { function: 'add' }, input: { a: 1, b: 1 } })
     expect(await observer.ended('after')).toMatchObject({ state: 'succeeded', result: { value: 2 } })
+  })
+
+  it('end with their agent, however that ends', async () => {
+    await mesh.submit('where', { run: { function: 'where' } })
+    const pid = (await mesh.observer.ended('where')).result?.value as number
+    expect(pid).not.toBe(mesh.program('handy').pid)
+    expect(readProcess(pid)?.state).not.toBe('Z')
+    await mesh.program('handy').ended('SIGKILL')
+    await mesh.observer.until(
+      () => (readProcess(pid)?.state ?? 'Z') === 'Z',
+      'the process of functions to go',
+    )
   })
 
   it('whose module does not load keep the agent from starting, and it says why', () => {

@@ -31,6 +31,17 @@ describe('the input of a task', () => {
     expect(handOver({ run: RUN, after: ['a', 'b'], input: null }, find).input).toEqual({ input: null, after })
   })
 
+  it('holds what functions returned, each whole or not at all', () => {
+    const large = 'x'.repeat(HANDOVER_BYTES_MAX / 2)
+    const find = known({ a: { value: { n: [1] }, stdout: '' }, b: { value: large, stdout: 'kept' } })
+    expect(handOver({ run: RUN, after: ['a'] }, find).input).toEqual({
+      after: { a: { value: { n: [1] }, stdout: '' } },
+    })
+    expect(handOver({ run: RUN, after: ['b', 'a'] }, find).input).toEqual({
+      after: { b: { stdout: 'kept', truncated: true }, a: { value: { n: [1] }, stdout: '' } },
+    })
+  })
+
   it('names a predecessor of which nothing is known any more, or that put nothing out', () => {
     const input = handOver({ run: RUN, after: ['gone', 'mute'] }, known({ mute: { exitCode: 0 } })).input
     expect(input).toEqual({ after: { gone: { stdout: '' }, mute: { exitCode: 0, stdout: '' } } })

@@ -1,7 +1,6 @@
 /** Bounds a result before it is journaled, so that it fits a report and a status whatever its output holds. */
-import { utf8ToBytes } from '@noble/hashes/utils.js'
 import { VALUE_JSON_BYTES_MAX } from '../../shared/functions/bounds.ts'
-import { cutToJsonBytes, jsonBytes } from '../../shared/protocol/json-text.ts'
+import { cutToJsonBytes, jsonBytes, valueBytes } from '../../shared/protocol/json-text.ts'
 import type { ResultBody } from '../../shared/protocol/schemas/index.ts'
 
 /** Bytes of UTF-8 that one stream of output may take as a JSON string. */
@@ -32,8 +31,4 @@ const cut = (text: string | undefined): string | undefined =>
 /** Bytes that a result's outputs and value take in a message. */
 export function resultBytes(result: ResultBody | undefined): number {
   return jsonBytes(result?.stdout) + jsonBytes(result?.stderr) + valueBytes(result?.value)
-}
-
-function valueBytes(value: unknown): number {
-  return value === undefined ? 0 : utf8ToBytes(JSON.stringify(value)).length
 }

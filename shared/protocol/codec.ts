@@ -135,6 +135,6 @@ function wrongKind(value: unknown): Rejection | undefined {
   }
   const extra = kinds[0] === 'function' ? keys.find((key) => WITH_PROCESS.includes(key)) : undefined
   if (extra === undefined) return undefined
-  const message = `a function has no "${extra}" of its own: it runs within the agent`
+  const message = `a function has no "${extra}" of its own: all functions share a process`
   return rejection('E_SHAPE', `/run/${extra}`, message, `Remove "${extra}", or pass it in "input"`)
 }

@@ -3,7 +3,14 @@
  * others in up to four.
  */
 
+import { utf8ToBytes } from '@noble/hashes/utils.js'
+
 const BYTES_PER_UNIT_MAX = 6
+
+/** Bytes of a value as JSON; nothing for no value. */
+export function valueBytes(value: unknown): number {
+  return value === undefined ? 0 : utf8ToBytes(JSON.stringify(value)).length
+}
 
 /** Bytes of a text as a JSON string, without its quotes. */
 export function jsonBytes(text: string | undefined): number {

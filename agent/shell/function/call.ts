@@ -9,8 +9,8 @@ import { failed } from '../failed.ts'
 import { ByteBudget, LiveOutput } from '../live-output.ts'
 import type { Run } from '../run-table.ts'
 import { LatestOnly } from './latest-only.ts'
-import type { FromThread, ThreadFault } from './messages.ts'
-import type { FunctionThread, ThreadListener } from './thread.ts'
+import type { Returned, ThreadFault, ThreadListener } from './messages.ts'
+import type { RemoteThread } from './remote-thread.ts'
 import type { Threads } from './threads.ts'
 
 export interface CallWish {
@@ -31,9 +31,9 @@ export class FunctionCall implements Run, ThreadListener {
   readonly #captures: { stdout: Capture; stderr: Capture }
   readonly #live: { stdout: LiveOutput; stderr: LiveOutput }
   readonly #progress: LatestOnly
-  #thread: FunctionThread | undefined
+  #thread: RemoteThread | undefined
   readonly #ending = new Ending()
-  #settle: (end: FromThread | ThreadFault) => void = () => undefined
+  #settle: (end: Returned | ThreadFault) => void = () => undefined
 
   constructor(wish: CallWish, context: RunContext, threads: Threads) {
     this.#wish = wish
@@ -71,8 +71,8 @@ export class FunctionCall implements Run, ThreadListener {
     this.#progress.put(json)
   }
 
-  returned(message: Extract<FromThread, { from: 'returned' }>): void {
-    this.#settle(message)
+  returned(returned: Returned): void {
+    this.#settle(returned)
   }
 
   broke(fault: ThreadFault): void {
@@ -86,7 +86,7 @@ export class FunctionCall implements Run, ThreadListener {
     this.#thread = undefined
     const { asked } = this.#ending
     // What was told to end may have left work behind that still runs.
-    if ('from' in ended && ended.from === 'returned' && !ended.spent && !asked) this.#threads.giveBack(thread)
+    if ('spent' in ended && !ended.spent && !asked) this.#threads.giveBack(thread)
     else if (!(await thread.terminate({ code: 'E_FUNCTION', message: 'the thread is replaced' }))) {
       const { killWaitMs } = this.#context.limits
       this.#context.log.error(
@@ -101,22 +101,22 @@ export class FunctionCall implements Run, ThreadListener {
     this.#context.emit({ in: 'ended', attempt: this.#wish.attempt, end })
   }
 
-  async #call(thread: FunctionThread): Promise<FromThread | ThreadFault> {
-    const ended = new Promise<FromThread | ThreadFault>((resolve) => {
+  async #call(thread: RemoteThread): Promise<Returned | ThreadFault> {
+    const ended = new Promise<Returned | ThreadFault>((resolve) => {
       this.#settle = resolve
     })
     const loaded = await thread.loaded
     if ('code' in loaded) return loaded
     const { name, input, task, attempt } = this.#wish
     const text = input === undefined ? undefined : JSON.stringify(input)
-    thread.call({ to: 'call', name, input: text, task, attempt: attemptKey(attempt) }, this)
+    thread.call({ name, input: text, task, attempt: attemptKey(attempt) }, this)
     // It may have been asked to end while the module was loading.
     if (this.#ending.asked) thread.abort()
     return ended
   }
 
   /** By the end of its grace a call is over, with its thread. */
-  #terminate(thread: FunctionThread): ThreadFault {
+  #terminate(thread: RemoteThread): ThreadFault {
     const fault: ThreadFault = {
       code: 'E_FUNCTION',
       message: 'it was told to end and its thread was terminated',
@@ -125,8 +125,8 @@ export class FunctionCall implements Run, ThreadListener {
     return fault
   }
 
-  #conclude(ended: FromThread | ThreadFault): RunEnd {
-    const returned = 'from' in ended && ended.from === 'returned' ? ended : undefined
+  #conclude(ended: Returned | ThreadFault): RunEnd {
+    const returned = 'spent' in ended ? ended : undefined
     const fault = returned === undefined ? (ended as ThreadFault) : returned.fault
     if (fault?.stack !== undefined) this.output('stderr', `${fault.stack}\n`)
     const stdout = this.#captures.stdout.text()

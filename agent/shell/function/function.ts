@@ -1,7 +1,8 @@
 /**
  * The executor `function`: handlers of the user's own module, each call in a worker thread, so that a loop stops
- * neither the heartbeat nor anything else of the agent. Threads share the agent's process: a crash of native code ends
- * the agent, and what a function does to the process (its working directory, its signals) it does to all.
+ * neither the heartbeat nor other calls. The threads live in a process of their own, so that whatever ends that
+ * process does not end the agent; but they share it, and what one does to it (its working directory, its signals) it
+ * does to all.
  */
 import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
@@ -15,7 +16,7 @@ import type { Executor } from '../executor.ts'
 import type { ShellLimits } from '../limits.ts'
 import { RunTable } from '../run-table.ts'
 import { FunctionCall } from './call.ts'
-import { FunctionThread } from './thread.ts'
+import { FunctionHost } from './host.ts'
 import { Threads } from './threads.ts'
 
 /** A module of functions that has proved to load. */
@@ -38,9 +39,12 @@ export async function loadFunctions(path: string, limits: ShellLimits): Promise<
   }
   const url = pathToFileURL(file).href
   const agent = { mesh: '', device: '' }
-  const thread = new FunctionThread({ module: url, agent, memoryBytesMax: LOAD_MEMORY_BYTES, limits })
+  const host = new FunctionHost(limits.killWaitMs)
+  const { logBytesPerSecondMax, functionLoadMs, killWaitMs } = limits
+  const wished = { logBytesPerSecondMax, functionLoadMs, killWaitMs }
+  const thread = host.start({ module: url, agent, memoryBytesMax: LOAD_MEMORY_BYTES, limits: wished })
   const loaded = await thread.loaded
-  await thread.terminate({ code: 'E_FUNCTION', message: 'its names are known' })
+  await host.close()
   if ('code' in loaded) throw new CoveyError('E_FUNCTIONS', `${file}: ${loaded.message}`)
   return { url, names: loaded }
 }
@@ -74,7 +78,12 @@ export class FunctionExecutor implements Executor {
     this.#runs.kill(attempt, graceMs)
   }
 
-  /** A call has ended with the agent that made it. */
+  /** The process that calls run in, while there is one. */
+  get pid(): number | undefined {
+    return this.#threads.pid
+  }
+
+  /** A call has ended with the agent that made it: its process ends by itself then. */
   reap(): void {}
 
   async close(): Promise<void> {

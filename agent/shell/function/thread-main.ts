@@ -12,9 +12,7 @@ import { ByteBudget } from '../live-output.ts'
 import { loadHandlers } from './handlers.ts'
 import { inputFault } from './input-schema.ts'
 import { toJson } from './json-value.ts'
-import type { FromThread, ThreadData, ThreadFault, ToThread } from './messages.ts'
-
-type Call = Extract<ToThread, { to: 'call' }>
+import type { FromThread, ThreadCall, ThreadData, ThreadFault, ToThread } from './messages.ts'
 
 const data = workerData as ThreadData
 const { port } = data
@@ -68,7 +66,7 @@ function usedBytes(bytesMax: number): number {
   return used()
 }
 
-function contextOf(call: Call, signal: AbortSignal): FunctionContext {
+function contextOf(call: ThreadCall, signal: AbortSignal): FunctionContext {
   const { mesh, device } = data
   return {
     mesh,
@@ -86,7 +84,7 @@ function contextOf(call: Call, signal: AbortSignal): FunctionContext {
   }
 }
 
-async function run(handler: FunctionHandler | undefined, call: Call): Promise<void> {
+async function run(handler: FunctionHandler | undefined, call: ThreadCall): Promise<void> {
   budget = new ByteBudget(data.logBytesPerSecondMax)
   truncated = false
   aborting = new AbortController()
@@ -105,7 +103,8 @@ async function run(handler: FunctionHandler | undefined, call: Call): Promise<vo
   }
   aborting = undefined
   const spentBytes = SPENT_SHARE * data.memoryBytesMax
-  say({ from: 'returned', json, fault, truncated, spent: usedBytes(spentBytes) > spentBytes })
+  const spent = usedBytes(spentBytes) > spentBytes
+  say({ from: 'returned', returned: { json, fault, truncated, spent } })
 }
 
 function missing(name: string): ThreadFault {
@@ -134,7 +133,7 @@ async function main(): Promise<void> {
   }
   port.on('message', (message: ToThread) => {
     if (message.to === 'abort') aborting?.abort()
-    else void run(handlers.get(message.name), message)
+    else void run(handlers.get(message.call.name), message.call)
   })
   setInterval(() => {
     const bytes = usedBytes(data.memoryBytesMax)

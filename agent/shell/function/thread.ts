@@ -1,9 +1,15 @@
-/** One thread of the user's functions, from the agent's side: started, called, and in the end terminated. */
+/** One thread of the user's functions, from outside of it: started, called, and in the end terminated. */
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
 import { within } from '../bounded-wait.ts'
-import type { AgentIdentity } from '../child-environment.ts'
-import type { ShellLimits } from '../limits.ts'
-import type { FromThread, ThreadData, ThreadFault, ToThread } from './messages.ts'
+import type {
+  FromThread,
+  ThreadCall,
+  ThreadData,
+  ThreadFault,
+  ThreadListener,
+  ThreadWish,
+  ToThread,
+} from './messages.ts'
 import { THREAD_ENTRY } from './thread-entry.ts'
 
 const MIB = 2 ** 20
@@ -11,29 +17,12 @@ const MIB = 2 ** 20
 const YOUNG_SHARE = 4
 const YOUNG_MIB_MAX = 16
 
-export interface ThreadWish {
-  /** File URL of the module. */
-  readonly module: string
-  readonly agent: Pick<AgentIdentity, 'mesh' | 'device'>
-  readonly memoryBytesMax: number
-  readonly limits: Pick<ShellLimits, 'logBytesPerSecondMax' | 'functionLoadMs' | 'killWaitMs'>
-}
-
-/** What whoever uses a thread at the moment wants to hear. */
-export interface ThreadListener {
-  output(stream: 'stdout' | 'stderr', text: string): void
-  progress(json: string): void
-  /** The call is over; the thread may be used again unless `spent`. */
-  returned(message: Extract<FromThread, { from: 'returned' }>): void
-  /** The thread is over before the call was. */
-  broke(fault: ThreadFault): void
-}
-
 export class FunctionThread {
   readonly memoryBytesMax: number
   /** Resolves with the names of the handlers, or with why there are none; after `functionLoadMs` at the latest. */
   readonly loaded: Promise<readonly string[] | ThreadFault>
   readonly #wish: ThreadWish
+  readonly #onOver: (fault: ThreadFault) => void
   readonly #worker: Worker
   readonly #port: MessagePort
   readonly #exited: Promise<void>
@@ -41,8 +30,10 @@ export class FunctionThread {
   #over: ThreadFault | undefined
   #onLoaded: (loaded: readonly string[] | ThreadFault) => void = () => undefined
 
-  constructor(wish: ThreadWish) {
+  /** @param onOver called once when it is over, whatever the reason */
+  constructor(wish: ThreadWish, onOver: (fault: ThreadFault) => void) {
     this.#wish = wish
+    this.#onOver = onOver
     this.memoryBytesMax = wish.memoryBytesMax
     const { port1, port2 } = new MessageChannel()
     const memoryMib = Math.max(1, Math.floor(wish.memoryBytesMax / MIB))
@@ -60,7 +51,6 @@ export class FunctionThread {
         maxOldGenerationSizeMb: memoryMib,
         maxYoungGenerationSizeMb: Math.max(1, Math.min(YOUNG_MIB_MAX, Math.floor(memoryMib / YOUNG_SHARE))),
       },
-      env: ownEnvironment(),
       execArgv: [],
       stdin: false,
       stdout: true,
@@ -81,16 +71,11 @@ export class FunctionThread {
     this.loaded = this.#load()
   }
 
-  /** True while it can be called. */
-  get usable(): boolean {
-    return this.#over === undefined
-  }
-
   /** Calls a handler. It must be loaded and idle. */
-  call(message: Extract<ToThread, { to: 'call' }>, listener: ThreadListener): void {
+  call(call: ThreadCall, listener: ThreadListener): void {
     if (this.#over !== undefined) return listener.broke(this.#over)
     this.#listener = listener
-    this.#port.postMessage(message satisfies ToThread)
+    this.#port.postMessage({ to: 'call', call } satisfies ToThread)
   }
 
   /** Aborts the signal of the call. */
@@ -146,7 +131,7 @@ export class FunctionThread {
       case 'returned': {
         const listener = this.#listener
         this.#listener = undefined
-        return listener?.returned(message)
+        return listener?.returned(message.returned)
       }
     }
   }
@@ -168,14 +153,10 @@ export class FunctionThread {
   #end(fault: ThreadFault): void {
     if (this.#over !== undefined) return
     this.#over = fault
+    this.#onOver(fault)
     this.#port.close()
     this.#onLoaded(fault)
     this.#listener?.broke(fault)
     this.#listener = undefined
   }
-}
-
-/** The agent's environment without what is Covey's own: that may hold the password of the broker. */
-function ownEnvironment(): Record<string, string | undefined> {
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('COVEY_')))
 }
