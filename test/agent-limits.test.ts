@@ -7,13 +7,14 @@ import {
   readFileSync,
   realpathSync,
   rmSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { ExecExecutor } from '../agent/shell/exec.ts'
-import { Cgroup } from '../agent/shell/limiter/cgroup.ts'
+import { Cgroup, removeLeftGroups } from '../agent/shell/limiter/cgroup.ts'
 import { findPlaces } from '../agent/shell/limiter/cgroup-places.ts'
 import { type ExecLimits, Limiter } from '../agent/shell/limiter/limiter.ts'
 import type { CpuLimit } from '../agent/shell/limiter/wished-limits.ts'
@@ -205,6 +206,15 @@ describe('control groups of version 2', () => {
     expect(share.outOfMemory).toBe(false)
     writeFileSync(join(folder, 'a', 'memory.events'), 'low 0\noom 3\noom_kill 1\n')
     expect(share.outOfMemory).toBe(true)
+  })
+
+  it('of agents that never came back go when they are old', () => {
+    const folder = system('agents', '', 'cpu memory\n')
+    for (const name of ['covey-a-1', 'covey-b-1', 'covey-agent', 'other']) mkdirSync(join(folder, name))
+    for (const name of ['covey-a-1', 'covey-agent', 'other']) utimesSync(join(folder, name), 0, 0)
+    removeLeftGroups(find(), 'covey-c-')
+    const left = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory())
+    expect(left.map(({ name }) => name).sort()).toEqual(['covey-agent', 'covey-b-1', 'other'])
   })
 
   it('are asked for what they do not pass on yet', () => {

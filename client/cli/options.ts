@@ -171,7 +171,7 @@ export const OPTIONS = {
     kind: 'quantities',
     group: 'Task',
     defaultText: 'cpu=100m,memory=32Mi',
-    about: 'What the task needs; memory is also its limit',
+    about: 'What the task needs; memory that is stated is also its limit',
   },
   timeout: { kind: 'duration', group: 'Task', defaultText: 'the mesh’s, 1h', about: 'How long it may run' },
   retries: {

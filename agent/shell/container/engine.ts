@@ -89,8 +89,8 @@ export function engineEnvironment(): Record<string, string | undefined> {
 /** The line of what an engine wrote that says what went wrong: the last that says so, or the last of all. */
 export function lastLine(stderr: string): string {
   const lines = stderr.trim().split('\n')
-  const line = lines.findLast((one) => /^(?:Error|docker): /.test(one)) ?? lines.at(-1) ?? ''
-  return line.replace(/^(?:Error|docker): /, '').slice(0, LINE_CHARS_MAX)
+  const line = lines.findLast((one) => /^(?:error|docker): /i.test(one)) ?? lines.at(-1) ?? ''
+  return line.replace(/^(?:error|docker): /i, '').slice(0, LINE_CHARS_MAX)
 }
 
 /**

@@ -43,5 +43,5 @@ function take(order: ToHost): void {
 }
 
 process.on('message', (order) => take(order as ToHost))
-// The agent is gone: what runs here has nobody left to tell.
-process.on('disconnect', () => process.exit())
+// The agent is gone: what runs here has nobody left to tell. An orderly exit would wait for a thread in native code.
+process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'))

@@ -18,7 +18,6 @@ const WATCH_MS = 200
 /** How long it is kept without a thread: one that is replaced has a successor soon. */
 const EMPTY_MS = 10_000
 const STDERR_BYTES_MAX = 64 * 1024
-const PAGE_BYTES = 4096
 
 export class FunctionHost {
   readonly #killWaitMs: number
@@ -119,7 +118,8 @@ export class FunctionHost {
 /** Where there is no /proc nothing is known, and the limits of the threads are all there is. */
 function residentBytes(pid: number | undefined): number {
   try {
-    return Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1]) * PAGE_BYTES
+    const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
+    return Number(kib ?? 0) * 1024
   } catch {
     return 0
   }

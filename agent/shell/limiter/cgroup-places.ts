@@ -16,7 +16,7 @@ export interface Place {
 
 const CONTROLLERS: readonly Controller[] = ['cpu', 'memory']
 /** The group that the agent moves to, because in version 2 a group that passes limits on may hold no process. */
-const AGENT_GROUP = 'covey-agent'
+export const AGENT_GROUP = 'covey-agent'
 
 interface Mount {
   readonly root: string

@@ -1,12 +1,16 @@
 /** The control group of one attempt: made, asked whether it ran out of memory, removed. */
-import { mkdirSync, readdirSync, rmdirSync } from 'node:fs'
+import { mkdirSync, readdirSync, rmdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Held } from '../../../shared/protocol/schemas/index.ts'
-import { lines, type Place, write } from './cgroup-places.ts'
+import { AGENT_GROUP, lines, type Place, write } from './cgroup-places.ts'
 import { type CpuLimit, cpuShares, type WishedLimits } from './wished-limits.ts'
 
 /** The kernel's period of a quota; a core has as many microseconds in each. */
 const PERIOD_US = 100_000
+/** What the names of all agents' groups begin with. */
+export const GROUP_PREFIX = 'covey-'
+/** A group is empty only between its making and its command's entry, and after its agent has died. */
+const ABANDONED_MS = 3_600_000
 /** In version 2 the weight of one core, and the range. */
 const WEIGHT_PER_CORE = 100
 const WEIGHT_MAX = 10_000
@@ -68,7 +72,20 @@ export function removeLeftGroups(places: readonly Place[], prefix: string): stri
   for (const folder of left) {
     for (const pid of lines(join(folder, 'cgroup.procs'))) kill(Number(pid))
   }
+  removeAbandoned(places)
   return left.filter((folder) => !removeGroup(folder))
+}
+
+/** Groups of agents that never came back. Only the system knows whether one is empty; it refuses to remove others. */
+function removeAbandoned(places: readonly Place[]): void {
+  for (const { folder } of places) {
+    for (const name of namesIn(folder)) {
+      if (!name.startsWith(GROUP_PREFIX) || name === AGENT_GROUP) continue
+      const made =
+        statSync(join(folder, name), { throwIfNoEntry: false })?.mtimeMs ?? Number.POSITIVE_INFINITY
+      if (made < Date.now() - ABANDONED_MS) removeGroup(join(folder, name))
+    }
+  }
 }
 
 /** @returns true when it is gone */

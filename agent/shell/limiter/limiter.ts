@@ -8,7 +8,7 @@
 import { createHash } from 'node:crypto'
 import type { Held } from '../../../shared/protocol/schemas/index.ts'
 import type { Log } from '../log.ts'
-import { Cgroup, removeGroup, removeLeftGroups } from './cgroup.ts'
+import { Cgroup, GROUP_PREFIX, removeGroup, removeLeftGroups } from './cgroup.ts'
 import { findPlaces, type Place } from './cgroup-places.ts'
 import type { CpuLimit, WishedLimits } from './wished-limits.ts'
 
@@ -49,7 +49,7 @@ export class Limiter {
 
   constructor(options: LimiterOptions) {
     this.#options = options
-    this.#prefix = `covey-${createHash('sha256').update(options.data).digest('hex').slice(0, 12)}-`
+    this.#prefix = `${GROUP_PREFIX}${createHash('sha256').update(options.data).digest('hex').slice(0, 12)}-`
     this.#places = options.execLimits === 'auto' ? findPlaces(`${this.#prefix}probe`) : []
     // Elsewhere the limit of data says nothing of memory that is mapped, and that is most of it.
     this.#rlimits = options.execLimits !== 'none' && process.platform === 'linux'

@@ -36,7 +36,11 @@ export const TaskSpec = Type.Object(
       }),
     ),
     resources: Type.Optional(
-      named(Quantity, RESOURCES_MAX, 'What it needs; default cpu "100m", memory "32Mi"'),
+      named(
+        Quantity,
+        RESOURCES_MAX,
+        'What it needs; default cpu "100m", memory "32Mi". Memory that is stated is also a limit',
+      ),
     ),
     where: Type.Optional(
       named(LabelValue, WHERE_MAX, 'Labels a device must have: a value, a list, or like ">= 30"'),
