@@ -1,6 +1,6 @@
 /** The worker's part of one agent, driven by hand through the agent's front door. */
 import { describe, expect, it } from 'vitest'
-import type { DeviceReport } from '../../shared/protocol/schemas/index.ts'
+import type { DeviceReport, DeviceState } from '../../shared/protocol/schemas/index.ts'
 import { assign, attempt, Driver, SPEC } from './testing/driver.ts'
 
 describe('worker', () => {
@@ -24,6 +24,27 @@ describe('worker', () => {
     driver.inbox({ assign: [assign(1)] })
     expect(driver.take('run')).toEqual([])
     expect(driver.reports()).toMatchObject([{ held: [], rejected: [{ error: { code: 'E_JOURNAL' } }] }])
+  })
+
+  it('refuses kinds of work and functions that the device has not', () => {
+    const driver = new Driver('never', { executors: ['exec', 'function'], functions: ['add'] })
+      .online()
+      .settled()
+    const runs = [{ function: 'add' }, { function: 'sub' }, { container: { image: 'alpine' } }]
+    driver.inbox({
+      assign: runs.map((run, i) => assign(i + 1, { ...SPEC, run, resources: { cpu: '100m' } })),
+    })
+    expect(driver.take('run').map(({ task }) => task)).toEqual(['t1'])
+    expect(driver.reports()[0]?.rejected).toMatchObject([
+      { task: 't2', error: { code: 'E_NO_FUNCTION', message: 'the device has no function "sub"' } },
+      { task: 't3', error: { code: 'E_EXECUTOR' } },
+    ])
+  })
+
+  it('publishes the functions that it has, and nothing of them when it has none', () => {
+    const states = (driver: Driver) => driver.online().published<DeviceState>('state')
+    expect(states(new Driver('never', { functions: ['add'] }))[0]?.functions).toEqual(['add'])
+    expect(states(new Driver())[0]).not.toHaveProperty('functions')
   })
 
   it('runs nothing that was revoked while it was being journaled, whether or not the disk takes it', () => {

@@ -3,6 +3,7 @@ import type { AgentEffect, AgentInput, Journal } from '../../../shared/ports.ts'
 import type { Incoming } from '../../../shared/protocol/codec.ts'
 import type { Beacon, DeviceReport, Inbox, TaskSpec } from '../../../shared/protocol/schemas/index.ts'
 import { Agent } from '../agent.ts'
+import type { AgentOptions } from '../options.ts'
 
 export const SPEC: TaskSpec = {
   run: { exec: ['true'] },
@@ -28,7 +29,7 @@ export class Driver {
   #journalWrites = true
   #unwritten: number[] = []
 
-  constructor(candidate: 'auto' | 'never' = 'never') {
+  constructor(candidate: 'auto' | 'never' = 'never', more: Partial<AgentOptions> = {}) {
     this.agent = new Agent({
       mesh: 'home',
       device: 'pi',
@@ -38,6 +39,7 @@ export class Driver {
       candidate,
       version: '1',
       seed: 'test',
+      ...more,
     })
   }
 

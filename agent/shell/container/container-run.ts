@@ -53,10 +53,11 @@ export class ContainerRun implements Run {
     this.#context = context
     this.#output = new ChildOutput(attempt, task, context)
     this.#name = containerName(context.agent.data, attempt)
-    const wished = context.engine.limits ? wishedLimits(spec) : {}
+    const { cpuMilli, memoryBytes } = wishedLimits(spec)
+    const on = context.engine.limits
     this.#held = {
-      ...(wished.cpuMilli === undefined ? {} : { cpu: `container ${context.cpuLimit}` }),
-      ...(wished.memoryBytes === undefined ? {} : { memory: 'container' }),
+      ...(cpuMilli === undefined ? {} : { cpu: on ? `container ${context.cpuLimit}` : 'none' }),
+      ...(memoryBytes === undefined ? {} : { memory: on ? 'container' : 'none' }),
     }
     this.done = this.#toEnd()
   }
@@ -211,7 +212,7 @@ export class ContainerRun implements Run {
     if (code === undefined) {
       return { ...failed('E_SIGNAL', 'the container was killed and has not gone yet'), result: output }
     }
-    const guess = code === KILLED_CODE && !this.#ending.asked && this.#held.memory !== undefined
+    const guess = code === KILLED_CODE && !this.#ending.asked && this.#held.memory === 'container'
     const hint = guess ? ': it was killed, most likely because it used more memory than its limit' : ''
     return {
       ...failed('E_EXIT', `the container ended with code ${code}${hint}`),
