@@ -9,12 +9,7 @@ import type { ErrorCode } from '../shared/errors/table.ts'
 import { checkBody } from '../shared/protocol/codec.ts'
 import { contentDigest } from '../shared/protocol/digest.ts'
 import { ID_CHARS_MAX, isId } from '../shared/protocol/ids.ts'
-import {
-  isTerminal,
-  PAYLOAD_BYTES_MAX,
-  type TaskSpec,
-  type TaskStatus,
-} from '../shared/protocol/schemas/index.ts'
+import { isTerminal, specBytesMax, type TaskSpec, type TaskStatus } from '../shared/protocol/schemas/index.ts'
 import type { Topics } from '../shared/protocol/topics.ts'
 import { deadline } from './deadline.ts'
 import { bodyOf, readMessage } from './incoming.ts'
@@ -73,11 +68,11 @@ export function encodeSpec(spec: TaskSpec): { payload: string; digest: string } 
   const fault = checkBody('spec', value)
   if (fault !== undefined) throw new InvalidSpecError(fault)
   const bytes = Buffer.byteLength(payload as string)
-  if (bytes > PAYLOAD_BYTES_MAX) {
+  if (bytes > specBytesMax(spec)) {
     throw new InvalidSpecError({
       code: 'E_TOO_LARGE',
       path: '',
-      message: `${bytes} bytes exceed the ${PAYLOAD_BYTES_MAX} that a payload may have`,
+      message: `${bytes} bytes exceed the ${specBytesMax(spec)} that a payload may have`,
       remedy: 'Put large input where the device can fetch it, and pass its name',
     })
   }

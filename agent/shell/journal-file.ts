@@ -10,7 +10,7 @@ import type { ErrorCode } from '../../shared/errors/table.ts'
 import type { JournalEntry } from '../../shared/ports.ts'
 import { type Attempt, attemptKey, type Reign } from '../../shared/protocol/attempt.ts'
 import { checkBody } from '../../shared/protocol/codec.ts'
-import { isId } from '../../shared/protocol/ids.ts'
+import { isWork } from '../../shared/protocol/ids.ts'
 
 export const JOURNAL_VERSION = 1
 
@@ -137,7 +137,8 @@ function findFault(incarnation: unknown, highest: unknown, entries: unknown): st
 
 function findEntryFault(entry: Partial<JournalEntry> | null): string | undefined {
   if (!isAttempt(entry?.attempt)) return 'its attempt is none'
-  if (typeof entry.task !== 'string' || !isId(entry.task)) return `${JSON.stringify(entry.task)} is not an id`
+  if (typeof entry.task !== 'string' || !isWork(entry.task))
+    return `${JSON.stringify(entry.task)} is not an id`
   const { pid, result, spec } = entry
   if (pid !== undefined && !(isCount(pid) && pid > 0)) return `${JSON.stringify(pid)} is not a pid`
   if (result !== undefined && !(isAttempt(result?.attempt) && typeof result.outcome === 'string')) {

@@ -22,13 +22,15 @@ import {
   EXAMPLES,
   WITHDRAW_EXAMPLE,
 } from '../protocol/examples.ts'
-import { ID_CHARS_MAX, ID_PATTERN } from '../protocol/ids.ts'
+import { ELEMENTS_MAX, ID_CHARS_MAX, ID_PATTERN, pageName } from '../protocol/ids.ts'
 import {
   AFTER_MAX,
   ARGS_MAX,
+  ARRAY_BYTES_MAX,
   Attempt,
   AttemptResult,
   CANDIDATES_LISTED_MAX,
+  ElementResult,
   Failure,
   HANDOVER_BYTES_MAX,
   HeldAttempt,
@@ -67,12 +69,15 @@ const SHARED: readonly Shape[] = [
   { name: 'HeldAttempt', anchor: 'heldattempt', schema: plain(HeldAttempt) },
   { name: 'RejectedAttempt', anchor: 'rejectedattempt', schema: plain(RejectedAttempt) },
   { name: 'AttemptResult', anchor: 'attemptresult', schema: plain(AttemptResult) },
+  { name: 'ElementResult', anchor: 'elementresult', schema: plain(ElementResult) },
 ]
 const SPEC: Shape = { name: 'TaskSpec', anchor: 'spec', schema: plain(TaskSpec) }
 
 /** What the introduction may name as `{{NAME}}`, so that no number is spelled twice. */
 const WORDS: Readonly<Record<string, string>> = {
   TOPIC_ROOT,
+  ELEMENTS_MAX: ELEMENTS_MAX.toLocaleString('en-US'),
+  ARRAY_KIB_MAX: String(ARRAY_BYTES_MAX / 1024),
   PAYLOAD_KIB_MAX: String(PAYLOAD_BYTES_MAX / 1024),
   HANDOVER_KIB_MAX: String(HANDOVER_BYTES_MAX / 1024),
   ID_CHARS_MAX: String(ID_CHARS_MAX),
@@ -136,8 +141,10 @@ function namesAndUnits(): string {
 
 function limits(): string {
   const rows: [string, number, string][] = [
-    ['Payload of any topic but an inbox', PAYLOAD_BYTES_MAX, 'bytes'],
+    ['Payload of any topic but those below', PAYLOAD_BYTES_MAX, 'bytes'],
+    ['Payload of an array’s spec', ARRAY_BYTES_MAX, 'bytes'],
     ['Payload of an inbox', payloadBytesMax('inbox'), 'bytes'],
+    ['Elements of an array', ELEMENTS_MAX, ''],
     ['Id', ID_CHARS_MAX, 'characters'],
     ['Labels of a device', LABELS_MAX, ''],
     ['Value of a label', LABEL_CHARS_MAX, 'characters'],
@@ -179,7 +186,7 @@ function attempts(): string {
 function overview(): string {
   const rows = routes.map((route) => {
     const rule: TopicRule = TOPICS[route]
-    const pattern = rule.pattern.replace(':id', '<id>')
+    const pattern = shown(rule.pattern)
     const retained = rule.retained ? 'yes' : 'no'
     return `| [\`${pattern}\`](#${route}) | ${rule.writers.join(', ')} | ${rule.qos} | ${retained} | ${cell(rule.about)} |`
   })
@@ -195,19 +202,28 @@ function overview(): string {
 function section(route: Route): string {
   const rule: TopicRule = TOPICS[route]
   const schema = plain(SCHEMAS[route])
-  const id = rule.pattern.startsWith('devices/') ? EXAMPLE_DEVICE : EXAMPLE_TASK
   const strict = schema.additionalProperties === false
   const parts = [
     `### ${route}`,
-    `\`${TOPIC_ROOT}/<mesh>/${rule.pattern.replace(':id', '<id>')}\`, written by ${rule.writers.join(', ')}, QoS ${rule.qos}, ${rule.retained ? 'retained' : 'not retained'}.`,
+    `\`${TOPIC_ROOT}/<mesh>/${shown(rule.pattern)}\`, written by ${rule.writers.join(', ')}, QoS ${rule.qos}, ${rule.retained ? 'retained' : 'not retained'}.`,
     `${rule.about}.`,
     strict ? 'An unknown field is an error.' : 'Unknown fields are ignored, so that versions can mix.',
     schemaTable(schema, route === 'spec' ? [...UNITS, ...SHARED] : [...UNITS, ...SHARED, SPEC]),
-    `Example, on \`${topics.of(route, id)}\`:`,
+    `Example, on \`${exampleTopic(route)}\`:`,
     json(EXAMPLES[route]),
   ]
   if (route === 'spec') parts.push('Or, to withdraw the task:', json(WITHDRAW_EXAMPLE))
   return parts.join('\n\n')
+}
+
+const shown = (pattern: string): string => pattern.replace(':id', '<id>').replace(':page', '<page>')
+
+function exampleTopic(route: Route): string {
+  if (route === 'results') {
+    const { task, term, agent, page } = EXAMPLES.results
+    return topics.ofPage(task, pageName(term, agent, page))
+  }
+  return topics.of(route, TOPICS[route].pattern.startsWith('devices/') ? EXAMPLE_DEVICE : EXAMPLE_TASK)
 }
 
 function shapeSection(shape: Shape): string {

@@ -181,6 +181,11 @@ export const ERRORS = {
     remedy: 'See whether the task brings devices down; raise retries.lost',
     retry: true,
   },
+  E_ELEMENTS: {
+    about: 'Elements of the array did not succeed',
+    remedy: 'See the errors in the status and the results; submit those elements again',
+    retry: true,
+  },
   E_DEADLINE: {
     about: 'The task did not end before its deadline',
     remedy: 'Submit earlier, raise its priority, or add capacity',

@@ -44,6 +44,22 @@ describe('codec', () => {
       'E_SHAPE',
       '/deadline',
     ],
+    ['an empty array', '{"run":{"exec":["ls"]},"array":[]}', 'E_SHAPE', '/array'],
+    ['an array that is none', '{"run":{"exec":["ls"]},"array":{"a":1}}', 'E_SHAPE', '/array'],
+    ['an exclusive array', '{"run":{"exec":["ls"]},"exclusive":true,"array":[1]}', 'E_SHAPE', '/exclusive'],
+    ['an input beside an array', '{"run":{"exec":["ls"]},"input":1,"array":[1]}', 'E_SHAPE', '/input'],
+    [
+      'more elements than an array may have',
+      `{"run":{"exec":["ls"]},"array":[${'0,'.repeat(10_000)}0]}`,
+      'E_SHAPE',
+      '/array',
+    ],
+    [
+      'an element that is too large to be sent',
+      JSON.stringify({ run: { exec: ['ls'] }, array: ['a', 'x'.repeat(256 * 1024)] }),
+      'E_TOO_LARGE',
+      '/array/1',
+    ],
     ['a false withdrawal', '{"withdraw":false}', 'E_SHAPE', '/withdraw'],
   ])('refuses %s with code and path', (_, text, code, path) => {
     expect(spec(text)).toMatchObject({ rejection: { code, path } })
@@ -65,6 +81,46 @@ describe('codec', () => {
         rejection: { remedy: 'Use exactly one of: exec, function, container' },
       })
     }
+  })
+
+  it('takes an array that is larger than any other spec may be', () => {
+    const array = Array.from({ length: 10_000 }, (_, n) => `${'x'.repeat(90)}${n}`)
+    const text = JSON.stringify({ run: { exec: ['ls'] }, array })
+    expect(text.length).toBeGreaterThan(256 * 1024)
+    const address = { mesh: 'home', route: 'spec', id: 'a' } as const
+    expect(decode(address, text, text.length, false)).toHaveProperty('body')
+    const other = JSON.stringify({ run: { exec: ['ls'] }, input: array })
+    expect(decode(address, other, other.length, false)).toMatchObject({ rejection: { code: 'E_TOO_LARGE' } })
+  })
+
+  it('knows a page of results by its topic, and refuses a name that is none', () => {
+    const body = { task: 'a', digest: '', term: 3, agent: 'pi-7', page: 0, results: [] }
+    const address = topics.parse(topics.ofPage('a', '3-pi-7-0'))
+    expect(address).toEqual({ mesh: 'home', route: 'results', id: 'a', page: '3-pi-7-0' })
+    const text = JSON.stringify(body)
+    const read = decode(address as NonNullable<typeof address>, text, text.length, true)
+    expect(read).toEqual({ route: 'results', id: 'a', page: '3-pi-7-0', retained: true, body })
+    const wrong = { mesh: 'home', route: 'results', id: 'a', page: '..' } as const
+    expect(decode(wrong, text, text.length, true)).toMatchObject({ rejection: { code: 'E_ID' } })
+    expect(topics.parse('covey/v1/home/tasks/a/results/x/y')).toBeUndefined()
+  })
+
+  it('names elements after their array', () => {
+    const report = (task: string) =>
+      decodeBody(
+        'report',
+        JSON.stringify({
+          incarnation: 1,
+          nonce: 'n',
+          highestTerm: { term: 1, agent: 'a' },
+          inboxSeq: 0,
+          held: [{ attempt: { term: 1, agent: 'a', n: 1 }, task, phase: 'running' }],
+          rejected: [],
+          results: [],
+        }),
+      )
+    expect(report('a[17]')).toHaveProperty('body')
+    expect(report('a[x]')).toMatchObject({ rejection: { code: 'E_ID', path: '/held/0/task' } })
   })
 
   it('takes an unknown field from an agent of another version', () => {
@@ -93,6 +149,6 @@ describe('codec', () => {
 
   it('refuses what exceeds the limit before reading it', () => {
     const address = { mesh: 'home', route: 'spec', id: 'a' } as const
-    expect(decode(address, 'x', 1e6, false)).toMatchObject({ rejection: { code: 'E_TOO_LARGE' } })
+    expect(decode(address, 'x', 2e6, false)).toMatchObject({ rejection: { code: 'E_TOO_LARGE' } })
   })
 })

@@ -4,26 +4,31 @@
  */
 import { utf8ToBytes } from '@noble/hashes/utils.js'
 import { type Rejection, rejection } from '../errors/errors.ts'
-import { ID_CHARS_MAX, isId } from './ids.ts'
+import { ID_CHARS_MAX, isId, isPageName } from './ids.ts'
 import {
   EXECUTORS,
   executorOf,
   type Messages,
   PAYLOAD_BYTES_MAX,
   payloadBytesMax,
+  specBytesMax,
   type TaskSpec,
   type Withdraw,
 } from './schemas/index.ts'
 import type { Address, Route } from './topics.ts'
 import { findFault } from './validators.ts'
 
-/** A message as it came in on a topic of the protocol. `empty` is a cleared retained topic. */
+/**
+ * A message as it came in on a topic of the protocol. `empty` is a cleared retained topic; `page` names the page of
+ * results where the topic has one.
+ */
 export type Incoming = {
-  [R in Route]: { readonly route: R; readonly id: string; readonly retained: boolean } & (
-    | { readonly body: Messages[R] }
-    | { readonly empty: true }
-    | { readonly rejection: Rejection }
-  )
+  [R in Route]: {
+    readonly route: R
+    readonly id: string
+    readonly page?: string
+    readonly retained: boolean
+  } & ({ readonly body: Messages[R] } | { readonly empty: true } | { readonly rejection: Rejection })
 }[Route]
 
 export type Decoded<T> = { readonly body: T } | { readonly rejection: Rejection }
@@ -48,17 +53,29 @@ export function decode(
 ): Incoming {
   const { route } = address
   const id = address.id ?? ''
-  const head = { route, id, retained }
+  const { page } = address
+  const head = page === undefined ? { route, id, retained } : { route, id, page, retained }
   if (bytes === 0) return { ...head, empty: true } as Incoming
   if (address.id !== undefined && !isId(id)) {
     const shown = JSON.stringify(id.slice(0, ID_CHARS_MAX))
     return { ...head, rejection: rejection('E_ID', '', `${shown} in the topic is not an id`) } as Incoming
   }
-  if (bytes > payloadBytesMax(route)) {
-    const message = `${bytes} bytes exceed the ${payloadBytesMax(route)} that a payload may have`
-    return { ...head, rejection: rejection('E_TOO_LARGE', '', message) } as Incoming
+  if (page !== undefined && !isPageName(page)) {
+    const shown = JSON.stringify(page.slice(0, ID_CHARS_MAX))
+    return { ...head, rejection: rejection('E_ID', '', `${shown} in the topic names no page`) } as Incoming
   }
-  return { ...head, ...decodeBody(route, text) } as Incoming
+  if (bytes > payloadBytesMax(route)) {
+    return { ...head, rejection: tooLarge(bytes, payloadBytesMax(route)) } as Incoming
+  }
+  const decoded = decodeBody(route, text)
+  if (route === 'spec' && 'body' in decoded && bytes > specBytesMax(decoded.body)) {
+    return { ...head, rejection: tooLarge(bytes, specBytesMax(decoded.body)) } as Incoming
+  }
+  return { ...head, ...decoded } as Incoming
+}
+
+function tooLarge(bytes: number, bytesMax: number): Rejection {
+  return rejection('E_TOO_LARGE', '', `${bytes} bytes exceed the ${bytesMax} that a payload may have`)
 }
 
 /** Reads the payload of a route, without its topic. */
@@ -82,9 +99,37 @@ export function checkBody(route: Route, value: unknown): Rejection | undefined {
     wrongKind(value) ??
     findFault('spec', value) ??
     emptyCommand(value as TaskSpec) ??
-    unguarded(value as TaskSpec)
+    unguarded(value as TaskSpec) ??
+    badArray(value as TaskSpec)
   )
 }
+
+/** What an array must be beyond its schema: inputs of its own, each small enough to be sent with the rest. */
+function badArray(spec: TaskSpec): Rejection | undefined {
+  const { array, ...rest } = spec
+  if (array === undefined) return undefined
+  if (spec.input !== undefined) {
+    const remedy = 'Put what all elements share into each of them, or into "run"'
+    return rejection('E_SHAPE', '/input', 'an array has one input for each element and none for all', remedy)
+  }
+  if (spec.exclusive === true) {
+    const remedy = 'Submit the elements as exclusive tasks of their own, or make the work safe to run twice'
+    return rejection('E_SHAPE', '/exclusive', 'an array cannot be exclusive', remedy)
+  }
+  const shared = utf8ToBytes(JSON.stringify(rest)).length
+  for (const [index, input] of array.entries()) {
+    const text = JSON.stringify(input)
+    if (shared + text.length * UTF8_BYTES_MAX <= PAYLOAD_BYTES_MAX) continue
+    const bytes = shared + utf8ToBytes(text).length
+    if (bytes <= PAYLOAD_BYTES_MAX) continue
+    const message = `the element takes ${bytes} bytes with the rest of the spec, and ${PAYLOAD_BYTES_MAX} are allowed`
+    return rejection('E_TOO_LARGE', `/array/${index}`, message)
+  }
+  return undefined
+}
+
+/** Bytes of UTF-8 that a UTF-16 code unit takes at most. */
+const UTF8_BYTES_MAX = 3
 
 /** The longest that text can become when it is read and written again: `1e20,` has 5 bytes, then 22. */
 const REWRITTEN_FACTOR_MAX = 5
@@ -92,9 +137,10 @@ const REWRITTEN_FACTOR_MAX = 5
 /** A spec is sent on as it is written here, and numbers may take more room then. */
 function growsTooLarge(text: string, value: unknown): Rejection | undefined {
   if (text.length * REWRITTEN_FACTOR_MAX <= PAYLOAD_BYTES_MAX) return undefined
-  const bytes = utf8ToBytes(JSON.stringify(value)).length
-  if (bytes <= PAYLOAD_BYTES_MAX) return undefined
-  const message = `written out in full it takes ${bytes} bytes, and ${PAYLOAD_BYTES_MAX} are allowed`
+  const bytesMax = specBytesMax(value as object)
+  const rewritten = utf8ToBytes(JSON.stringify(value)).length
+  if (rewritten <= bytesMax || utf8ToBytes(text).length > bytesMax) return undefined
+  const message = `written out in full it takes ${rewritten} bytes, and ${bytesMax} are allowed`
   return rejection('E_TOO_LARGE', '', message)
 }
 

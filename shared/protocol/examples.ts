@@ -26,6 +26,8 @@ const spec: TaskSpec = {
   ttl: '24h',
 }
 
+const arraySpec: TaskSpec = { run: { exec: ['thumbnail'] }, array: ['a.jpg', 'b.jpg', 'c.jpg'] }
+
 export const WITHDRAW_EXAMPLE: Withdraw = { withdraw: true }
 
 export const EXAMPLES: { readonly [R in Route]: Messages[R] } = {
@@ -88,6 +90,17 @@ export const EXAMPLES: { readonly [R in Route]: Messages[R] } = {
     agent: attempt.agent,
     seq: 58,
     assign: [{ attempt, task: EXAMPLE_TASK, spec }],
+    batches: [
+      {
+        task: 'thumbnails',
+        spec: { run: arraySpec.run, timeout: '1h' },
+        outputBytes: 65_536,
+        elements: [
+          { n: 4712, element: 0, input: 'a.jpg' },
+          { n: 4713, element: 1, input: 'b.jpg' },
+        ],
+      },
+    ],
     revoke: [],
     ack: [{ ...attempt, n: 4698 }],
   },
@@ -115,6 +128,32 @@ export const EXAMPLES: { readonly [R in Route]: Messages[R] } = {
       started: '2030-01-31T12:00:01.250Z',
       ended: '2030-01-31T12:01:34.660Z',
     },
+  },
+  results: {
+    task: 'thumbnails',
+    digest: contentDigest(arraySpec),
+    term: attempt.term,
+    agent: attempt.agent,
+    page: 0,
+    results: [
+      {
+        element: 0,
+        state: 'succeeded',
+        attempt: { ...attempt, n: 4699 },
+        device: EXAMPLE_DEVICE,
+        attempts: 1,
+        result: { exitCode: 0, stdout: '', stderr: '', durationMs: 180.5 },
+      },
+      {
+        element: 2,
+        state: 'failed',
+        attempt: { ...attempt, n: 4701 },
+        device: 'pi-8',
+        attempts: 1,
+        result: { exitCode: 1, stdout: '', stderr: 'c.jpg: not a JPEG file\n', durationMs: 12.25 },
+        error: { code: 'E_EXIT', message: 'it ended with exit code 1' },
+      },
+    ],
   },
   log: { attempt, stream: 'stderr', seq: 0, text: 'tar: Removing leading `/` from member names\n' },
   config: { pendingTasksMax: 50_000, lostGrace: '2s', defaultTimeout: '30m' },

@@ -92,6 +92,13 @@ export const TOPICS = {
     retained: true,
     about: 'What the coordinator knows of a task',
   },
+  results: {
+    pattern: 'tasks/:id/results/:page',
+    writers: ['seat'],
+    qos: 1,
+    retained: true,
+    about: 'A page of an array’s results; a coordinator writes only its own pages',
+  },
   log: {
     pattern: 'tasks/:id/log',
     writers: ['device'],
@@ -122,6 +129,8 @@ export interface Address {
   readonly mesh: string
   readonly route: Route
   readonly id?: string
+  /** The name of a page of results. */
+  readonly page?: string
 }
 
 const ROUTES_WITH_ID = new Map<string, Route>()
@@ -131,6 +140,9 @@ for (const [route, rule] of Object.entries(TOPICS) as [Route, TopicRule][]) {
   else ROUTES_WITHOUT_ID.set(rule.pattern, route)
 }
 
+/** Between a task's id and the name of a page. */
+const PAGES = '/results/'
+
 type Parts = Readonly<Record<Route, { readonly before: string; readonly after: string | undefined }>>
 
 /** A process has one mesh, or a simulator's many agents have it together: the last one's parts are shared. */
@@ -139,7 +151,7 @@ let latest: { readonly prefix: string; readonly parts: Parts } | undefined
 function partsBelow(prefix: string): Parts {
   const parts = Object.entries(TOPICS).map(([route, { pattern }]) => {
     const [before, after] = pattern.split(':id') as [string, string | undefined]
-    return [route, { before: prefix + before, after }] as const
+    return [route, { before: prefix + before, after: after?.replace(':page', '+') }] as const
   })
   return Object.fromEntries(parts) as Parts
 }
@@ -171,6 +183,11 @@ export class Topics {
     return before + id + after
   }
 
+  /** The topic of a page of a task's results; `'+'` for the page makes a filter of them all. */
+  ofPage(task: string, page: string): string {
+    return `${this.#parts.results.before}${task}${PAGES}${page}`
+  }
+
   /** The subscription filter that matches a route for every id. */
   all(route: Route): string {
     return this.of(route, '+')
@@ -197,7 +214,23 @@ function parseBelow(mesh: string, rest: string): Address | undefined {
   if (plain !== undefined) return { mesh, route: plain }
   const first = rest.indexOf('/')
   const second = rest.indexOf('/', first + 1)
-  if (first < 0 || second < 0 || rest.indexOf('/', second + 1) >= 0) return undefined
+  if (first < 0 || second < 0) return undefined
+  const third = rest.indexOf('/', second + 1)
+  if (third >= 0) return parsePage(mesh, rest, first, second, third)
   const route = ROUTES_WITH_ID.get(`${rest.slice(0, first)}/:id/${rest.slice(second + 1)}`)
   return route === undefined ? undefined : { mesh, route, id: rest.slice(first + 1, second) }
+}
+
+/** The slashes' places are the first three of `rest`. */
+function parsePage(
+  mesh: string,
+  rest: string,
+  first: number,
+  second: number,
+  third: number,
+): Address | undefined {
+  if (rest.indexOf('/', third + 1) >= 0) return undefined
+  const route = ROUTES_WITH_ID.get(`${rest.slice(0, first)}/:id/${rest.slice(second + 1, third)}/:page`)
+  if (route === undefined) return undefined
+  return { mesh, route, id: rest.slice(first + 1, second), page: rest.slice(third + 1) }
 }

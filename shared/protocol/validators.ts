@@ -6,7 +6,7 @@ import { type Rejection, rejection } from '../errors/errors.ts'
 import type { ErrorCode } from '../errors/table.ts'
 import { parseDuration } from '../model/duration.ts'
 import { parseQuantity } from '../model/quantity.ts'
-import { isId } from './ids.ts'
+import { isId, isWork } from './ids.ts'
 import { SCHEMAS, Withdraw } from './schemas/index.ts'
 import type { Route } from './topics.ts'
 
@@ -19,6 +19,7 @@ const ajv = new Ajv({
   verbose: true,
   formats: {
     id: isId,
+    work: isWork,
     instant: (text: string) => INSTANT.test(text) && !Number.isNaN(Date.parse(text)),
     duration: (text: string) => parseDuration(text) !== undefined,
     quantity: (text: string) => parseQuantity(text) !== undefined,
@@ -46,6 +47,7 @@ export function findFault(name: Route | 'withdraw', value: unknown): Rejection |
 
 const FORMATS: Record<string, { code: ErrorCode; what: string }> = {
   id: { code: 'E_ID', what: 'an id' },
+  work: { code: 'E_ID', what: 'the name of a task or of an element' },
   instant: { code: 'E_SHAPE', what: 'an ISO 8601 instant in UTC like "2030-01-31T12:00:00Z"' },
   duration: { code: 'E_UNIT', what: 'a duration' },
   quantity: { code: 'E_UNIT', what: 'a quantity' },

@@ -67,11 +67,13 @@ export class Packet {
   #input(link: LinkName, retained: boolean): MessageInput | undefined {
     const { address } = this.of
     if (address === undefined) return undefined
-    const { route, id = '' } = address
+    const { route, id = '', page } = address
     const { content } = this
-    // Nearly all have a body; spelled out because spreading what may have any shape is slow.
+    // Nearly all have a body and no page; spelled out because spreading what may have any shape is slow.
     const made =
-      'body' in content ? { route, id, retained, body: content.body } : { route, id, retained, ...content }
+      'body' in content && page === undefined
+        ? { route, id, retained, body: content.body }
+        : { route, id, ...(page === undefined ? {} : { page }), retained, ...content }
     const message = made as unknown as Incoming
     const input: MessageInput = { in: 'message', link, message }
     if (!this.#guarded) return input
@@ -99,6 +101,7 @@ export function packetOfText(topic: string, text: string, qos: 0 | 1, retain: bo
   const {
     route: _route,
     id: _id,
+    page: _page,
     retained: _retained,
     ...content
   } = decode(of.address, text, text.length, false)

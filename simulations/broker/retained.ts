@@ -30,7 +30,7 @@ export class Retained {
     return this.#current.values()
   }
 
-  /** What `address`, a filter of one route and any id, matches. */
+  /** What `address`, a filter of one route and any id and page, matches. */
   ofRoute(address: Address): Iterable<Packet> {
     return this.#byRoute.get(routeKey(address))?.values() ?? []
   }

@@ -1,7 +1,8 @@
 /** What a device says of itself, what it is told, and what an operator wants of it. */
 import { type Static, Type } from 'typebox'
 import { FUNCTIONS_MAX } from '../../functions/bounds.ts'
-import { Attempt, Failure, Id, Instant, Labels, Nonce, Quantities, Reign } from './fragments.ts'
+import { ELEMENTS_MAX } from '../ids.ts'
+import { Attempt, Failure, Id, Instant, Labels, Nonce, Quantities, Reign, Work } from './fragments.ts'
 import { FunctionName } from './run.ts'
 import { Held, TaskSpec } from './task.ts'
 
@@ -75,7 +76,7 @@ export type ResultBody = Static<typeof ResultBody>
 
 export const AttemptResult = Type.Object({
   attempt: Attempt,
-  task: Id,
+  task: Work,
   outcome: Outcome,
   result: Type.Optional(ResultBody),
   error: Type.Optional(Failure),
@@ -88,14 +89,14 @@ export type AttemptResult = Static<typeof AttemptResult>
 export const HeldPhase = Type.Union([Type.Literal('queued'), Type.Literal('running'), Type.Literal('ending')])
 export const HeldAttempt = Type.Object({
   attempt: Attempt,
-  task: Id,
+  task: Work,
   phase: HeldPhase,
   started: Type.Optional(Instant),
   leaseMs: Type.Optional(Type.Integer({ minimum: 1, description: 'Its lease, when the task is exclusive' })),
 })
 export type HeldAttempt = Static<typeof HeldAttempt>
 
-export const RejectedAttempt = Type.Object({ attempt: Attempt, task: Type.Optional(Id), error: Failure })
+export const RejectedAttempt = Type.Object({ attempt: Attempt, task: Type.Optional(Work), error: Failure })
 export type RejectedAttempt = Static<typeof RejectedAttempt>
 
 export const DeviceReport = Type.Object({
@@ -131,6 +132,34 @@ export const Assignment = Type.Object({
 })
 export type Assignment = Static<typeof Assignment>
 
+/** The name of an element within its array. */
+export const Element = Type.Integer({
+  minimum: 0,
+  maximum: ELEMENTS_MAX - 1,
+  description: 'Index of the element, from 0',
+})
+
+export const Batch = Type.Object(
+  {
+    task: Id,
+    spec: Type.Object(TaskSpec.properties, {
+      additionalProperties: false,
+      description:
+        'The array’s spec without its inputs; an `input` in it is an object that each element gets with its own in it',
+    }),
+    outputBytes: Type.Integer({ minimum: 0, description: 'An element’s output is cut to so many bytes' }),
+    elements: Type.Array(
+      Type.Object({
+        n: Type.Integer({ minimum: 1, description: 'Names its attempt, with the message’s term and agent' }),
+        element: Element,
+        input: Type.Optional(Type.Unknown()),
+      }),
+    ),
+  },
+  { description: 'Elements of one array' },
+)
+export type Batch = Static<typeof Batch>
+
 export const Inbox = Type.Object({
   term: Type.Integer({ minimum: 1 }),
   agent: Id,
@@ -144,6 +173,9 @@ export const Inbox = Type.Object({
   ),
   ackNonce: Type.Optional(Nonce),
   assign: Type.Array(Assignment),
+  batches: Type.Optional(
+    Type.Array(Batch, { description: 'Elements to run; each is an attempt of its own' }),
+  ),
   revoke: Type.Array(Attempt),
   ack: Type.Array(Attempt, { description: 'Results that need not be sent again' }),
 })

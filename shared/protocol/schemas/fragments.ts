@@ -2,6 +2,11 @@
 import { type TSchema, Type } from 'typebox'
 
 export const Id = Type.String({ format: 'id', description: '1 to 64 letters, digits, "_" and "-"' })
+/** What runs: a task by its id, or an element of an array. */
+export const Work = Type.String({
+  format: 'work',
+  description: 'A task’s id; of an element of an array `id[n]`',
+})
 export const Nonce = Type.String({ maxLength: 64, description: 'Random name of one connection' })
 export const Term = Type.Integer({ minimum: 0, maximum: 9_007_199_254_740_991 })
 export const Instant = Type.String({ format: 'instant', description: 'ISO 8601 UTC, for people' })

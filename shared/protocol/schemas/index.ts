@@ -4,7 +4,7 @@ import type { Route } from '../topics.ts'
 import { Beacon, Death, Marker } from './coordinator.ts'
 import { Desired, DeviceLoad, DeviceReport, DeviceState, Inbox } from './device.ts'
 import { MeshConfig, MeshEvent } from './mesh.ts'
-import { TaskLog, TaskSpec, TaskStatus, type Withdraw } from './task.ts'
+import { ResultPage, TaskLog, TaskSpec, TaskStatus, type Withdraw } from './task.ts'
 
 export * from './coordinator.ts'
 export * from './device.ts'
@@ -25,6 +25,7 @@ export interface Messages {
   desired: Desired
   spec: TaskSpec | Withdraw
   status: TaskStatus
+  results: ResultPage
   log: TaskLog
   config: MeshConfig
   events: MeshEvent
@@ -41,6 +42,7 @@ export const SCHEMAS = {
   desired: Desired,
   spec: TaskSpec,
   status: TaskStatus,
+  results: ResultPage,
   log: TaskLog,
   config: MeshConfig,
   events: MeshEvent,
@@ -50,10 +52,18 @@ export const SCHEMAS = {
 export const PAYLOAD_BYTES_MAX = 256 * 1024
 /** Output of predecessors that goes with an assignment, as JSON. */
 export const HANDOVER_BYTES_MAX = 64 * 1024
+/** Largest spec of an array, in bytes of UTF-8; what one element is told is bounded as any payload is. */
+export const ARRAY_BYTES_MAX = 1024 * 1024
 /** What an inbox may have more, so that the largest spec still fits with what an assignment adds to it. */
 export const ENVELOPE_BYTES_MAX = 32 * 1024 + HANDOVER_BYTES_MAX
 
 /** Largest payload of a route, in bytes of UTF-8. */
 export function payloadBytesMax(route: Route): number {
+  if (route === 'spec') return ARRAY_BYTES_MAX
   return route === 'inbox' ? PAYLOAD_BYTES_MAX + ENVELOPE_BYTES_MAX : PAYLOAD_BYTES_MAX
+}
+
+/** Largest payload that holds this spec, in bytes of UTF-8. */
+export function specBytesMax(spec: object): number {
+  return 'array' in spec ? ARRAY_BYTES_MAX : PAYLOAD_BYTES_MAX
 }

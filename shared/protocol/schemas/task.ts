@@ -1,5 +1,6 @@
 /** A task as its submitter wishes it (spec), as the coordinator knows it (status), and its output (log). */
 import { type Static, Type } from 'typebox'
+import { ELEMENTS_MAX } from '../ids.ts'
 import {
   Attempt,
   at,
@@ -33,6 +34,14 @@ export const TaskSpec = Type.Object(
       Type.Unknown({
         description:
           'Any JSON; a command or container reads it on standard input, a function is called with it',
+      }),
+    ),
+    array: Type.Optional(
+      Type.Array(Type.Unknown(), {
+        minItems: 1,
+        maxItems: ELEMENTS_MAX,
+        description:
+          'Inputs: what to run is run once for each of them, as elements `id[0]`, `id[1]` and so on',
       }),
     ),
     resources: Type.Optional(
@@ -113,6 +122,50 @@ const Times = Type.Object({
   ended: Type.Optional(Instant),
 })
 
+/** Elements whose errors a status shows, and unfinished ones whose tries it remembers. */
+export const ERRORS_SHOWN_MAX = 5
+export const RETRIED_SHOWN_MAX = 250
+
+export const ArrayProgress = Type.Object(
+  {
+    elements: Type.Integer({ minimum: 1, description: 'How many there are' }),
+    states: Type.Record(Type.String(), Type.Integer(), {
+      description: 'Elements by state, those that are any',
+    }),
+    reported: Type.Integer({
+      minimum: 0,
+      description: 'Elements that stand in pages of results; others end without having run',
+    }),
+    errors: Type.Array(Type.Object({ element: Type.Integer({ minimum: 0 }), error: Failure }), {
+      description: `The first ${ERRORS_SHOWN_MAX} elements that did not succeed`,
+    }),
+    retried: Type.Optional(
+      Type.Array(
+        Type.Object({
+          element: Type.Integer({ minimum: 0 }),
+          failed: Type.Integer({ minimum: 0 }),
+          lost: Type.Integer({ minimum: 0 }),
+          over: Type.Optional(Attempt),
+        }),
+        { description: `Unfinished elements that were tried before, at most ${RETRIED_SHOWN_MAX}` },
+      ),
+    ),
+  },
+  { description: 'Of an array: how far it is' },
+)
+export type ArrayProgress = Static<typeof ArrayProgress>
+
+const Result = Type.Object({
+  exitCode: Type.Optional(Type.Integer()),
+  signal: Type.Optional(Type.String()),
+  stdout: Type.Optional(Type.String()),
+  stderr: Type.Optional(Type.String()),
+  truncated: Type.Optional(Type.Boolean()),
+  value: Type.Optional(Type.Unknown({ description: 'What a function returned' })),
+  limits: Type.Optional(Held),
+  durationMs: Type.Optional(Type.Number()),
+})
+
 export const TaskStatus = Type.Object({
   task: Id,
   state: Type.Enum([...TASK_STATES], { description: 'Where the task is in its life' }),
@@ -133,18 +186,8 @@ export const TaskStatus = Type.Object({
   duplicates: Type.Optional(
     Type.Integer({ minimum: 1, description: 'Results of other than the current attempt' }),
   ),
-  result: Type.Optional(
-    Type.Object({
-      exitCode: Type.Optional(Type.Integer()),
-      signal: Type.Optional(Type.String()),
-      stdout: Type.Optional(Type.String()),
-      stderr: Type.Optional(Type.String()),
-      truncated: Type.Optional(Type.Boolean()),
-      value: Type.Optional(Type.Unknown({ description: 'What a function returned' })),
-      limits: Type.Optional(Held),
-      durationMs: Type.Optional(Type.Number()),
-    }),
-  ),
+  array: Type.Optional(ArrayProgress),
+  result: Type.Optional(Result),
   error: Type.Optional(Failure),
   refused: Type.Optional(
     Type.Object(
@@ -168,8 +211,37 @@ export const LogStream = Type.Union(
 )
 export type LogStream = Static<typeof LogStream>
 
+/** How an element ends. */
+export const ELEMENT_STATES = ['succeeded', 'failed', 'timed_out', 'cancelled'] as const
+export type ElementState = (typeof ELEMENT_STATES)[number]
+
+export const ElementResult = Type.Object(
+  {
+    element: Type.Integer({ minimum: 0, description: 'Index of the element, from 0' }),
+    state: Type.Enum([...ELEMENT_STATES], { description: 'How it ended' }),
+    attempt: Type.Optional(Attempt),
+    device: Type.Optional(Id),
+    attempts: Type.Integer({ minimum: 0, description: 'How many there were, as far as it is known' }),
+    result: Type.Optional(Result),
+    error: Type.Optional(Failure),
+  },
+  { description: 'The one end of an element' },
+)
+export type ElementResult = Static<typeof ElementResult>
+
+export const ResultPage = Type.Object({
+  task: Id,
+  digest: Type.String({ maxLength: 64, description: 'Of the spec’s content' }),
+  term: Term,
+  agent: Type.String({ maxLength: 64 }),
+  page: Type.Integer({ minimum: 0, description: 'Number of the page among those of its coordinator' }),
+  results: Type.Array(ElementResult),
+})
+export type ResultPage = Static<typeof ResultPage>
+
 export const TaskLog = Type.Object({
   attempt: Attempt,
+  element: Type.Optional(Type.Integer({ minimum: 0, description: 'Of an array: whose output it is' })),
   stream: LogStream,
   seq: Type.Integer({ minimum: 0 }),
   text: Type.String(),
