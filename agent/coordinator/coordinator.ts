@@ -12,6 +12,7 @@ import type { Incoming } from '../../shared/protocol/codec.ts'
 import { type Desired, isTerminal } from '../../shared/protocol/schemas/index.ts'
 import type { Context } from '../core/context.ts'
 import { INVENTORY_INTERVALS } from '../core/options.ts'
+import { Arrays } from './arrays.ts'
 import { DUE_TIMER, type Due } from './due.ts'
 import { Endings } from './endings.ts'
 import { Fleet } from './fleet.ts'
@@ -20,8 +21,10 @@ import { Intake } from './intake.ts'
 import { Lifecycle } from './lifecycle.ts'
 import type { Mirror } from './mirror.ts'
 import { Office, RUN_TIMER, settingsOf } from './office.ts'
+import { PAGE_TIMER } from './pages.ts'
 import { Restore } from './restore.ts'
 import type { Explanation } from './scheduler/explain.ts'
+import type { Decision } from './scheduler/scheduler.ts'
 import { STATUS_TIMER } from './statuses.ts'
 import { Successors } from './successors.ts'
 import type { TaskRecord } from './task-record.ts'
@@ -59,6 +62,7 @@ export class Coordinator {
   readonly #lifecycle: Lifecycle
   readonly #successors: Successors
   readonly #fleet: Fleet
+  readonly #arrays: Arrays
   readonly #intake: Intake
   readonly #restore: Restore
   readonly #sinceMs: number
@@ -84,11 +88,13 @@ export class Coordinator {
       (seen) => events.learn(seen),
       (id) => wishFor(mirror, id),
     )
+    this.#arrays = new Arrays(this.#office, this.#lifecycle, this.#endings, mirror)
     this.#intake = new Intake(
       this.#office,
       this.#lifecycle,
       this.#endings,
       this.#successors,
+      this.#arrays,
       this.#windowMs(),
     )
     this.#restore = new Restore(this.#office, mirror)
@@ -115,6 +121,7 @@ export class Coordinator {
     RUN_TIMER,
     INBOX_TIMER,
     STATUS_TIMER,
+    PAGE_TIMER,
     DUE_TIMER,
   ]
 
@@ -171,6 +178,8 @@ export class Coordinator {
       else if ('body' in message && (message.body.term !== term || message.body.agent !== agent)) {
         this.#intake.foreignStatus(message.id, message.body)
       }
+    } else if (message.route === 'results') {
+      if ('body' in message) this.#arrays.page(message.id, message.page ?? '')
     } else if (message.route === 'desired') {
       if ('rejection' in message) this.#complain('desired', message.id, message.rejection.message)
       else this.#fleet.desired(message.id, 'body' in message ? message.body : undefined)
@@ -227,7 +236,8 @@ export class Coordinator {
     const { missing } = this.#restore
     this.#phase = 'serving'
     this.#context.cancelTimer(WINDOW_TIMER)
-    this.#restore.close(this.#fleet, this.#intake, this.#lifecycle)
+    this.#restore.close(this.#fleet, this.#intake, this.#lifecycle, this.#arrays)
+    this.#arrays.orphans(UNKNOWN_WINDOWS * this.#windowMs())
     this.#tickMs = this.#context.now.monoMs
     this.#context.timer(TICK_TIMER, this.#context.timing.intervalMs)
     const tookMs = Math.round(this.#tickMs - this.#sinceMs)
@@ -240,7 +250,7 @@ export class Coordinator {
   }
 
   acked(token: number): void {
-    this.#endings.statuses.acked(token)
+    if (!this.#endings.statuses.acked(token)) this.#endings.elements.pages.acked(token)
   }
 
   /** @returns true when the timer was the coordinator's */
@@ -248,6 +258,7 @@ export class Coordinator {
     if (name === RUN_TIMER) this.#run()
     else if (name === INBOX_TIMER) this.#office.inboxes.flush()
     else if (name === STATUS_TIMER) this.#endings.statuses.flush()
+    else if (name === PAGE_TIMER) this.#endings.elements.pages.flush()
     else if (name === DUE_TIMER) for (const due of this.#office.due.take()) this.#dueNow(due)
     else if (name === TICK_TIMER) this.#tick()
     else if (name === SETTLE_TIMER) this.#settle()
@@ -264,9 +275,9 @@ export class Coordinator {
     if (!this.serving) return
     let decided = 0
     const { scheduler } = this.#office
-    const reserve = (decision: Parameters<Lifecycle['place']>[0]) => {
+    const reserve = (decision: Decision) => {
       decided++
-      this.#lifecycle.place(decision)
+      this.#lifecycle.placing.place(decision)
     }
     scheduler.run(this.#context.now, DECISIONS_MAX, reserve, (tasks, explanation) =>
       this.#explain(tasks, explanation),
@@ -286,7 +297,8 @@ export class Coordinator {
   #dueNow(due: Due): void {
     if (due.kind === 'lost') return this.#fleet.graceOver(due.id, due.mark)
     if (due.kind === 'doubt') return this.#intake.confirmed()
-    const task = this.#office.ledger.get(due.id)
+    if (due.kind === 'pages') return this.#arrays.orphanDue(due.id)
+    const task = this.#office.ledger.find(due.id)
     if (task === undefined) return
     if (due.kind === 'orphan') return this.#intake.orphanDue(task, due.mark)
     if (due.kind === 'expire') {
@@ -298,7 +310,7 @@ export class Coordinator {
     else if (due.kind === 'retry') {
       const waits =
         task.state === 'pending' && task.stopping === undefined && String(task.notBeforeMs) === due.mark
-      if (waits) this.#lifecycle.enqueue(task)
+      if (waits) this.#lifecycle.placing.enqueue(task)
     }
   }
 

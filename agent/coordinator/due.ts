@@ -15,6 +15,7 @@ export type DueKind =
   | 'expire'
   | 'orphan'
   | 'doubt'
+  | 'pages'
   | 'lost'
   | 'lease'
 

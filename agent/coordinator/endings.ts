@@ -8,12 +8,14 @@ import { invariant } from '../../shared/errors/errors.ts'
 import { DEFAULT_TTL_MS } from '../../shared/model/task.ts'
 import type { Attempt } from '../../shared/protocol/attempt.ts'
 import { isTerminal, type TerminalState } from '../../shared/protocol/schemas/index.ts'
+import { Elements } from './elements.ts'
 import type { Office } from './office.ts'
 import { Statuses } from './statuses.ts'
 import type { TaskRecord } from './task-record.ts'
 
 export class Endings {
   readonly statuses: Statuses
+  readonly elements: Elements
   readonly #office: Office
   readonly #settled: (task: TaskRecord) => void
 
@@ -26,6 +28,7 @@ export class Endings {
       accounted: (device, attempt) => this.acknowledge(device, attempt),
       told: (task) => office.leases.told(task),
     })
+    this.elements = new Elements(office, this)
   }
 
   /** The one end of a task. */
@@ -37,9 +40,12 @@ export class Endings {
     task.explanation = explanation
     task.reasons = undefined
     task.times.ended = this.#office.context.instant()
+    this.elements.ending(task)
     this.statuses.touch(task)
     for (const kind of ['retry', 'deadline', 'stopped', 'predecessor', 'lease'] as const)
       this.#office.due.drop(kind, task.id)
+    // Ten thousand successes of an array's elements are no news; its progress tells of them.
+    if (task.element !== undefined && state === 'succeeded') return
     const code = task.error?.code
     this.#office.event(state, explanation, { task: task.id, ...(code === undefined ? {} : { code }) })
   }
@@ -83,6 +89,8 @@ export class Endings {
     this.statuses.forget(task)
     this.#office.ledger.remove(task)
     this.#office.due.drop('expire', task.id)
+    // Before the status: whoever comes after this coordinator finds the pages by it.
+    this.elements.pages.clear(task)
     this.#office.context.publish('seat', 'status', task.id, null)
   }
 

@@ -250,7 +250,7 @@ export class Fleet {
 
   #held(device: DeviceRecord, held: HeldAttempt, full: boolean): void {
     const placement = device.placement(held.attempt)
-    const task = this.#office.ledger.get(held.task)
+    const task = this.#office.ledger.find(held.task)
     if (placement === undefined) {
       const ours =
         this.#lifecycle.adoptable(task, held.attempt) || this.#lifecycle.returns(task, held.attempt)

@@ -3,9 +3,11 @@
  * reign; a device that was sent something reads all of it or a later message tells it to report everything.
  */
 import type { Attempt, Reign } from '../../shared/protocol/attempt.ts'
-import type { Assignment, Inbox } from '../../shared/protocol/schemas/index.ts'
+import type { Assignment, Batch, Inbox, TaskSpec } from '../../shared/protocol/schemas/index.ts'
 import type { Context } from '../core/context.ts'
 import type { DeviceRecord } from './device-record.ts'
+import { streamBytesMax } from './pages.ts'
+import type { TaskRecord } from './task-record.ts'
 
 export const INBOX_TIMER = 'coordinator/inbox'
 
@@ -13,9 +15,12 @@ export const INBOX_TIMER = 'coordinator/inbox'
 const MESSAGE_BYTES_MAX = 120 * 1024
 const ASSIGNMENT_BYTES = 300
 const ATTEMPT_BYTES = 80
+const ELEMENT_BYTES = 40
+
+type Element = TaskRecord['element']
 
 interface Outbox {
-  assign: Assignment[]
+  assign: { assignment: Assignment; element: Element }[]
   revoke: Attempt[]
   ack: Attempt[]
   full: boolean
@@ -33,10 +38,9 @@ export class Inboxes {
     this.#reign = reign
   }
 
-  /** @returns the number of the inbox message that will carry it, as far as it can be known now */
-  assign(device: DeviceRecord, assignment: Assignment): number {
-    this.#for(device).assign.push(assignment)
-    return device.sentSeq + 1
+  /** @param element which one it is, of an array: then its input is sent with it, and the spec once for many */
+  assign(device: DeviceRecord, assignment: Assignment, element?: Element): void {
+    this.#for(device).assign.push({ assignment, element })
   }
 
   revoke(device: DeviceRecord, attempt: Attempt): void {
@@ -100,13 +104,22 @@ export class Inboxes {
       room(ATTEMPT_BYTES)
       message.ack.push(attempt)
     }
-    for (const assignment of outbox.assign) {
-      room(ASSIGNMENT_BYTES + 2 * JSON.stringify(assignment.spec).length)
+    for (const { assignment, element } of outbox.assign) {
       const placement = device.placement(assignment.attempt)
       // Revoked or lost again before it was sent: then it never goes out.
       if (placement?.phase !== 'assigned') continue
+      if (element === undefined) {
+        room(specBytes(assignment.spec))
+        message.assign.push(assignment)
+      } else {
+        const input = element.of.spec?.array?.[element.index]
+        const { spec } = assignment
+        const known = message.batches?.at(-1)?.task === element.of.id
+        room(ELEMENT_BYTES + 2 * JSON.stringify(input).length + (known ? 0 : specBytes(spec)))
+        const batch = batchFor(message, element.of, spec)
+        batch.elements.push({ n: assignment.attempt.n, element: element.index, input })
+      }
       placement.seq = message.seq
-      message.assign.push(assignment)
     }
     this.#publish(device, message)
   }
@@ -123,3 +136,16 @@ export class Inboxes {
     this.#context.publish('seat', 'inbox', device.id, message)
   }
 }
+
+/** The message's batch of that array: its last, or a new one. */
+function batchFor(message: Inbox, task: TaskRecord, spec: TaskSpec): Batch {
+  message.batches ??= []
+  const last = message.batches.at(-1)
+  if (last?.task === task.id) return last
+  const outputBytes = streamBytesMax(task.array?.size ?? 1)
+  const batch: Batch = { task: task.id, spec, outputBytes, elements: [] }
+  message.batches.push(batch)
+  return batch
+}
+
+const specBytes = (spec: TaskSpec): number => ASSIGNMENT_BYTES + 2 * JSON.stringify(spec).length

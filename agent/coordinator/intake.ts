@@ -4,6 +4,7 @@ import { demandOf } from '../../shared/model/task.ts'
 import { type Incoming, isWithdraw } from '../../shared/protocol/codec.ts'
 import { isId } from '../../shared/protocol/ids.ts'
 import { isTerminal, type TaskSpec, type TaskStatus } from '../../shared/protocol/schemas/index.ts'
+import type { Arrays } from './arrays.ts'
 import type { Endings } from './endings.ts'
 import type { Lifecycle } from './lifecycle.ts'
 import type { Office } from './office.ts'
@@ -24,6 +25,7 @@ export class Intake {
   readonly #lifecycle: Lifecycle
   readonly #endings: Endings
   readonly #successors: Successors
+  readonly #arrays: Arrays
   readonly #windowMs: number
   /** The seat reads all specs once more, for tasks whose own has not come. */
   #readingSpecs = false
@@ -36,12 +38,14 @@ export class Intake {
     lifecycle: Lifecycle,
     endings: Endings,
     successors: Successors,
+    arrays: Arrays,
     windowMs: number,
   ) {
     this.#office = office
     this.#lifecycle = lifecycle
     this.#endings = endings
     this.#successors = successors
+    this.#arrays = arrays
     this.#windowMs = windowMs
   }
 
@@ -83,6 +87,7 @@ export class Intake {
     const demand = demandOf(spec, settings.defaultTimeoutMs)
     const task = newTask(id, ledger.nextSeq(), specDigest(spec), context.instant(), spec, demand)
     const waiting = scheduler.waiting + dependencies.waiting
+    this.#arrays.open(task)
     if (waiting >= settings.pendingTasksMax) {
       ledger.add(task)
       const message = `${waiting} tasks wait and ${settings.pendingTasksMax} are allowed`
@@ -101,7 +106,7 @@ export class Intake {
 
   /** Lets a task wait for what it is after, then for a device, and tells so. */
   track(task: TaskRecord): void {
-    if (this.#successors.admit(task)) this.#lifecycle.enqueue(task)
+    if (this.#successors.admit(task)) this.#lifecycle.placing.enqueue(task)
     this.#endings.statuses.touch(task)
   }
 
@@ -181,6 +186,7 @@ export class Intake {
     const demand = kept === undefined ? undefined : demandOf(kept, settings.defaultTimeoutMs)
     const task = newTask(id, ledger.nextSeq(), status.digest, context.instant(), kept, demand)
     continueFrom(task, status)
+    this.#arrays.open(task)
     task.specRetained = spec !== undefined
     ledger.add(task)
     if (isTerminal(task.state)) {
@@ -206,6 +212,8 @@ export class Intake {
     if ('body' in spec && isWithdraw(spec.body)) return this.#lifecycle.stop(task, WITHDRAWN)
     const error = failure('E_OVERWRITTEN', 'the spec was replaced by other content and the first is lost')
     this.#office.event('rejected', error.message, { task: task.id, code: error.code })
+    if (task.array !== undefined)
+      return this.#lifecycle.stop(task, { state: 'rejected', explanation: error.message, error })
     const { current } = task
     const device = current === undefined ? undefined : this.#office.devices.get(current.device)
     const placement = current === undefined ? undefined : device?.placement(current.attempt)
@@ -253,6 +261,7 @@ export class Intake {
     task.demand = demandOf(message.body, this.#office.settings.defaultTimeoutMs)
     task.specRetained = true
     this.#successors.name(task.id, message.body.after)
+    this.#arrays.open(task)
     if (task.current === undefined && task.stopping === undefined) this.track(task)
     return true
   }
@@ -263,7 +272,9 @@ export class Intake {
     if (task === undefined) {
       this.restore(id, status, undefined)
       const restored = this.#office.ledger.get(id)
-      if (restored !== undefined) this.#lifecycle.takeOver(restored)
+      if (restored === undefined) return
+      this.#arrays.restored(restored)
+      this.#lifecycle.takeOver(restored)
       return
     }
     if (isTerminal(status.state) && !isTerminal(task.state) && status.digest === task.digest) {
@@ -279,6 +290,7 @@ export class Intake {
     const placement = current === undefined ? undefined : device?.placement(current.attempt)
     this.#office.scheduler.remove(task)
     this.#office.dependencies.leave(task.id)
+    this.#arrays.abandon(task)
     task.stopping = undefined
     task.over = current?.attempt ?? task.over
     task.current = undefined

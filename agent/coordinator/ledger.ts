@@ -1,4 +1,5 @@
 /** All tasks that the coordinator knows, and those of them that have ended, the oldest first. */
+import { parseWork } from '../../shared/protocol/ids.ts'
 import type { TaskRecord } from './task-record.ts'
 
 /**
@@ -41,6 +42,13 @@ export class Ledger {
     return this.#tasks.get(id)
   }
 
+  /** What a device means by a name: a task, or an element of an array. */
+  find(name: string): TaskRecord | undefined {
+    const { task: id, element } = parseWork(name)
+    const task = this.#tasks.get(id)
+    return element === undefined || task === undefined ? task : task.array?.find(task, element)
+  }
+
   add(task: TaskRecord): void {
     this.#tasks.set(task.id, task)
   }
@@ -52,7 +60,7 @@ export class Ledger {
   /** The broker has the task's terminal status. @returns those that have to go for it */
   finished(task: TaskRecord): readonly TaskRecord[] {
     if (!this.#finished.has(task)) {
-      const bytes = STATUS_BYTES + outputChars(task.result)
+      const bytes = STATUS_BYTES + outputChars(task.result) + pagesBytes(task)
       this.#finished.set(task, bytes)
       this.#finishedBytes += bytes
     }
@@ -84,4 +92,11 @@ export class Ledger {
 function outputChars(result: TaskRecord['result']): number {
   const value = result?.value === undefined ? 0 : JSON.stringify(result.value).length
   return (result?.stdout?.length ?? 0) + (result?.stderr?.length ?? 0) + value
+}
+
+/** About what the pages of an ended array take on the broker. */
+function pagesBytes(task: TaskRecord): number {
+  let bytes = 0
+  for (const page of task.pages?.values() ?? []) bytes += page
+  return bytes
 }

@@ -4,18 +4,19 @@
  * At most one attempt is current. An attempt is over when its result was taken, when it was given up with its
  * device, or when it never began; nothing that comes of it later counts.
  */
-import { failure, invariant } from '../../shared/errors/errors.ts'
+import { failure } from '../../shared/errors/errors.ts'
 import { DEFAULT_GRACE_MS } from '../../shared/model/task.ts'
 import { type Attempt, attemptKey, compareAttempts, sameAttempt } from '../../shared/protocol/attempt.ts'
+import { parseWork } from '../../shared/protocol/ids.ts'
 import { type AttemptResult, isTerminal, type RejectedAttempt } from '../../shared/protocol/schemas/index.ts'
 import { backoffMs } from '../../shared/random/random.ts'
+import type { ArrayRecord } from './array-record.ts'
 import { type DeviceRecord, type Placement, UNSENT } from './device-record.ts'
 import type { Endings } from './endings.ts'
-import { handOver } from './handover.ts'
 import type { Office } from './office.ts'
-import type { Decision } from './scheduler/scheduler.ts'
+import { Placing } from './placing.ts'
 import type { Statuses } from './statuses.ts'
-import type { TaskRecord } from './task-record.ts'
+import { type TaskRecord, tally } from './task-record.ts'
 
 const RETRY_BASE_MS = 1_000
 const RETRY_CAP_MS = 60_000
@@ -27,80 +28,16 @@ const AVOID_HEARTBEATS = 2
 const AVOID_MS_MAX = 60_000
 
 export class Lifecycle {
+  readonly placing: Placing
   readonly #office: Office
   readonly #endings: Endings
   readonly #statuses: Statuses
-  #attempts = 0
 
   constructor(office: Office, endings: Endings) {
     this.#office = office
     this.#endings = endings
     this.#statuses = endings.statuses
-  }
-
-  /** Waits for a device, from now on or after a back-off. */
-  enqueue(task: TaskRecord, delayMs = 0): void {
-    task.state = 'pending'
-    // A task whose spec has not been found yet waits for that first.
-    if (task.spec === undefined) return
-    const quietMs = this.#office.leases.quietMs(task)
-    if (quietMs > delayMs)
-      task.explanation = 'exclusive: waits until nothing runs that an earlier coordinator began'
-    const waitMs = Math.max(delayMs, quietMs)
-    if (waitMs > 0) {
-      task.notBeforeMs = this.#office.context.now.monoMs + waitMs
-      this.#office.due.add(waitMs, 'retry', task.id, String(task.notBeforeMs))
-      return
-    }
-    const explanation = this.#office.scheduler.enqueue(task)
-    if (explanation !== undefined) {
-      task.explanation = explanation.text
-      task.reasons = explanation.reasons
-    }
-    this.#office.wake()
-  }
-
-  /** Carries out a decision of the scheduler. */
-  place(decision: Decision): void {
-    const { task, device } = decision
-    const { reign, context, inboxes, leases, settings } = this.#office
-    invariant(
-      task.current === undefined && task.state === 'pending',
-      () => `${task.id} is placed while ${task.state}`,
-    )
-    invariant(
-      task.spec !== undefined && task.demand !== undefined,
-      () => `${task.id} is placed without a spec`,
-    )
-    const attempt: Attempt = { ...reign, n: ++this.#attempts }
-    task.current = { attempt, device: device.id }
-    task.device = device.id
-    task.attempts++
-    task.state = 'assigned'
-    task.explanation = decision.explanation
-    task.reasons = undefined
-    task.times.assigned = context.instant()
-    const { resources, exclusive } = task.demand
-    const leaseMs = exclusive ? leases.leaseMs : undefined
-    task.leaseMs = leaseMs
-    device.add({
-      key: attemptKey(attempt),
-      attempt,
-      task: task.id,
-      resources,
-      seq: UNSENT,
-      leaseMs,
-      phase: 'assigned',
-    })
-    const spec =
-      task.spec.timeout === undefined
-        ? { ...task.spec, timeout: `${settings.defaultTimeoutMs}ms` }
-        : task.spec
-    const handed = handOver(spec, (id) => this.#office.ledger.get(id))
-    this.#statuses.touch(task)
-    if (leaseMs === undefined) inboxes.assign(device, { attempt, task: task.id, spec: handed })
-    else leases.assign(task, device, { attempt, task: task.id, spec: handed, leaseMs })
-    this.#office.event('placed', decision.explanation, { task: task.id, device: device.id })
+    this.placing = new Placing(office, endings)
   }
 
   /** Takes an attempt of an earlier reign as the current one: the device holds it already. */
@@ -109,6 +46,7 @@ export class Lifecycle {
     this.#office.dependencies.leave(task.id)
     task.current = { attempt, device: device.id }
     task.device = device.id
+    task.element?.of.array?.begin(task)
     if (task.state === 'pending') task.state = 'assigned'
     task.explanation = `kept on ${device.id}: the attempt outlived the coordinator that began it`
     if (device.placement(attempt) === undefined) {
@@ -134,6 +72,7 @@ export class Lifecycle {
     task.state = 'running'
     task.error = undefined
     if (started !== undefined) task.times.started = started
+    if (task.element !== undefined) task.element.of.state = 'running'
     this.#statuses.touch(task)
   }
 
@@ -145,22 +84,30 @@ export class Lifecycle {
       device.finish(placement)
       this.#office.freed(device)
     }
-    const task = this.#office.ledger.get(result.task)
+    const task = this.#office.ledger.find(result.task)
     if (task === undefined) {
-      if (!unknownMayCome) this.#endings.acknowledge(device.id, result.attempt)
+      if (this.#forgotten(result.task, unknownMayCome)) this.#endings.acknowledge(device.id, result.attempt)
       return
     }
     if (this.adoptable(task, result.attempt)) this.adopt(task, device, result.attempt)
     if (!isTerminal(task.state) && sameAttempt(task.current?.attempt, result.attempt)) {
       return this.#take(task, device, result)
     }
-    if (task.publication.owed.some((owed) => sameAttempt(owed.attempt, result.attempt))) return
+    const owed = (of: TaskRecord | undefined) =>
+      of?.publication.owed.some(({ attempt }) => sameAttempt(attempt, result.attempt)) === true
+    if (owed(task) || owed(task.element?.of)) return
     if (!sameAttempt(task.over, result.attempt) && !counted && ran(result)) {
-      task.duplicates++
+      tally(task, 'duplicates')
       this.#statuses.touch(task)
     }
     if (this.#statuses.oweWhatIsSaid(task, device.id, result.attempt)) return
     this.#endings.acknowledge(device.id, result.attempt)
+  }
+
+  /** True when nothing can come any more of what a device calls by that name. */
+  #forgotten(name: string, unknownMayCome: boolean): boolean {
+    const task = this.#office.ledger.get(parseWork(name).task)
+    return task === undefined ? !unknownMayCome : isTerminal(task.state)
   }
 
   /** The current attempt has ended: what follows from it. */
@@ -171,7 +118,7 @@ export class Lifecycle {
     this.#statuses.owe(task, device.id, result.attempt)
     const { outcome } = result
     if (result.started !== undefined) task.times.started = result.started
-    if (outcome === 'failed' || outcome === 'timed_out') task.failed++
+    if (outcome === 'failed' || outcome === 'timed_out') tally(task, 'failed')
     if (task.stopping !== undefined) return this.#stop(task)
     if (outcome === 'revoked') return this.#again(task, 0, `moved away from ${device.id}`)
     if (outcome === 'interrupted') {
@@ -208,14 +155,14 @@ export class Lifecycle {
     const asked = placement.phase === 'revoking'
     device.remove(placement)
     this.#office.freed(device)
-    const task = this.#office.ledger.get(placement.task)
+    const task = this.#office.ledger.find(placement.task)
     if (task === undefined || !sameAttempt(task.current?.attempt, rejected.attempt)) return
     if (!asked) {
       device.refusals = { count: device.refusals.count + 1, message: rejected.error.message }
       this.#avoid(device, 2 ** (device.refusals.count - 1))
       this.#office.inboxes.askFull(device)
       // It never began; the budget of refusals is the device's, in how long it is left alone.
-      task.attempts--
+      tally(task, 'attempts', -1)
       task.error = rejected.error
     }
     this.#over(task)
@@ -247,7 +194,7 @@ export class Lifecycle {
   /** The attempt is gone from its device without a word: the device was lost, or has forgotten it. */
   vanished(device: DeviceRecord, placement: Placement, why: string): void {
     device.remove(placement)
-    const task = this.#office.ledger.get(placement.task)
+    const task = this.#office.ledger.find(placement.task)
     if (task === undefined || !sameAttempt(task.current?.attempt, placement.attempt)) return
     this.#over(task)
     if (task.stopping !== undefined) return this.#stop(task)
@@ -308,7 +255,7 @@ export class Lifecycle {
   }
 
   #lost(task: TaskRecord, why: string): void {
-    task.lost++
+    tally(task, 'lost')
     const most = task.demand?.retriesLost ?? 0
     if (task.lost > most) {
       task.error = failure('E_LOST', `lost ${task.lost} times, last because ${why}`)
@@ -325,7 +272,7 @@ export class Lifecycle {
   #again(task: TaskRecord, delayMs: number, explanation: string): void {
     task.explanation = explanation
     delete task.times.started
-    this.enqueue(task, delayMs)
+    this.placing.enqueue(task, delayMs)
     this.#statuses.touch(task)
   }
 
@@ -334,6 +281,7 @@ export class Lifecycle {
     if (isTerminal(task.state) || task.stopping !== undefined) return
     task.stopping = how
     this.#office.scheduler.remove(task)
+    if (task.array !== undefined) return this.#stopElements(task, task.array, how)
     const { current } = task
     if (current === undefined) return this.#stop(task)
     const device = this.#office.devices.get(current.device)
@@ -347,6 +295,16 @@ export class Lifecycle {
     this.#statuses.touch(task)
     const graceMs = task.demand?.graceMs ?? DEFAULT_GRACE_MS
     this.#office.due.add(graceMs + STOP_MARGIN_MS, 'stopped', task.id, placement.key)
+  }
+
+  /** Elements that wait end at once, those under way when they are gone from their devices, then the array. */
+  #stopElements(task: TaskRecord, array: ArrayRecord, how: NonNullable<TaskRecord['stopping']>): void {
+    const state = how.state === 'rejected' ? 'cancelled' : how.state
+    array.endWaiting(state)
+    for (const element of [...array.live.values()]) this.stop(element, { ...how, state })
+    task.explanation = how.explanation
+    this.#statuses.touch(task)
+    this.#endings.elements.endIfComplete(task)
   }
 
   /** A device did not confirm in time that a stopped attempt is gone; the task need not wait for it. */
@@ -369,7 +327,7 @@ export class Lifecycle {
     if (placement.phase === 'done') return
     if (placement.seq === UNSENT) {
       // Never went out: nothing to end, and the inbox drops it.
-      const task = this.#office.ledger.get(placement.task)
+      const task = this.#office.ledger.find(placement.task)
       device.remove(placement)
       this.#office.freed(device)
       if (task !== undefined && sameAttempt(task.current?.attempt, placement.attempt)) {

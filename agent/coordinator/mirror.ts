@@ -10,6 +10,7 @@ import type { Route } from '../../shared/protocol/topics.ts'
 import type { Context } from '../core/context.ts'
 import { CANDIDATES_MAX } from '../core/options.ts'
 import { Leaders } from '../election/rank.ts'
+import { PageIndex } from './page-index.ts'
 
 /** Specs in doubt that are kept; the oldest would long have a status if they were on the broker. */
 const DOUBTFUL_MAX = 1_000
@@ -25,6 +26,8 @@ export class Mirror {
   readonly statuses = new Map<string, Of<'status'>>()
   readonly states = new Map<string, Of<'state'>>()
   readonly desired = new Map<string, Of<'desired'>>()
+  /** Pages of results, by task. */
+  readonly pages = new Map<string, Map<string, PageIndex>>()
   config: Of<'config'> | undefined
   /** When the last retained message of the copy came, on the monotonic clock. */
   lastRetainedMs = Number.NEGATIVE_INFINITY
@@ -48,6 +51,7 @@ export class Mirror {
       { topic: topics.all('desired'), qos: 0 },
       { topic: topics.all('spec'), qos: 0 },
       { topic: topics.all('status'), qos: 0 },
+      { topic: topics.ofPage('+', '+'), qos: 0 },
     ]
   }
 
@@ -76,6 +80,9 @@ export class Mirror {
       case 'desired':
         keep(this.desired, message)
         break
+      case 'results':
+        this.#keepPage(message)
+        break
       case 'config':
         this.config = 'empty' in message ? undefined : message
         break
@@ -93,7 +100,7 @@ export class Mirror {
    */
   #overtaken(message: Incoming, nowMs: number): boolean {
     if (this.#spoken === undefined || this.followedSinceMs === undefined) return false
-    const key = `${message.route}/${message.id}`
+    const key = `${message.route}/${message.id}/${message.page ?? ''}`
     if (message.retained) return this.#spoken.has(key)
     if (nowMs - Math.max(this.#clearedMs, this.lastRetainedMs) > TRAILING_MS_MAX) this.#spoken = undefined
     else this.#spoken.add(key)
@@ -114,6 +121,21 @@ export class Mirror {
     const [oldest = ''] = this.doubtful
     this.doubtful.delete(oldest)
     this.specs.delete(oldest)
+  }
+
+  #keepPage(message: Of<'results'>): void {
+    const { id, page: name = '' } = message
+    let pages = this.pages.get(id)
+    if ('body' in message) {
+      if (pages === undefined) {
+        pages = new Map()
+        this.pages.set(id, pages)
+      }
+      pages.set(name, new PageIndex(message.body))
+    } else if ('empty' in message) {
+      pages?.delete(name)
+      if (pages?.size === 0) this.pages.delete(id)
+    }
   }
 
   /** The last readable state of every device. */
@@ -147,6 +169,7 @@ export class Mirror {
     this.specs.clear()
     this.doubtful.clear()
     this.statuses.clear()
+    this.pages.clear()
     this.states.clear()
     this.leaders.clear()
     this.desired.clear()

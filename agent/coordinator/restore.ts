@@ -13,11 +13,13 @@ import {
   isTerminal,
   type TaskStatus,
 } from '../../shared/protocol/schemas/index.ts'
+import type { Arrays } from './arrays.ts'
 import type { Fleet } from './fleet.ts'
 import type { Intake } from './intake.ts'
 import type { Lifecycle } from './lifecycle.ts'
 import type { Mirror } from './mirror.ts'
 import type { Office } from './office.ts'
+import type { TaskRecord } from './task-record.ts'
 
 /** Reports kept while the window is open; a device whose report finds no place is asked again afterwards. */
 const REPORTS_MAX = 50_000
@@ -67,7 +69,7 @@ export class Restore {
   }
 
   /** The window closes: everything that was kept takes effect. */
-  close(fleet: Fleet, intake: Intake, lifecycle: Lifecycle): void {
+  close(fleet: Fleet, intake: Intake, lifecycle: Lifecycle, arrays: Arrays): void {
     for (const [id, state] of this.#mirror.readableStates()) fleet.state(id, state)
     const { specs, doubtful } = this.#mirror
     for (const [id, message] of specs) if (!doubtful.has(id)) intake.foresee(id, message)
@@ -76,12 +78,13 @@ export class Restore {
       if (this.#office.ledger.get(id) === undefined && !doubtful.has(id)) intake.spec(message)
     }
     if (doubtful.size > 0) intake.confirm([...doubtful])
+    for (const task of this.#office.ledger.values()) arrays.restored(task)
     this.#settleCurrent(lifecycle)
     for (const { id, report } of this.#reports) fleet.report(id, report)
     intake.windowClosed()
     for (const task of this.#office.ledger.values()) {
-      if (task.state === 'pending' && task.spec !== undefined && task.stopping === undefined)
-        intake.track(task)
+      const waits = task.state === 'pending' || (task.array !== undefined && !isTerminal(task.state))
+      if (waits && task.spec !== undefined && task.stopping === undefined) intake.track(task)
     }
     this.#reports.length = 0
   }
@@ -97,8 +100,9 @@ export class Restore {
 
   /** Finds each task's current attempt, and places it on the device that has it. */
   #settleCurrent(lifecycle: Lifecycle): void {
-    for (const [taskId, sighting] of this.#greatestSightings()) {
-      const task = this.#office.ledger.get(taskId)
+    const elements: TaskRecord[] = []
+    for (const [name, sighting] of this.#greatestSightings()) {
+      const task = this.#office.ledger.find(name)
       if (task === undefined || isTerminal(task.state)) continue
       const known = task.current?.attempt ?? task.over
       if (known !== undefined && compareAttempts(sighting.attempt, known) <= 0) continue
@@ -110,8 +114,11 @@ export class Restore {
       if (task.state === 'pending') task.state = 'assigned'
       this.#office.scheduler.remove(task)
       this.#office.dependencies.leave(task.id)
+      if (task.element === undefined) continue
+      task.element.of.array?.begin(task)
+      elements.push(task)
     }
-    for (const task of [...this.#office.ledger.values()]) lifecycle.takeOver(task)
+    for (const task of [...this.#office.ledger.values(), ...elements]) lifecycle.takeOver(task)
   }
 
   #greatestSightings(): Map<string, { attempt: Attempt; device: string }> {

@@ -12,6 +12,8 @@ import { statusOf, type TaskRecord } from './task-record.ts'
 
 export const STATUS_TIMER = 'coordinator/status'
 const SOON_TIMER_MS = 25
+/** An array changes with each of its elements; what it says first goes out as soon as any task's. */
+const ARRAY_TIMER_MS = 250
 /** Statuses that await their acknowledgement; the rest gather in their tasks. */
 const IN_FLIGHT_MAX = 512
 
@@ -40,9 +42,21 @@ export class Statuses {
 
   /** The task changed. Terminal states and first words go out at once, what may change again soon a little later. */
   touch(task: TaskRecord): void {
+    if (task.element !== undefined) return this.#touchElement(task, task.element.of)
     task.publication.version++
     this.#dirty.add(task)
-    this.#arm(isTerminal(task.state) ? 0 : SOON_TIMER_MS)
+    const often = task.array !== undefined && task.publication.acked > 0
+    this.#arm(isTerminal(task.state) ? 0 : often ? ARRAY_TIMER_MS : SOON_TIMER_MS)
+  }
+
+  /** An element has no status of its own. What is owed for its end waits for its page, for a try for the array's status. */
+  #touchElement(element: TaskRecord, array: TaskRecord): void {
+    if (!isTerminal(element.state)) {
+      const version = array.publication.version + 1
+      for (const owed of element.publication.owed) array.publication.owed.push({ ...owed, version })
+      element.publication.owed = []
+    }
+    this.touch(array)
   }
 
   /** A result was taken into the task's state; its device hears so when the broker has it. Call before `touch`. */
@@ -55,8 +69,15 @@ export class Statuses {
    *
    * @returns false when it has that already
    */
-  oweWhatIsSaid({ publication }: TaskRecord, device: string, attempt: Attempt): boolean {
-    const { version, acked, owed } = publication
+  oweWhatIsSaid(task: TaskRecord, device: string, attempt: Attempt): boolean {
+    const { element } = task
+    if (element !== undefined && isTerminal(task.state)) {
+      // Its page says so; once the broker has that, nothing is kept of the element but its end.
+      if (element.of.array?.live.get(element.index) !== task) return false
+      task.publication.owed.push({ device, attempt, version: task.publication.version })
+      return true
+    }
+    const { version, acked, owed } = (element?.of ?? task).publication
     if (acked === version) return false
     owed.push({ device, attempt, version })
     return true

@@ -47,7 +47,8 @@ export class Successors {
   admit(task: TaskRecord): boolean {
     const after = task.spec?.after
     // What began once had been released; its predecessors are not asked about again.
-    if (after === undefined || task.over !== undefined) return true
+    const begun = task.over !== undefined || (task.array !== undefined && task.attempts > 0)
+    if (after === undefined || begun) return true
     const { dependencies, due, ledger, settings } = this.#office
     const through = dependencies.link(task.id)
     if (through !== undefined) return this.#reject(task, cycle(task.id, through))
@@ -100,7 +101,7 @@ export class Successors {
   #release(task: TaskRecord): void {
     this.#office.due.drop('predecessor', task.id)
     task.explanation = 'all that it is after have succeeded'
-    this.#lifecycle.enqueue(task)
+    this.#lifecycle.placing.enqueue(task)
     this.#endings.statuses.touch(task)
   }
 

@@ -5,11 +5,13 @@ import type { Demand } from '../../shared/model/task.ts'
 import type { Attempt, Reign } from '../../shared/protocol/attempt.ts'
 import { contentDigest } from '../../shared/protocol/digest.ts'
 import {
+  type ArrayProgress,
   isTerminal,
   type TaskSpec,
   type TaskState,
   type TaskStatus,
 } from '../../shared/protocol/schemas/index.ts'
+import type { ArrayRecord } from './array-record.ts'
 
 export interface TaskRecord {
   readonly id: string
@@ -22,7 +24,9 @@ export interface TaskRecord {
   demand: Demand | undefined
   state: TaskState
   /** It is to end like this as soon as its current attempt is gone: withdrawn, or past its deadline. */
-  stopping: { state: 'cancelled' | 'timed_out'; explanation: string; error?: Failure } | undefined
+  stopping:
+    | { state: 'cancelled' | 'timed_out' | 'rejected'; explanation: string; error?: Failure }
+    | undefined
   /** The one attempt whose result counts. */
   current: { attempt: Attempt; device: string } | undefined
   /** Where the last attempt was that began. */
@@ -43,6 +47,14 @@ export interface TaskRecord {
   times: TaskStatus['times']
   /** Not to be placed before, on the monotonic clock: back-off after a failure. */
   notBeforeMs: number
+  /** Of an array that has not ended: its elements. */
+  array: ArrayRecord | undefined
+  /** Of an array: how far it was when it ended, or when an earlier coordinator published it last. */
+  progress: ArrayProgress | undefined
+  /** Of an array: its pages of results on the broker by name, and about how many bytes each takes. */
+  pages: Map<string, number> | undefined
+  /** Of an element: which it is, of which array. */
+  element: { readonly of: TaskRecord; readonly index: number } | undefined
   /** A retained spec may still be on the broker and has to be cleared when the task ends. */
   specRetained: boolean
   /** The broker has its terminal status, which has taken effect. */
@@ -94,6 +106,10 @@ export function newTask(
     reasons: undefined,
     times: { seen },
     notBeforeMs: 0,
+    array: undefined,
+    progress: undefined,
+    pages: undefined,
+    element: undefined,
     specRetained: true,
     settled: false,
     publication: { version: 0, inFlight: 0, acked: 0, owed: [] },
@@ -114,6 +130,7 @@ export function continueFrom(task: TaskRecord, status: TaskStatus): void {
   task.duplicates = status.duplicates ?? 0
   task.result = status.result
   task.error = status.error
+  task.progress = status.array
   task.refused = status.refused
   task.explanation = status.explanation
   task.reasons = status.reasons
@@ -131,6 +148,7 @@ export function continueFrom(task: TaskRecord, status: TaskStatus): void {
 export function statusOf(task: TaskRecord, reign: Reign): TaskStatus {
   const attempt = task.current?.attempt ?? task.over
   const device = task.state === 'pending' ? undefined : task.device
+  const array = task.array?.progress() ?? task.progress
   return {
     task: task.id,
     state: task.state,
@@ -144,6 +162,7 @@ export function statusOf(task: TaskRecord, reign: Reign): TaskStatus {
     failed: task.failed,
     lost: task.lost,
     ...(task.duplicates === 0 ? {} : { duplicates: task.duplicates }),
+    ...(array === undefined ? {} : { array }),
     ...(task.result === undefined ? {} : { result: task.result }),
     ...(task.error === undefined ? {} : { error: task.error }),
     ...(task.refused === undefined ? {} : { refused: task.refused }),
@@ -156,4 +175,10 @@ export function statusOf(task: TaskRecord, reign: Reign): TaskStatus {
 /** The digest that a status carries of its spec. */
 export function specDigest(spec: TaskSpec): string {
   return contentDigest(spec)
+}
+
+/** Counts something of a task; what elements do counts for their array as well. */
+export function tally(task: TaskRecord, what: 'attempts' | 'failed' | 'lost' | 'duplicates', by = 1): void {
+  task[what] += by
+  if (task.element !== undefined) task.element.of[what] += by
 }

@@ -3,7 +3,7 @@
  * and the list of effects that the step returns.
  */
 import type { AgentEffect, LinkName, LogLevel, Now, Outgoing } from '../../shared/ports.ts'
-import type { Candidacy, Messages } from '../../shared/protocol/schemas/index.ts'
+import type { Candidacy, Messages, ResultPage } from '../../shared/protocol/schemas/index.ts'
 import { type Route, TOPICS, Topics } from '../../shared/protocol/topics.ts'
 import { Random } from '../../shared/random/random.ts'
 import { type AgentOptions, DEFAULT_TIMING, type Timing } from './options.ts'
@@ -80,6 +80,18 @@ export class Context {
     const message = this.message(route, id, body)
     this.emit(
       token === undefined ? { do: 'publish', link, message } : { do: 'publish', link, message, token },
+    )
+  }
+
+  /** Publishes a page of an array's results, or takes it away. */
+  publishPage(task: string, page: string, body: ResultPage | null, token?: number): void {
+    const { qos, retained } = TOPICS.results
+    const topic = this.topics.ofPage(task, page)
+    const message = { route: 'results', topic, body, qos, retain: retained } as const
+    this.emit(
+      token === undefined
+        ? { do: 'publish', link: 'seat', message }
+        : { do: 'publish', link: 'seat', message, token },
     )
   }
 

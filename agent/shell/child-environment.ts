@@ -1,6 +1,7 @@
 /** The environment of a child: a minimum of the agent's own, what the task adds, and who runs it. */
 import { tmpdir } from 'node:os'
 import { type Attempt, attemptKey } from '../../shared/protocol/attempt.ts'
+import { parseWork } from '../../shared/protocol/ids.ts'
 
 /** Who runs a child; it can read this in its environment. */
 export interface AgentIdentity {
@@ -19,6 +20,12 @@ export const WORK_FOLDER = 'work'
 export const DATA_VARIABLE = 'COVEY_AGENT_DATA'
 export const ATTEMPT_VARIABLE = 'COVEY_ATTEMPT'
 
+/** What runs: the task, and of an array which of its elements. */
+function workVariables(name: string): Record<string, string> {
+  const { task, element } = parseWork(name)
+  return element === undefined ? { COVEY_TASK: task } : { COVEY_TASK: task, COVEY_ELEMENT: String(element) }
+}
+
 /** The task's own variables win over the minimum, never over Covey's. */
 export function childEnvironment(
   agent: AgentIdentity,
@@ -36,7 +43,7 @@ export function childEnvironment(
     ...own,
     COVEY_MESH: agent.mesh,
     COVEY_DEVICE: agent.device,
-    COVEY_TASK: task,
+    ...workVariables(task),
     [ATTEMPT_VARIABLE]: attemptKey(attempt),
     [DATA_VARIABLE]: agent.data,
   }

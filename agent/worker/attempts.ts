@@ -7,6 +7,7 @@ import type { ErrorCode } from '../../shared/errors/table.ts'
 import { DEFAULT_TIMEOUT_MS, demandOf } from '../../shared/model/task.ts'
 import type { JournalEntry, RunEnd } from '../../shared/ports.ts'
 import type { Attempt } from '../../shared/protocol/attempt.ts'
+import { parseWork } from '../../shared/protocol/ids.ts'
 import type { Assignment, AttemptResult, LogStream, Outcome } from '../../shared/protocol/schemas/index.ts'
 import type { Context } from '../core/context.ts'
 import type { Fence } from './fence.ts'
@@ -60,8 +61,8 @@ export class Attempts {
     }
   }
 
-  /** An order to run something. */
-  assign(assignment: Assignment): void {
+  /** An order to run something. `outputBytes` is what each of its output streams may have in the result. */
+  assign(assignment: Assignment, outputBytes?: number): void {
     const { attempt, task, spec, leaseMs } = assignment
     const known = this.#table.get(attempt)
     if (known?.task === task) return this.#reports.changed(known)
@@ -92,6 +93,7 @@ export class Attempts {
       held.leaseMs = leaseMs
       this.#leases.hold(held)
     }
+    if (outputBytes !== undefined) held.outputBytes = outputBytes
     this.#journaling.persist({ put: { attempt, task, spec } }, (error) => {
       if (error === undefined) this.#run(held)
       else if (held.phase !== 'done') {
@@ -127,7 +129,9 @@ export class Attempts {
   output(attempt: Attempt, stream: LogStream, text: string): void {
     const held = this.#table.get(attempt)
     if (held === undefined) return
-    this.#context.publish('device', 'log', held.task, { attempt, stream, seq: held.logSeq++, text })
+    const { task, element } = parseWork(held.task)
+    const of = element === undefined ? {} : { element }
+    this.#context.publish('device', 'log', task, { attempt, ...of, stream, seq: held.logSeq++, text })
   }
 
   /** An order to end something. */
@@ -185,7 +189,7 @@ export class Attempts {
       attempt: held.attempt,
       task: held.task,
       outcome,
-      ...(end.result === undefined ? {} : { result: boundResult(end.result) }),
+      ...(end.result === undefined ? {} : { result: boundResult(end.result, held.outputBytes) }),
       ...errorOf(outcome, end, held),
       ...(held.started === undefined ? {} : { started: held.started }),
       ended: this.#context.instant(),

@@ -37,6 +37,8 @@ export interface Held {
   startedMonoMs?: number
   started?: string
   logSeq: number
+  /** What each stream of its output may take in the result, when that is less than for others. */
+  outputBytes?: number
   result?: AttemptResult
   /** True once the result may be reported: it is durable, or could not be made so. */
   reportable: boolean

@@ -7,14 +7,16 @@ import type { ResultBody } from '../../shared/protocol/schemas/index.ts'
 export const OUTPUT_JSON_BYTES_MAX = 90 * 1024
 
 /**
- * The result with each output cut to what the protocol carries; `truncated` tells when one was. Half a value would be
+ * The result with each output cut to what the protocol carries, or less; `truncated` tells when one was. Half a value would be
  * another value, so one that is too large is left out whole.
+ *
+ * @param bytesMax of each stream; a value may take what both may together
  */
-export function boundResult(result: ResultBody): ResultBody {
-  const stdout = cut(result.stdout)
-  const stderr = cut(result.stderr)
+export function boundResult(result: ResultBody, bytesMax: number = OUTPUT_JSON_BYTES_MAX): ResultBody {
+  const stdout = cut(result.stdout, bytesMax)
+  const stderr = cut(result.stderr, bytesMax)
   const { value, ...rest } = result
-  const kept = value === undefined || valueBytes(value) <= VALUE_JSON_BYTES_MAX
+  const kept = value === undefined || valueBytes(value) <= Math.min(VALUE_JSON_BYTES_MAX, 2 * bytesMax)
   const truncated = result.truncated === true || stdout !== result.stdout || stderr !== result.stderr || !kept
   return {
     ...rest,
@@ -25,8 +27,8 @@ export function boundResult(result: ResultBody): ResultBody {
   }
 }
 
-const cut = (text: string | undefined): string | undefined =>
-  text === undefined ? undefined : cutToJsonBytes(text, OUTPUT_JSON_BYTES_MAX)
+const cut = (text: string | undefined, bytesMax: number): string | undefined =>
+  text === undefined ? undefined : cutToJsonBytes(text, bytesMax)
 
 /** Bytes that a result's outputs and value take in a message. */
 export function resultBytes(result: ResultBody | undefined): number {

@@ -9,7 +9,8 @@
 import { parseResources, type Resources } from '../../shared/model/resources.ts'
 import type { AgentInput, Journal, Measured } from '../../shared/ports.ts'
 import type { Reign } from '../../shared/protocol/attempt.ts'
-import type { Beacon, DeviceState, Inbox } from '../../shared/protocol/schemas/index.ts'
+import { elementName } from '../../shared/protocol/ids.ts'
+import type { Beacon, DeviceState, Inbox, TaskSpec } from '../../shared/protocol/schemas/index.ts'
 import { backoffMs } from '../../shared/random/random.ts'
 import type { Context } from '../core/context.ts'
 import { Attempts, TIMEOUT_TIMER } from './attempts.ts'
@@ -148,6 +149,13 @@ export class Worker {
     for (const attempt of inbox.revoke) this.#attempts.revoke(attempt)
     for (const attempt of inbox.ack) this.#attempts.acknowledge(attempt)
     for (const assignment of inbox.assign) this.#attempts.assign(assignment)
+    for (const { task, spec, outputBytes, elements } of inbox.batches ?? []) {
+      for (const { n, element, input } of elements) {
+        const attempt = { term: inbox.term, agent: inbox.agent, n }
+        const own = { ...spec, ...elementInput(spec, input) }
+        this.#attempts.assign({ attempt, task: elementName(task, element), spec: own }, outputBytes)
+      }
+    }
     if (inbox.full === true) this.#reports.full(0)
   }
 
@@ -247,4 +255,10 @@ export class Worker {
     if (this.#stopping) this.#leaveWhenIdle()
     return true
   }
+}
+
+/** An element's input; beside it, in one object, what all elements of its array are told. */
+function elementInput({ input: shared }: TaskSpec, input: unknown): { input?: unknown } {
+  if (input === undefined) return {}
+  return { input: shared === undefined ? input : { ...(shared as object), input } }
 }

@@ -41,8 +41,8 @@ export const ORDER_BUGS: readonly Bug[] = [
     breaks: 'I5',
     planted: one(
       'coordinator/restore.ts',
-      'task.stopping === undefined)\n        intake.track(task)',
-      'task.stopping === undefined)\n        lifecycle.enqueue(task)',
+      'task.stopping === undefined) intake.track(task)',
+      'task.stopping === undefined) lifecycle.placing.enqueue(task)',
     ),
     with: {
       ...CROWDED,

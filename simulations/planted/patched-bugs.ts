@@ -306,9 +306,9 @@ const CURRENT: readonly Bug[] = [
     what: 'names the first device that had a task for the last',
     breaks: 'I7',
     planted: one(
-      LIFECYCLE,
-      '    task.device = device.id\n    task.attempts++\n',
-      '    task.device ??= device.id\n    task.attempts++\n',
+      'coordinator/placing.ts',
+      "    task.device = device.id\n    tally(task, 'attempts')\n",
+      "    task.device ??= device.id\n    tally(task, 'attempts')\n",
     ),
   },
 ]

@@ -19,6 +19,8 @@ import { comesFirst, Shape, shapeKey } from './shape.ts'
 const SAMPLE_MAX = 24
 /** Tasks of one shape that a burst sends to one device at a time, so that they travel in one message. */
 const RUN_MAX = 16
+/** Elements of one array that are: they share a spec, so that more of them fit a message. */
+const ELEMENTS_RUN_MAX = 64
 /** Shapes without waiting tasks are kept for their filters up to this number. */
 const SHAPES_MAX = 1_000
 
@@ -26,6 +28,8 @@ export interface Decision {
   readonly task: TaskRecord
   readonly device: DeviceRecord
   readonly explanation: string
+  /** An element of an array, placed in one run with the one before it. */
+  readonly follows: boolean
 }
 
 export class Scheduler {
@@ -183,24 +187,40 @@ export class Scheduler {
     reserve: (decision: Decision) => void,
   ): number {
     const { device, looked } = found
-    const burst = Math.ceil(shape.tasks.size / Math.max(1, 2 * shape.eligible.length))
-    const length = Math.min(RUN_MAX, burst, max)
+    const array = shape.head()?.array
+    const waiting = shape.tasks.size + (array?.waiting ?? 0)
+    const burst = Math.ceil(waiting / Math.max(1, 2 * shape.eligible.length))
+    const length = Math.min(array === undefined ? RUN_MAX : ELEMENTS_RUN_MAX, burst, max)
+    let last: TaskRecord | undefined
     let placed = 0
     while (placed < length && hasRoom(device, shape.resources)) {
       const task = shape.head()
       if (task === undefined) break
-      shape.waiting.pop()
-      this.remove(task)
+      const unit = this.#take(shape, task)
+      if (unit === undefined) break
       const explanation = explainPlacement(
         device,
         looked,
         shape.eligible.length,
         mostFree(device, shape.resources),
       )
-      reserve({ task, device, explanation })
+      const of = unit.element?.of
+      reserve({ task: unit, device, explanation, follows: of !== undefined && of === last })
+      last = of
       placed++
     }
     return placed
+  }
+
+  /** Takes what the shape's first task stands for: itself, or of an array the next element that waits. */
+  #take(shape: Shape, task: TaskRecord): TaskRecord | undefined {
+    const { array } = task
+    const unit = array === undefined ? task : array.waiting === 0 ? undefined : array.draw(task)
+    if (array === undefined || array.waiting === 0) {
+      shape.waiting.pop()
+      this.remove(task)
+    }
+    return unit
   }
 
   /** Shapes that wait for room, explained as of now. */

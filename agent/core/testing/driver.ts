@@ -16,6 +16,7 @@ export const SPEC: TaskSpec = {
 interface Heard {
   readonly route: Incoming['route']
   readonly id: string
+  readonly page?: string
   readonly body?: unknown
   readonly empty?: true
   readonly rejection?: unknown
