@@ -11,6 +11,7 @@ import type { Packet } from './broker/packet.ts'
 import { VARIANTS, type VariantName } from './broker/variants.ts'
 import { type Checker, type Violation, Violations } from './checkers/checker.ts'
 import { FencingChecker } from './checkers/i1-fencing.ts'
+import { ElementsChecker } from './checkers/i2-elements.ts'
 import { OnceChecker } from './checkers/i2-once.ts'
 import { ExclusiveChecker } from './checkers/i3-exclusive.ts'
 import { CapacityChecker } from './checkers/i4-capacity.ts'
@@ -27,7 +28,14 @@ import { drawPlan, type Fault, type FaultKind } from './faults/plan.ts'
 import type { CoreFactory } from './node/node.ts'
 import type { Observer } from './observer.ts'
 import { Recorder } from './recorder.ts'
-import { type DeviceSpec, drawFleet, drawOperations, drawWorkload } from './workload.ts'
+import {
+  type DeviceSpec,
+  drawArrays,
+  drawFleet,
+  drawOperations,
+  drawWorkload,
+  elementsOf,
+} from './workload.ts'
 import { World } from './world.ts'
 
 export interface FuzzOptions {
@@ -42,6 +50,8 @@ export interface FuzzOptions {
   readonly timing?: Partial<Timing>
   /** Instead of the plan that the seed gives: for repeating a run with fewer faults. */
   readonly plan?: readonly Fault[]
+  /** The share of cases that have arrays beside their tasks; a third when not given. */
+  readonly arrays?: number
   readonly without?: readonly FaultKind[]
   readonly bounds?: Partial<LivenessBounds>
   /** How long a task runs on average, in milliseconds; drawn from the seed when not given. */
@@ -97,6 +107,8 @@ const DRAWN_VARIANTS: readonly VariantName[] = [
 const AFTER_SHARE = 0.3
 /** Share of tasks that are exclusive. */
 const EXCLUSIVE_SHARE = 0.2
+/** Cases that have arrays. */
+const ARRAYS_SHARE = 1 / 3
 const DRAWN_RUN_MS: readonly number[] = [100, 1_000, 2_500, 8_000]
 /** From a cable to a phone network. */
 const DRAWN_LATENCIES: readonly Latency[] = [
@@ -140,7 +152,11 @@ export function runFuzzCase(seed: string, options: FuzzOptions): FuzzResult {
   const { random, variant, fleet } = drawn
   const devices = fleet.map(({ device }) => device)
   const plan = options.plan ?? drawn.plan
-  const watchers = new Watchers(options.tasks, () => world)
+  const overMs = options.safetyMs * 0.95
+  const runMsMean = options.runMsMean ?? random.fork('run').pick(DRAWN_RUN_MS)
+  const share = options.arrays ?? ARRAYS_SHARE
+  const arrays = drawArrays(random.fork('arrays'), { share, elementsMax: options.tasks, overMs, runMsMean })
+  const watchers = new Watchers(options.tasks + elementsOf(arrays), () => world)
   const world: World = new World({
     seed,
     mesh: MESH,
@@ -151,13 +167,14 @@ export function runFuzzCase(seed: string, options: FuzzOptions): FuzzResult {
     actions: [
       ...drawWorkload(random.fork('workload'), {
         tasks: options.tasks,
-        overMs: options.safetyMs * 0.95,
+        overMs,
         submitters: SUBMITTERS,
-        runMsMean: options.runMsMean ?? random.fork('run').pick(DRAWN_RUN_MS),
+        runMsMean,
         afterShare: AFTER_SHARE,
         exclusiveShare: options.exclusiveShare ?? EXCLUSIVE_SHARE,
       }),
-      drawOperations(random.fork('operations'), devices, options.safetyMs * 0.95),
+      drawOperations(random.fork('operations'), devices, overMs),
+      ...(arrays.length === 0 ? [] : [arrays]),
     ],
     observe: (engine) => [
       ...watchers.start(engine),
@@ -212,6 +229,7 @@ class Watchers {
       new FencingChecker(violations),
       this.#once,
       new ExclusiveChecker(violations, engine),
+      new ElementsChecker(violations),
       new CapacityChecker(violations),
       new OrderChecker(violations),
       new CurrentChecker(violations),

@@ -3,7 +3,7 @@
 import type { AgentOptions } from '../agent/core/options.ts'
 import type { TaskSpec } from '../shared/protocol/schemas/index.ts'
 import type { Random } from '../shared/random/random.ts'
-import { type Behaviour, runOf } from './node/behaviour.ts'
+import { arrayOf, type Behaviour, runOf } from './node/behaviour.ts'
 import type { Action } from './submitter.ts'
 
 export interface FleetOptions {
@@ -155,6 +155,57 @@ function drawAfter(
     })
   }
   return more
+}
+
+export interface ArraysOptions {
+  /** How likely there are any. */
+  readonly share: number
+  /** Elements of all arrays together. */
+  readonly elementsMax: number
+  readonly overMs: number
+  readonly runMsMean: number
+}
+
+const ARRAYS_MAX = 4
+
+/** Arrays, and what their submitter does with them. Ids are `a<n>`. */
+export function drawArrays(random: Random, options: ArraysOptions): Action[] {
+  if (!random.chance(options.share)) return []
+  const count = 1 + random.below(ARRAYS_MAX)
+  const sizeMax = Math.max(1, Math.floor(options.elementsMax / count))
+  const actions: Action[] = []
+  for (let n = 0; n < count; n++) {
+    const atMs = random.between(0, options.overMs)
+    const task = `a${n}`
+    const behaviours = Array.from({ length: 1 + random.below(sizeMax) }, () =>
+      drawBehaviour(random, options.runMsMean),
+    )
+    // What an array's elements need is drawn as a task's is.
+    const { run: _, ...spec } = drawSpec(random, options.runMsMean)
+    const behind = random.float()
+    const after = behind < 0.25 ? [`a${(n + 1) % count}`] : behind < 0.35 ? ['t0'] : undefined
+    const submit: Action = {
+      atMs,
+      do: 'submit',
+      task,
+      spec: { ...spec, ...arrayOf(behaviours), ...(after === undefined ? {} : { after }) },
+    }
+    actions.push(submit)
+    const laterMs = atMs + random.exponential(10_000)
+    const draw = random.float()
+    if (draw < 0.1) actions.push({ atMs: laterMs, do: 'withdraw', task })
+    else if (draw < 0.2) actions.push({ ...submit, atMs: laterMs })
+    else if (draw < 0.25) actions.push({ atMs: laterMs, do: 'garbage', task, text: '{"run":42}' })
+  }
+  return actions.sort((a, b) => a.atMs - b.atMs)
+}
+
+/** How many elements are submitted in all. */
+export function elementsOf(actions: readonly Action[]): number {
+  return actions.reduce(
+    (sum, action) => sum + (action.do === 'submit' ? (action.spec.array?.length ?? 0) : 0),
+    0,
+  )
 }
 
 function drawSpec(random: Random, runMsMean: number, prints?: number): TaskSpec {

@@ -54,6 +54,11 @@ export class OrderChecker implements Checker {
       for (const { attempt, task } of (packet.body as Inbox).assign) {
         if (this.#wishes.has(task)) this.#tasks.set(attemptKey(attempt), task)
       }
+      const { term, agent, batches = [] } = packet.body as Inbox
+      for (const { task, elements } of batches) {
+        if (!this.#wishes.has(task)) continue
+        for (const { n } of elements) this.#tasks.set(attemptKey({ term, agent, n }), task)
+      }
     } else if (packet.route === 'status') this.#onStatus(packet.body as TaskStatus)
   }
 

@@ -1,16 +1,21 @@
 /**
  * I7: only the current attempt's result becomes the status. A status that ends a task with an attempt must name
- * the last attempt that its own reign has sent for the task, and say of it what the device's executor saw.
+ * the last attempt that its own reign has sent for the task, and say of it what the device's executor saw. So must
+ * each end of an element in a page.
  *
  * Not covered: attempts of terms that began anew because the broker had lost the last beacon.
  */
 import type { AgentInput } from '../../shared/ports.ts'
 import { type Attempt, attemptKey, sameAttempt } from '../../shared/protocol/attempt.ts'
-import type { Beacon, Inbox, TaskStatus } from '../../shared/protocol/schemas/index.ts'
+import { elementName } from '../../shared/protocol/ids.ts'
+import type { Beacon, Inbox, ResultPage, TaskStatus } from '../../shared/protocol/schemas/index.ts'
 import { parseTopic } from '../../shared/protocol/topics.ts'
 import type { Packet } from '../broker/packet.ts'
 import type { SimNode } from '../node/node.ts'
 import type { Checker, Violations } from './checker.ts'
+
+/** What is said of an end: of a task, or of an element. */
+type End = Pick<TaskStatus, 'task' | 'state' | 'term' | 'agent' | 'attempt' | 'device' | 'error'>
 
 export class CurrentChecker implements Checker {
   readonly name = 'I7'
@@ -39,10 +44,18 @@ export class CurrentChecker implements Checker {
     if (packet.route === 'inbox') {
       const inbox = packet.body as Inbox | undefined
       for (const { task, attempt } of inbox?.assign ?? []) this.#sent.set(task, attempt)
+      for (const { task, elements } of inbox?.batches ?? []) {
+        const { term = 0, agent = '' } = inbox ?? {}
+        for (const { element, n } of elements) this.#sent.set(elementName(task, element), { term, agent, n })
+      }
     } else if (packet.route === 'beacon' && packet.body !== undefined) {
       this.#termMax = Math.max(this.#termMax, (packet.body as Beacon).term)
     } else if (packet.route === 'status' && packet.body !== undefined) {
-      this.#onStatus(packet.body as TaskStatus)
+      this.#onEnd(packet.body as TaskStatus)
+    } else if (packet.route === 'results' && packet.body !== undefined) {
+      const { task, term, agent, results } = packet.body as ResultPage
+      for (const result of results)
+        this.#onEnd({ ...result, task: elementName(task, result.element), term, agent })
     }
   }
 
@@ -51,7 +64,7 @@ export class CurrentChecker implements Checker {
     if (term) this.#excusedTerm = this.#termMax
   }
 
-  #onStatus(status: TaskStatus): void {
+  #onEnd(status: End): void {
     const { task, attempt, state } = status
     if (attempt === undefined || attempt.term <= this.#excusedTerm) return
     if (state === 'failed') this.#onFailed(status, attempt)
@@ -78,7 +91,7 @@ export class CurrentChecker implements Checker {
   }
 
   /** An attempt that was lost may have ended well without anybody having heard of it; any other failed itself. */
-  #onFailed({ task, error }: TaskStatus, attempt: Attempt): void {
+  #onFailed({ task, error }: End, attempt: Attempt): void {
     const truth = this.#ended.get(attemptKey(attempt))
     if (error?.code === 'E_LOST' || truth?.outcome !== 'succeeded') return
     this.#violations.add('I7', `task ${task}`, `success, as ${attemptKey(attempt)} ended`, 'failed')

@@ -1,6 +1,6 @@
 /**
  * How a simulated task behaves. It is written into its spec as `run.exec = ['sim', <JSON>]`, so that whichever
- * device runs it, and however often, behaves the same.
+ * device runs it, and however often, behaves the same. An element of an array has it as its input.
  */
 import type { TaskSpec } from '../../shared/protocol/schemas/index.ts'
 
@@ -26,13 +26,25 @@ export function runOf(behaviour: Behaviour): TaskSpec['run'] {
   return { exec: [PROGRAM, JSON.stringify(behaviour)] }
 }
 
+/** The spec of an array whose elements behave so. */
+export function arrayOf(behaviours: readonly Behaviour[]): TaskSpec {
+  return { run: { exec: [PROGRAM] }, array: [...behaviours] }
+}
+
 /** The behaviour of a spec; commands that are not the simulator's are short and succeed. */
 export function behaviourOf(spec: TaskSpec): Behaviour {
   let behaviour = known.get(spec)
   if (behaviour === undefined) {
     const [program, text] = 'exec' in spec.run ? spec.run.exec : []
-    behaviour = program === PROGRAM && text !== undefined ? (JSON.parse(text) as Behaviour) : SHORT
+    if (program !== PROGRAM) behaviour = SHORT
+    else if (text !== undefined) behaviour = JSON.parse(text) as Behaviour
+    else behaviour = (inputOf(spec) ?? SHORT) as Behaviour
     known.set(spec, behaviour)
   }
   return behaviour
+}
+
+/** The input as it was submitted: beside what predecessors put out it has a place of its own. */
+function inputOf({ after, input }: TaskSpec): unknown {
+  return after === undefined ? input : (input as { input?: unknown } | undefined)?.input
 }

@@ -114,6 +114,29 @@ const ONCE: readonly Bug[] = [
   },
 ]
 
+const ELEMENTS: readonly Bug[] = [
+  {
+    what: 'does not read the pages of earlier coordinators, and runs again what stands in them',
+    breaks: 'I2',
+    planted: one(
+      'coordinator/arrays.ts',
+      'for (const [name, page] of this.#mirror.pages.get(task.id) ?? []) this.#adopt(task, name, page)\n',
+    ),
+    with: {
+      arrays: 1,
+      plan: planOfTroubles([
+        { kind: 'crash-holder', firstMs: 8_000, everyMs: 8_000, times: 12, durationMs: 1_000 },
+      ]),
+    },
+  },
+  {
+    what: 'loses the first entry of every page',
+    breaks: 'I2',
+    planted: one('coordinator/pages.ts', 'results: [...results] }', 'results: results.slice(1) }'),
+    with: { arrays: 1 },
+  },
+]
+
 const CAPACITY: readonly Bug[] = [
   {
     what: 'leaves running what a former start of the agent began',
@@ -326,6 +349,7 @@ export const PATCHED_BUGS: readonly Bug[] = [
   ...FENCING,
   ...ONCE,
   ...EXCLUSIVE_BUGS,
+  ...ELEMENTS,
   ...CAPACITY,
   ...LIVENESS,
   ...CURRENT,
