@@ -1,12 +1,20 @@
 /** The client: submits tasks, waits for them, and reads what the mesh says of itself. */
 import { CoveyError } from '../shared/errors/errors.ts'
 import type { Incoming } from '../shared/protocol/codec.ts'
-import type { Beacon, TaskSpec, TaskStatus, Withdraw } from '../shared/protocol/schemas/index.ts'
+import type {
+  Beacon,
+  ElementResult,
+  TaskSpec,
+  TaskStatus,
+  Withdraw,
+} from '../shared/protocol/schemas/index.ts'
 import type { Topics } from '../shared/protocol/topics.ts'
+import type { BoundedQueue } from './bounded-queue.ts'
 import { deadline } from './deadline.ts'
 import { type Device, mergeDevice } from './device.ts'
 import { bodyOf, readMessage } from './incoming.ts'
 import type { Link } from './link.ts'
+import { type ResultsOptions, resultsOf } from './results.ts'
 import { type ReadLimits, readOne, readRetained } from './retained.ts'
 import { checkId, type Receipt, type SubmitOptions, submit } from './submit.ts'
 import { type WaitOptions, waitFor } from './wait.ts'
@@ -56,6 +64,12 @@ export class Client {
   async wait(id: string, options: WaitOptions = {}): Promise<TaskStatus> {
     checkId(id)
     return waitFor(this.#link, this.#topics, id, options)
+  }
+
+  /** Each result of an array's elements, as it comes; see results.ts for the end and the errors. */
+  results(id: string, options: ResultsOptions = {}): BoundedQueue<ElementResult> {
+    checkId(id)
+    return resultsOf(this.#link, this.#topics, id, options)
   }
 
   /**

@@ -3,13 +3,14 @@ import { formatQuantity, parseQuantity } from '../../shared/model/quantity.ts'
 import type { TaskStatus } from '../../shared/protocol/schemas/index.ts'
 import type { Device } from '../device.ts'
 import { age } from './ages.ts'
+import { progressOf } from './array-output.ts'
 import { stateColour } from './paint.ts'
 import type { Column } from './table.ts'
 
 /** What there is to say about a task in one line: its error, or why it is where it is. */
 export function remarkOf(status: TaskStatus): string {
   if (status.error !== undefined) return `${status.error.code}: ${status.error.message}`
-  return status.explanation
+  return status.array === undefined ? status.explanation : progressOf(status)
 }
 
 export const TASK_COLUMNS: readonly Column<TaskStatus>[] = [

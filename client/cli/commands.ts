@@ -96,6 +96,7 @@ export const COMMANDS = {
       'image',
       'pull',
       'input',
+      'array',
       'taskEnv',
       'cwd',
       'ttl',
@@ -110,6 +111,7 @@ export const COMMANDS = {
       'What to run is a program, a function (--function), or an image (--image) with a program or its own',
       'No shell is involved: for pipes and variables run sh -c "…"',
       'With --no-follow, and wherever standard output is not a terminal, exactly the result’s output is printed',
+      'With --array each element’s output is printed when it has ended; with --json one result a line, then the status. The exit code is 0 only if every element succeeded',
       'Ctrl-C withdraws the task and waits for its end; a second Ctrl-C leaves at once',
     ],
     examples: [
@@ -119,6 +121,7 @@ export const COMMANDS = {
       'covey run --after fetch-x7k2,unpack-9qd4 -- make',
       'covey run --function resize --input \'{"width":640}\'',
       'covey run --image docker.io/library/alpine:3 -- cat /etc/os-release',
+      'covey run --array photos.ndjson --retries 2 -- ./thumbnail.sh',
     ],
   },
   get: {

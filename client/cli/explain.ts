@@ -4,6 +4,7 @@ import { isWithdraw } from '../../shared/protocol/codec.ts'
 import type { Run, TaskSpec, TaskStatus, Withdraw } from '../../shared/protocol/schemas/index.ts'
 import type { Client } from '../client.ts'
 import { age } from './ages.ts'
+import { progressOf } from './array-output.ts'
 import type { OptionsOf } from './commands.ts'
 import type { Context } from './context.ts'
 import { withClient } from './open-client.ts'
@@ -84,6 +85,7 @@ function told(context: Context, status: TaskStatus): Rows {
     add('Remedy', status.error.remedy)
   }
   add('Device', status.device)
+  if (status.array !== undefined) add('Elements', progressOf(status))
   add('Attempts', `${status.attempts} (${status.failed} failed, ${status.lost} lost)`)
   if (status.attempt !== undefined)
     add('Attempt', `${status.attempt.n} in term ${status.attempt.term} of ${status.attempt.agent}`)

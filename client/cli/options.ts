@@ -228,6 +228,13 @@ export const OPTIONS = {
     about:
       'JSON that the command reads on its standard input, or that the function is called with; @FILE takes it from a file, - from standard input',
   },
+  array: {
+    kind: 'text',
+    placeholder: 'FILE',
+    group: 'Task',
+    about:
+      'Runs the command once for each input in the file: a JSON array, or one JSON value a line; - is standard input',
+  },
   taskEnv: {
     kind: 'pairs',
     flag: 'env',

@@ -9,6 +9,7 @@ import { connect } from '../connect.ts'
 import { abortable } from '../link.ts'
 import { encodeSpec, randomTaskId } from '../submit.ts'
 import { withdrawLimitMs } from '../withdraw-limit.ts'
+import { ArrayOutput } from './array-output.ts'
 import { type Context, interruptionOf } from './context.ts'
 import {
   EXIT_CANCELLED,
@@ -35,6 +36,7 @@ export async function run(context: Context, values: RunValues, operands: readonl
   const connecting = connect({ ...connectOptionsOf(values), onLink: (down) => link.note(down) })
   const client = await abortable(connecting, context.interrupted)
   const notice = new WaitingNotice(context, id)
+  let elements: ArrayOutput | undefined
   try {
     if (values.detach === true) {
       const receipt = await client.submit(spec, { id, signal: context.interrupted })
@@ -43,27 +45,34 @@ export async function run(context: Context, values: RunValues, operands: readonl
       reportEnd(context, receipt.status, values.json === true)
       return EXIT_RUN_FAILURE
     }
+    const json = values.json === true
+    if (spec.array !== undefined) elements = new ArrayOutput(context, client, id, json, values.waitTimeout)
     const output = new TaskOutput(
       context,
-      values.json !== true && (values.follow ?? context.stdout.isTTY === true),
+      !json && elements === undefined && (values.follow ?? context.stdout.isTTY === true),
     )
     const status = await attended(context, client, {
       id,
       values,
       output,
-      notice,
+      note: (status) => {
+        notice.note(status)
+        elements?.note(status)
+      },
       withdrawMs: withdrawLimitMs(spec),
       submit: () => client.submit(spec, { id, signal: context.interrupted }),
     })
     const interruption = interruptionOf(context)
     if (status === undefined) return interruption?.exitCode ?? EXIT_RUN_FAILURE
-    if (values.json === true) context.stdout.write(`${JSON.stringify(status)}\n`)
+    await elements?.finish()
+    if (json) context.stdout.write(`${JSON.stringify(status)}\n`)
     else output.finish(status)
-    reportEnd(context, status, values.json === true)
+    reportEnd(context, status, json)
     return interruption !== undefined && status.state === 'cancelled'
       ? interruption.exitCode
       : exitCodeOf(status)
   } finally {
+    elements?.stop()
     notice.stop()
     link.stop()
     await client.close()
@@ -74,7 +83,8 @@ interface Attended {
   readonly id: string
   readonly values: RunValues
   readonly output: TaskOutput
-  readonly notice: WaitingNotice
+  /** Hears of every status. */
+  readonly note: (status: TaskStatus) => void
   /** How long the task may take to end once it is withdrawn. */
   readonly withdrawMs: number
   readonly submit: () => Promise<unknown>
@@ -86,13 +96,13 @@ interface Attended {
  * @returns the terminal status; `undefined` when it was interrupted before any coordinator had seen it
  */
 async function attended(context: Context, client: Client, task: Attended): Promise<TaskStatus | undefined> {
-  const { id, values, output, notice } = task
+  const { id, values, output, note } = task
   let receipted = false
   const wait = (timeoutMs: number, signal?: AbortSignal) =>
     client.wait(id, {
       timeoutMs,
       ...(signal === undefined ? {} : { signal }),
-      onStatus: (status) => notice.note(status),
+      onStatus: note,
       onLog: (log) => output.take(log),
     })
   // Listens before it submits: output may come before the receipt does.

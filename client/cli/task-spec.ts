@@ -2,7 +2,13 @@
 import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { CoveyError } from '../../shared/errors/errors.ts'
-import { PAYLOAD_BYTES_MAX, type Run, type TaskSpec } from '../../shared/protocol/schemas/index.ts'
+import {
+  ARRAY_BYTES_MAX,
+  PAYLOAD_BYTES_MAX,
+  type Run,
+  type TaskSpec,
+} from '../../shared/protocol/schemas/index.ts'
+import { parseArray, readArrayFile } from './array-input.ts'
 import type { OptionsOf } from './commands.ts'
 import type { Context, Input } from './context.ts'
 import { exactDuration } from './defaults.ts'
@@ -20,10 +26,11 @@ export async function specOf(
   values: RunValues,
   operands: readonly string[],
 ): Promise<TaskSpec> {
-  const { input, where, resources, priority, after, exclusive, timeout, retries, ttl } = values
+  const { input, array, where, resources, priority, after, exclusive, timeout, retries, ttl } = values
   return {
     run: runOf(values, operands),
     ...(input === undefined ? {} : { input: parseInput(await inputText(context, input)) }),
+    ...(array === undefined ? {} : { array: parseArray(array, await arrayText(context, array)) }),
     ...(where === undefined
       ? {}
       : { where: Object.fromEntries(Object.entries(where).map(([key, value]) => [key, copy(value)])) }),
@@ -81,7 +88,7 @@ function copy(value: string | readonly string[]): string | string[] {
 }
 
 async function inputText(context: Context, written: string): Promise<string> {
-  if (written === '-') return readAll(context.stdin)
+  if (written === '-') return readAll(context.stdin, '--input', PAYLOAD_BYTES_MAX)
   if (!written.startsWith('@')) return written
   try {
     return readFileSync(written.slice(1), 'utf8')
@@ -94,16 +101,20 @@ async function inputText(context: Context, written: string): Promise<string> {
   }
 }
 
-async function readAll(stdin: Input): Promise<string> {
+async function arrayText(context: Context, name: string): Promise<string> {
+  return name === '-' ? readAll(context.stdin, '--array', ARRAY_BYTES_MAX) : readArrayFile(name)
+}
+
+async function readAll(stdin: Input, option: string, bytesMax: number): Promise<string> {
   const chunks: Buffer[] = []
   let bytes = 0
   for await (const chunk of stdin) {
     const buffer = Buffer.from(chunk as Buffer | string)
     bytes += buffer.length
-    if (bytes > PAYLOAD_BYTES_MAX) {
+    if (bytes > bytesMax) {
       throw wrongValue(
-        '--input',
-        `it exceeds ${PAYLOAD_BYTES_MAX} bytes`,
+        option,
+        `it exceeds ${bytesMax} bytes`,
         'Put large input where the device can fetch it',
       )
     }
