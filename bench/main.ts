@@ -5,9 +5,11 @@
  *   npm run bench -- mesh           real processes against a floor that only passes messages on
  *   npm run bench -- exclusive      devices are struck round after round; --rounds 200 for how many
  *   npm run bench -- live           real connections on real brokers against the simulator: 2,000 devices, --devices N
+ *   npm run bench -- arrays         100,000 elements in ten arrays over 20 agents, of which three are killed
  *   npm run bench -- sim --quick    the same, smaller; --json for programs, --seed for another run
  */
 import { parseArgs } from 'node:util'
+import { type ArraysResult, runArrays } from './arrays.ts'
 import { type ExclusiveResult, runExclusive } from './exclusive.ts'
 import { comparedTimes, type LiveResult, liveSize, runLiveBench } from './live.ts'
 import { TASKS_A_SECOND } from './live-scenarios.ts'
@@ -74,6 +76,26 @@ function sayMesh(result: MeshResult): void {
   say(`ratio of CPU: ${number(result.ratio, 2)}`)
 }
 
+function sayArrays(result: ArraysResult): void {
+  const { options, elements, seconds } = result
+  const rows = [
+    ['elements', `${elements} in ${options.specs} specs`],
+    ['agents', String(options.agents)],
+    ['killed', String(result.kills.length)],
+    ['lost', String(result.lost)],
+    ['accepted twice', String(result.twice)],
+    ['wrong', String(result.wrong)],
+    ['attempts', String(result.attempts)],
+    ['ran twice', String(result.duplicates)],
+    ['pages', `${result.pages}, ${number(result.pageBytes / 2 ** 20, 1)} MiB`],
+    ['seconds', number(seconds, 1)],
+    ['elements/s', number(elements / seconds)],
+    ['agent peak MiB', String(result.peakMib)],
+  ]
+  say(table(['arrays', 'found'], rows))
+  if (!result.ok) process.exitCode = 1
+}
+
 function sayExclusive({ rounds, tasks, succeeded, attempts, overlaps, byStrike }: ExclusiveResult): void {
   const rows = Object.entries(byStrike).map(([strike, row]) => [
     strike,
@@ -108,9 +130,15 @@ async function benchLive(seed: string, quick: boolean): Promise<LiveResult> {
   return await runLiveBench(seed, { ...size, devices }, interruption.signal, tell)
 }
 
-async function benchOf(seed: string, quick: boolean): Promise<SimReport | MeshResult | LiveResult> {
+async function benchOf(
+  seed: string,
+  quick: boolean,
+): Promise<SimReport | MeshResult | LiveResult | ArraysResult> {
   if (what === 'sim') return runSimBench(seed, quick, tell)
   if (what === 'live') return await benchLive(seed, quick)
+  if (what === 'arrays') {
+    return await runArrays({ specs: 10, elements: quick ? 500 : 10_000, agents: quick ? 5 : 20 }, tell)
+  }
   return await runMeshBench({ tasks: quick ? 1_000 : 5_000, rounds: quick ? 1 : 4, workers: 10 })
 }
 
@@ -120,8 +148,8 @@ if (what === 'exclusive') {
   if (values.json) say(JSON.stringify({ bench: what, seed: values.seed, ...machine(), result }))
   else sayExclusive(result)
   if (result.overlaps > 0 || result.succeeded < result.tasks) process.exitCode = 1
-} else if (what !== 'sim' && what !== 'mesh' && what !== 'live') {
-  tell(`bench ${JSON.stringify(what ?? '')} is unknown; use sim, mesh, exclusive or live`)
+} else if (what !== 'sim' && what !== 'mesh' && what !== 'live' && what !== 'arrays') {
+  tell(`bench ${JSON.stringify(what ?? '')} is unknown; use sim, mesh, exclusive, live or arrays`)
   process.exitCode = 2
 } else {
   const { seed, quick, json } = values
@@ -131,5 +159,6 @@ if (what === 'exclusive') {
   if (json) say(JSON.stringify({ ...head, result }))
   else if ('runs' in result) saySim(result)
   else if ('comparisons' in result) sayLive(result)
+  else if ('kills' in result) sayArrays(result)
   else sayMesh(result)
 }

@@ -2,21 +2,11 @@
  * One process of the mesh benchmark: `node dist/bench/mesh-role.js <role> <JSON>`, started with an IPC channel. It
  * says `ready`, answers `cpu` with the CPU it has used, and a submitter answers `run` when all its tasks have ended.
  */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { connectAsync, type MqttClient } from 'mqtt'
-import { Agent } from '../agent/core/agent.ts'
-import { parseBrokerUrl } from '../agent/shell/broker-address.ts'
-import type { Executor } from '../agent/shell/executor.ts'
-import { openJournal } from '../agent/shell/journal.ts'
-import { DEFAULT_LIMITS } from '../agent/shell/limits.ts'
-import type { Emit } from '../agent/shell/link.ts'
-import { createLog } from '../agent/shell/log.ts'
-import { startAgent } from '../agent/shell/runtime.ts'
 import { startBroker } from '../broker/broker.ts'
 import type { Candidacy } from '../shared/protocol/schemas/index.ts'
 import { Topics } from '../shared/protocol/topics.ts'
+import { startBenchAgent } from './agent.ts'
 
 export interface RoleOptions {
   readonly url: string
@@ -44,63 +34,20 @@ const SPEC = JSON.stringify({
 })
 const FLOOR_RESULT = JSON.stringify({ outcome: 'succeeded', result: { exitCode: 0, stdout: 'o'.repeat(40) } })
 
-const folders: string[] = []
-process.once('exit', () => {
-  for (const folder of folders) rmSync(folder, { recursive: true, force: true })
-})
-
 const answer = (message: Answer): void => {
   process.send?.(message)
 }
 
-/** Ends every attempt as soon as it starts: what is left is Covey. */
-class NoExecutor implements Executor {
-  readonly #emit: Emit
-
-  constructor(emit: Emit) {
-    this.#emit = emit
-  }
-
-  run(attempt: Parameters<Executor['run']>[0]): void {
-    const end = { outcome: 'succeeded', result: { exitCode: 0, stdout: 'o'.repeat(40) } } as const
-    this.#emit({ in: 'ended', attempt, end })
-  }
-
-  extend(): void {}
-  kill(): void {}
-  reap(): void {}
-  close(): Promise<void> {
-    return Promise.resolve()
-  }
-}
-
-async function agent(url: string, device: string, candidate: Candidacy, executors: string[]): Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), 'covey-bench-'))
-  folders.push(folder)
-  const log = createLog({ level: 'silent' })
-  const journal = await openJournal({ folder, durability: 'process', limits: DEFAULT_LIMITS, log })
-  const capacity = { cpu: 64, memory: '64Gi' }
-  const core = new Agent({
+const agent = (url: string, device: string, candidate: Candidacy, executors: string[]): Promise<void> =>
+  startBenchAgent({
+    url,
     mesh: MESH,
     device,
-    labels: {},
-    capacity,
-    executors,
     candidate,
-    version: '0',
-    seed: device,
+    executors,
+    capacity: { cpu: 64, memory: '64Gi' },
+    output: () => 'o'.repeat(40),
   })
-  const running = startAgent(core, {
-    mesh: MESH,
-    broker: parseBrokerUrl(url),
-    log,
-    journal: journal.contents,
-    writer: journal.writer,
-    executor: (emit) => new NoExecutor(emit),
-    measure: () => ({ cpu: 0, memoryUsed: 0, memoryTotal: 2 ** 31 }),
-  })
-  await running.ready
-}
 
 const client = (url: string): Promise<MqttClient> => {
   return connectAsync(url, { clean: true, protocolVersion: 4, reconnectPeriod: 0 })
