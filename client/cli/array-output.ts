@@ -41,7 +41,8 @@ export class ArrayOutput {
     for await (const result of this.#results) {
       if (this.#json) this.#context.stdout.write(`${JSON.stringify(result)}\n`)
       else {
-        this.#context.stdout.write(result.result?.stdout ?? '')
+        const { stdout = '', value } = result.result ?? {}
+        this.#context.stdout.write(value === undefined ? stdout : `${stdout}${JSON.stringify(value)}\n`)
         this.#context.stderr.write(result.result?.stderr ?? '')
       }
       if (result.state !== 'succeeded') this.#tell(result)
