@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { expect, vi } from 'vitest'
-import { listProcesses, readEnvironment } from '../agent/shell/process-table.ts'
+import { listProcesses, readArguments, readEnvironment } from '../agent/shell/process-table.ts'
 import { COVEY } from './mesh/brokers.ts'
 
 const GONE_MS_MAX = 30_000
@@ -34,10 +34,14 @@ export function startCovey(words: readonly string[], cwd: string, temporary: str
   return running
 }
 
-/** How many processes carry the folder in their environment; `undefined` where there is no /proc. */
+/**
+ * How many processes carry the folder in their environment, or name what is in it (guards of exclusive work have no
+ * environment to speak of); `undefined` where there is no /proc.
+ */
 export function processesOf(temporary: string): number | undefined {
   const mine = `TMPDIR=${temporary}`
-  return listProcesses()?.filter(({ pid }) => readEnvironment(pid).includes(mine)).length
+  const names = (pid: number): boolean => readArguments(pid).some((word) => word.startsWith(temporary))
+  return listProcesses()?.filter(({ pid }) => readEnvironment(pid).includes(mine) || names(pid)).length
 }
 
 /** Waits until all its processes and files are gone. Where there is no /proc only the files tell. */

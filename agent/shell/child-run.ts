@@ -89,7 +89,8 @@ export class ChildRun implements Run {
   async #run(): Promise<void> {
     let end: RunEnd
     try {
-      end = (await this.#mayStart()) ? await this.#runToEnd() : failed('E_LEASE', 'its lease was over')
+      const hindrance = await this.#hindrance()
+      end = hindrance === undefined ? await this.#runToEnd() : failed('E_LEASE', hindrance)
     } catch (error) {
       end = failed('E_START', `start ${this.#command.exec[0]}: ${(error as Error).message}`)
     }
@@ -105,15 +106,17 @@ export class ChildRun implements Run {
   }
 
   /** Exclusive work starts only when its guard has it, and nobody has ended it meanwhile. */
-  async #mayStart(): Promise<boolean> {
-    if (this.#guarded === undefined) return true
+  async #hindrance(): Promise<string | undefined> {
+    if (this.#guarded === undefined) return undefined
     const { guard, lease } = this.#guarded
     const lapse = () => {
       this.#lapsed = true
       this.kill(0)
     }
-    if (!(await guard.hold(attemptKey(this.attempt), lease, lapse))) this.#lapsed = true
-    return !this.#lapsed && !this.#ending.asked
+    const result = await guard.hold(attemptKey(this.attempt), lease, lapse)
+    if (result !== 'held') this.#lapsed = true
+    if (result === 'no-guard') return 'no guard could be started'
+    return this.#lapsed || this.#ending.asked ? 'its lease was over' : undefined
   }
 
   async #runToEnd(): Promise<RunEnd> {

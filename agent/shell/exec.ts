@@ -15,12 +15,19 @@ export class ExecExecutor implements Executor {
   readonly #guard: Guard
   readonly #limiter: Limiter | undefined
 
-  /** @param limiter what holds commands to what their tasks state; default: nothing */
-  constructor(context: RunContext, limiter?: Limiter) {
+  /**
+   * @param limiter what holds commands to what their tasks state; default: nothing
+   * @param guard who ends exclusive work when the agent cannot
+   */
+  constructor(
+    context: RunContext,
+    limiter?: Limiter,
+    guard: Guard = new Guard(context.agent.data, context.log),
+  ) {
     this.#context = context
     this.#limiter = limiter
     this.#runs = new RunTable(context.emit, context.limits)
-    this.#guard = new Guard(context.agent.data, context.log)
+    this.#guard = guard
   }
 
   /** The process that ends exclusive work when the agent cannot; there is one once there was such work. */

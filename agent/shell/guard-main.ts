@@ -1,6 +1,7 @@
 /**
  * The guard: a program beside the agent that ends exclusive work when its lease is over, also while the agent is
- * frozen or dead. It reads orders from its standard input, one JSON object a line, and answers on standard output.
+ * frozen or dead. Its argument is the agent's data folder. It reads orders from its standard input, one JSON object a
+ * line, and answers on standard output.
  *
  * It looks at the clocks before it reads an order, so that no renewal that came too late brings anything back.
  * When the agent is gone it stays until nothing is left to end.
@@ -17,12 +18,12 @@ const LOOK_MS = 100
 
 interface Watch {
   lease: Lease
-  readonly data: string
   /** Leader of its process group, and when that was started. */
   pid?: number
   startTicks?: string | undefined
 }
 
+const data = process.argv[2] ?? ''
 const watches = new Map<string, Watch>()
 let timer: NodeJS.Timeout | undefined
 let alone = false
@@ -50,7 +51,7 @@ function look(): void {
 }
 
 /** KILLs the group, and whatever carries the attempt's name in its environment. */
-function end(key: string, { data, pid, startTicks }: Watch): void {
+function end(key: string, { pid, startTicks }: Watch): void {
   if (pid !== undefined) {
     const leader = readProcess(pid)
     // Of a group whose leader is gone no stranger can have the number; of one that is empty he may.
@@ -71,7 +72,7 @@ function killGroup(pid: number): void {
 function obey(order: GuardOrder): void {
   look()
   if ('hold' in order) {
-    watches.set(order.hold, { lease: order.lease, data: order.data })
+    watches.set(order.hold, { lease: order.lease })
     look()
     answer({ held: order.hold })
   } else if ('pid' in order) {
@@ -82,7 +83,8 @@ function obey(order: GuardOrder): void {
   } else if ('drop' in order) {
     watches.delete(order.drop)
     look()
-  } else for (const watch of watches.values()) watch.lease = { ...watch.lease, from: order.from }
+  } else if ('ask' in order) answer({ here: true })
+  else for (const watch of watches.values()) watch.lease = { ...watch.lease, from: order.from }
 }
 
 // Whoever stops the agent by a signal to its group or terminal does not mean this.

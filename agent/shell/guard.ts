@@ -1,43 +1,58 @@
 /**
  * The agent's end of the guard (guard-main.ts): starts it when there is exclusive work, tells it of leases, and
- * starts it again with all it must know when it dies. When that does not help, the work is ended.
+ * starts it again with all it must know when it dies, or is ended because it does not answer. When that does not
+ * help, the work is ended.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
-import type { Readable } from 'node:stream'
+import type { Readable, Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { leaseLeftMs } from '../../shared/model/lease.ts'
 import type { Lease, Now } from '../../shared/ports.ts'
 import { within } from './bounded-wait.ts'
 import type { Log } from './log.ts'
 
-/** `hold` takes an attempt under guard; `pid` names its process group; `from` renews the leases of all. */
+/**
+ * `hold` takes an attempt under guard; `pid` names its process group; `from` renews the leases of all; `ask` wants
+ * an answer.
+ */
 export type GuardOrder =
-  | { readonly hold: string; readonly data: string; readonly lease: Lease }
+  | { readonly hold: string; readonly lease: Lease }
   | { readonly key: string; readonly pid: number }
   | { readonly drop: string }
   | { readonly from: Now }
+  | { readonly ask: true }
 
-export type GuardAnswer = { readonly held: string } | { readonly lapsed: string }
+export type GuardAnswer = { readonly held: string } | { readonly lapsed: string } | { readonly here: true }
+
+/** `over`: the lease was over before the guard had it. `no-guard`: none could be started, or none took it in time. */
+export type HoldResult = 'held' | 'over' | 'no-guard'
+
+export interface GuardOptions {
+  /** The guard's program. Default: the one beside this file, so there is none in the sources. */
+  readonly program?: string
+  /** How long a guard that has work may be silent before it is ended and another one started. Default: 5,000. */
+  readonly silenceMsMax?: number
+}
 
 /** How long a guard may take to start and to take an attempt. */
 const HOLD_MS_MAX = 10_000
 /** Guards that may die before one has taken an attempt; then exclusive work is ended instead. */
 const DEATHS_MAX = 3
+/** Less than an attempt may wait for its guard: a second one can still take it. */
+const SILENCE_MS_MAX = 5_000
+/** Questions without an answer after which a guard counts as silent. An agent that stood still has asked none. */
+const UNANSWERED_MAX = 5
+/** What a guard may leave unread; one that reads so little is ended. */
+const UNREAD_BYTES_MAX = 1024 * 1024
 
-const PROGRAM = fileURLToPath(
-  // Run from the sources (as tests are), the guard is the one that was built.
-  new URL(
-    import.meta.url.endsWith('.ts') ? '../../dist/agent/shell/guard-main.js' : './guard-main.js',
-    import.meta.url,
-  ),
-)
+const PROGRAM = fileURLToPath(new URL('./guard-main.js', import.meta.url))
 
 interface Guarded {
   lease: Lease
   pid: number | undefined
-  /** Called when the guard has it, with true; or when there is no guard to be had. */
-  readonly taken: (held: boolean) => void
+  /** Called when the guard has it, or it is known that none will. */
+  readonly taken: (result: HoldResult) => void
   readonly lapsed: () => void
 }
 
@@ -47,12 +62,19 @@ export class Guard {
   readonly #guarded = new Map<string, Guarded>()
   /** From the clock of the core's steps to the one that all processes share. */
   readonly #offsetMs = Number(process.hrtime.bigint()) / 1e6 - performance.now()
+  readonly #program: string
+  readonly #askEveryMs: number
   #child: ChildProcess | undefined
   #deaths = 0
+  #asking: NodeJS.Timeout | undefined
+  #unanswered = 0
 
-  constructor(data: string, log: Log) {
+  /** @param data the agent's data folder: with an attempt it names what is to be ended */
+  constructor(data: string, log: Log, options: GuardOptions = {}) {
     this.#data = data
     this.#log = log
+    this.#program = options.program ?? PROGRAM
+    this.#askEveryMs = (options.silenceMsMax ?? SILENCE_MS_MAX) / UNANSWERED_MAX
   }
 
   /** The guard's process, while there is one. */
@@ -64,17 +86,17 @@ export class Guard {
    * Takes an attempt under guard, before it is started.
    *
    * @param lapsed called when its lease is over or no guard can be had: it must end at once
-   * @returns false when there is no guard, and it must not be started
+   * @returns unless it is `held` it must not be started
    */
-  async hold(key: string, lease: Lease, lapsed: () => void): Promise<boolean> {
-    const held = new Promise<boolean>((resolve) => {
+  async hold(key: string, lease: Lease, lapsed: () => void): Promise<HoldResult> {
+    const taken = new Promise<HoldResult>((resolve) => {
       this.#guarded.set(key, { lease: this.#shared(lease), pid: undefined, taken: resolve, lapsed })
     })
     if (this.#child === undefined) this.#start()
     else this.#hold(key)
-    if ((await within(held, HOLD_MS_MAX)) === true) return true
-    this.drop(key)
-    return false
+    const result = (await within(taken, HOLD_MS_MAX)) ?? 'no-guard'
+    if (result !== 'held') this.drop(key)
+    return result
   }
 
   /** The attempt runs as that process group. */
@@ -112,6 +134,7 @@ export class Guard {
   close(): void {
     const child = this.#child
     this.#child = undefined
+    clearInterval(this.#asking)
     child?.stdin?.end()
   }
 
@@ -126,44 +149,61 @@ export class Guard {
   #hold(key: string): void {
     const guarded = this.#guarded.get(key)
     if (guarded === undefined) return
-    this.#tell({ hold: key, data: this.#data, lease: guarded.lease })
+    this.#tell({ hold: key, lease: guarded.lease })
     if (guarded.pid !== undefined) this.#tell({ key, pid: guarded.pid })
   }
 
   #tell(order: GuardOrder): void {
-    this.#child?.stdin?.write(`${JSON.stringify(order)}\n`)
+    const child = this.#child
+    if (child?.stdin?.writable !== true) return
+    if (child.stdin.writableLength > UNREAD_BYTES_MAX) child.kill('SIGKILL')
+    else child.stdin.write(`${JSON.stringify(order)}\n`)
+  }
+
+  #ask(child: ChildProcess): void {
+    if (this.#guarded.size === 0) this.#unanswered = 0
+    else if (++this.#unanswered > UNANSWERED_MAX) child.kill('SIGKILL')
+    else this.#tell({ ask: true })
   }
 
   #start(): void {
     // A session of its own: what ends the agent must not end it.
-    const child = spawn(process.execPath, [PROGRAM], {
+    const child = spawn(process.execPath, [this.#program, this.#data], {
       detached: true,
       stdio: ['pipe', 'pipe', 'ignore'],
       env: { PATH: process.env['PATH'] ?? '' },
     })
     this.#child = child
     child.unref()
-    child.stdin.on('error', (error) => this.#log.debug({ error: error.message }, 'the guard does not read'))
     child.once('error', (error) => this.#died(child, error.message))
     child.once('exit', (code, signal) => this.#died(child, signal ?? `exit code ${code}`))
+    // Without a process there need be no pipes either; `error` comes.
+    if (child.pid === undefined) return
+    const stdin = child.stdin as Writable
+    stdin.on('error', (error) => this.#log.debug({ error: error.message }, 'the guard does not read'))
     createInterface({ input: child.stdout as Readable }).on('line', (line) => {
+      if (this.#child === child) this.#unanswered = 0
       this.#answered(JSON.parse(line) as GuardAnswer)
     })
+    this.#unanswered = 0
+    this.#asking = setInterval(() => this.#ask(child), this.#askEveryMs).unref()
     for (const key of this.#guarded.keys()) this.#hold(key)
   }
 
   #answered(answer: GuardAnswer): void {
     this.#deaths = 0
-    if ('held' in answer) return this.#guarded.get(answer.held)?.taken(true)
+    if ('here' in answer) return
+    if ('held' in answer) return this.#guarded.get(answer.held)?.taken('held')
     const guarded = this.#guarded.get(answer.lapsed)
     this.#guarded.delete(answer.lapsed)
-    guarded?.taken(false)
+    guarded?.taken('over')
     guarded?.lapsed()
   }
 
   #died(child: ChildProcess, how: string): void {
     if (this.#child !== child) return
     this.#child = undefined
+    clearInterval(this.#asking)
     if (this.#guarded.size === 0) return
     this.#deaths++
     this.#log.warn({ how, deaths: this.#deaths }, 'the guard of exclusive work died')
@@ -173,7 +213,7 @@ export class Guard {
     const all = [...this.#guarded.values()]
     this.#guarded.clear()
     for (const { taken, lapsed } of all) {
-      taken(false)
+      taken('no-guard')
       lapsed()
     }
   }

@@ -42,6 +42,11 @@ export function readEnvironment(pid: number, proc: string = PROC): string[] {
   return readOrUndefined(`${proc}/${pid}/environ`)?.split('\0') ?? []
 }
 
+/** The program that a process runs and its arguments; empty when they may not be read. */
+export function readArguments(pid: number, proc: string = PROC): string[] {
+  return readOrUndefined(`${proc}/${pid}/cmdline`)?.split('\0') ?? []
+}
+
 /** The working directory of a process; `undefined` when it may not be read. */
 export function readWorkingDirectory(pid: number, proc: string = PROC): string | undefined {
   try {
