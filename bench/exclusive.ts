@@ -28,12 +28,8 @@ const ROUND_MS_MAX = 120_000
 const START_MS_MAX = 60_000
 const LOOK_MS = 50
 
-const PROGRAM = fileURLToPath(
-  new URL(
-    import.meta.url.endsWith('.ts') ? '../dist/bench/exclusive-agent.js' : './exclusive-agent.js',
-    import.meta.url,
-  ),
-)
+/** Of an agent of the trial; there is none in the sources, so who runs from them names another. */
+const PROGRAM = fileURLToPath(new URL('./exclusive-agent.js', import.meta.url))
 
 export const STRIKES = ['stop', 'kill', 'cut', 'stop and cut', 'stop the work and cut'] as const
 export type Strike = (typeof STRIKES)[number]
@@ -57,14 +53,27 @@ export interface ExclusiveResult {
   readonly byStrike: Readonly<Record<Strike, StrikeRow>>
 }
 
-/** Runs the trial. @throws when a round does not come to its end in time */
-export async function runExclusive(
-  rounds: number,
-  seed: string,
-  tell: (text: string) => void = () => undefined,
-): Promise<ExclusiveResult> {
-  const trial = await Trial.open(seed)
+export interface TrialOptions {
+  readonly rounds: number
+  readonly seed: string
+  /** The agents' program; default: the one that was built with this. */
+  readonly program?: string
+  /** Ends the trial early, by an error. */
+  readonly signal?: AbortSignal
+  /** Hears how far it is. */
+  readonly tell?: (text: string) => void
+}
+
+/**
+ * Runs the trial. However it ends, nothing of it is left but by SIGKILL.
+ *
+ * @throws when a round does not come to its end in time, or the trial is interrupted
+ */
+export async function runExclusive(options: TrialOptions): Promise<ExclusiveResult> {
+  const { rounds, tell = () => undefined } = options
+  const trial = new Trial(options)
   try {
+    await trial.open()
     for (let round = 0; round < rounds; round++) {
       await trial.round(round)
       tell(
@@ -86,40 +95,42 @@ interface Device {
 class Trial {
   readonly #folder: string
   readonly #random: Random
-  readonly #broker: RunningBroker
-  readonly #client: MqttClient
+  readonly #program: string
+  readonly #signal: AbortSignal | undefined
+  #broker: RunningBroker | undefined
+  #client: MqttClient | undefined
   readonly #topics = new Topics(EXCLUSIVE_MESH)
   readonly #devices = new Map<string, Device>()
   readonly #statuses = new Map<string, TaskStatus>()
   readonly #online = new Set<string>()
   readonly result = { rounds: 0, tasks: 0, succeeded: 0, attempts: 0, overlaps: 0, byStrike: emptyRows() }
 
-  private constructor(folder: string, seed: string, broker: RunningBroker, client: MqttClient) {
-    this.#folder = folder
+  constructor({ seed, program = PROGRAM, signal }: TrialOptions) {
+    this.#folder = realpathSync(mkdtempSync(join(tmpdir(), 'covey-exclusive-')))
     this.#random = new Random(`exclusive/${seed}`)
-    this.#broker = broker
-    this.#client = client
+    this.#program = program
+    this.#signal = signal
   }
 
-  static async open(seed: string): Promise<Trial> {
-    const folder = realpathSync(mkdtempSync(join(tmpdir(), 'covey-exclusive-')))
+  /** Starts the broker and all devices. @throws when one does not come online in time */
+  async open(): Promise<void> {
     const broker = await startBroker({ port: 0 })
+    this.#broker = broker
     const client = await connectAsync(`mqtt://127.0.0.1:${broker.port}`)
-    const trial = new Trial(folder, seed, broker, client)
-    client.on('message', (topic, payload) => trial.#heard(topic, payload.toString()))
-    await client.subscribeAsync([trial.#topics.all('status'), trial.#topics.all('state')], { qos: 1 })
+    this.#client = client
+    client.on('message', (topic, payload) => this.#heard(topic, payload.toString()))
+    await client.subscribeAsync([this.#topics.all('status'), this.#topics.all('state')], { qos: 1 })
     for (const id of DEVICES) {
       const link = await CutLink.open(broker.port)
-      trial.#devices.set(id, { id, link, process: trial.#spawn(id, link) })
+      this.#devices.set(id, { id, link, process: this.#spawn(id, link) })
     }
-    await trial.#until(() => trial.#online.size === DEVICES.length, 'all devices online', START_MS_MAX)
-    return trial
+    await this.#until(() => this.#online.size === DEVICES.length, 'all devices online', START_MS_MAX)
   }
 
   #spawn(id: string, link: CutLink): ChildProcess {
     const data = join(this.#folder, id)
     mkdirSync(data, { recursive: true })
-    const argv = [PROGRAM, `mqtt://127.0.0.1:${link.port}`, id, data]
+    const argv = [this.#program, `mqtt://127.0.0.1:${link.port}`, id, data]
     return spawn(process.execPath, argv, { stdio: ['ignore', 'ignore', 'inherit'] })
   }
 
@@ -134,6 +145,7 @@ class Trial {
   async #until(condition: () => boolean, what: string, limitMs = ROUND_MS_MAX): Promise<void> {
     const untilMs = performance.now() + limitMs
     while (!condition()) {
+      if (this.#signal?.aborted === true) throw new Error(`interrupted while it waited for ${what}`)
       if (performance.now() > untilMs) throw new Error(`waited ${limitMs} ms in vain for ${what}`)
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
     }
@@ -144,7 +156,7 @@ class Trial {
     const tasks = Array.from({ length: TASKS_PER_ROUND }, (_, n) => `r${round}-${n}`)
     for (const task of tasks) {
       const spec = JSON.stringify(witness(this.#file(task)))
-      await this.#client.publishAsync(this.#topics.of('spec', task), spec, { qos: 1, retain: true })
+      await this.#client?.publishAsync(this.#topics.of('spec', task), spec, { qos: 1, retain: true })
     }
     const begun = () => tasks.every((task) => testimony(this.#file(task)).attempts > 0)
     await this.#until(begun, `the beginning of ${tasks.join(', ')}`)
@@ -217,8 +229,8 @@ class Trial {
       this.#signalWork(device, 'SIGKILL')
       device.link.close()
     }
-    await this.#client.endAsync(true)
-    await this.#broker.close()
+    await this.#client?.endAsync(true)
+    await this.#broker?.close()
     rmSync(this.#folder, { recursive: true, force: true })
   }
 }

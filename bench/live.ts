@@ -65,14 +65,29 @@ export async function runLiveBench(
   return { size, comparisons }
 }
 
-function soundOf({ devices, totals, violations, tookSeconds, partial }: SimReport): string {
+function soundOf(report: SimReport): string {
+  const { devices, totals, tookSeconds, partial } = report
   const ended = Object.values(totals.ended).reduce((sum, count) => sum + count, 0)
-  const wrong = totals.lost + totals.endedTwice + violations.length
   return (
     `${devices} devices, ${ended} of ${totals.submitted} tasks ended, ${totals.reroutes} rerouted, ` +
-    `${totals.terms} terms, ${wrong} wrong, ${tookSeconds} s${partial ? ', interrupted' : ''}`
+    `${totals.terms} terms, ${wrongIn(report)} wrong, ${tookSeconds} s${partial ? ', interrupted' : ''}`
   )
 }
+
+/** Whether every broker was compared, nothing went wrong in a run, and every time is within its factor. */
+export function isSound({ comparisons }: LiveResult): boolean {
+  return (
+    comparisons.length === LIVE_BROKERS.length &&
+    comparisons.every(
+      (one) =>
+        [one.live, one.simulated].every((report) => !report.partial && wrongIn(report) === 0) &&
+        comparedTimes(one).every(({ met }) => met),
+    )
+  )
+}
+
+const wrongIn = ({ totals, violations }: SimReport): number =>
+  totals.lost + totals.endedTwice + violations.length
 
 /** One row of the table: a figure of a broker. */
 export interface ComparedTime {

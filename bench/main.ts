@@ -11,7 +11,7 @@
 import { parseArgs } from 'node:util'
 import { type ArraysResult, runArrays } from './arrays.ts'
 import { type ExclusiveResult, runExclusive } from './exclusive.ts'
-import { comparedTimes, type LiveResult, liveSize, runLiveBench } from './live.ts'
+import { comparedTimes, isSound, type LiveResult, liveSize, runLiveBench } from './live.ts'
 import { TASKS_A_SECOND } from './live-scenarios.ts'
 import { describeMachine, machine } from './machine.ts'
 import { type MeshResult, type MeshSide, runMeshBench } from './mesh.ts'
@@ -121,13 +121,19 @@ function sayLive({ size, comparisons }: LiveResult): void {
   say(table(['broker, time', 'live', 'sim', ...sides, 'within 1.25x, 2x'], rows))
 }
 
-/** Ctrl-C ends a live benchmark in order. */
+/** What has started processes ends in order, also by a signal; a second one ends it at once. */
+function interruption(): AbortController {
+  const controller = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.once(signal, () => controller.abort())
+  }
+  return controller
+}
+
 async function benchLive(seed: string, quick: boolean): Promise<LiveResult> {
-  const interruption = new AbortController()
-  process.once('SIGINT', () => interruption.abort())
   const size = liveSize(quick)
   const devices = values.devices === undefined ? size.devices : Number(values.devices)
-  return await runLiveBench(seed, { ...size, devices }, interruption.signal, tell)
+  return await runLiveBench(seed, { ...size, devices }, interruption().signal, tell)
 }
 
 async function benchOf(
@@ -144,7 +150,8 @@ async function benchOf(
 
 const what = positionals[0]
 if (what === 'exclusive') {
-  const result = await runExclusive(Number(values.rounds), values.seed, tell)
+  const { signal } = interruption()
+  const result = await runExclusive({ rounds: Number(values.rounds), seed: values.seed, signal, tell })
   if (values.json) say(JSON.stringify({ bench: what, seed: values.seed, ...machine(), result }))
   else sayExclusive(result)
   if (result.overlaps > 0 || result.succeeded < result.tasks) process.exitCode = 1
@@ -161,4 +168,5 @@ if (what === 'exclusive') {
   else if ('comparisons' in result) sayLive(result)
   else if ('kills' in result) sayArrays(result)
   else sayMesh(result)
+  if ('comparisons' in result && !isSound(result)) process.exitCode = 1
 }
