@@ -272,11 +272,11 @@ const LIVENESS: readonly Bug[] = [
         { file: 'worker/reports.ts', find: '      this.#changed.add(held)\n      any = true\n', put: '' },
         {
           file: 'worker/reports.ts',
-          find: '      if (item.reportable && item.result !== undefined) {\n',
+          find: '      if (result !== undefined) results.push(result)\n',
           put:
             '      if (full && item.reportable && !this.#changed.has(item)) {\n' +
             "        held.push({ attempt: item.attempt, task: item.task, phase: 'ending' })\n" +
-            '      } else if (item.reportable && item.result !== undefined) {\n',
+            '      } else if (result !== undefined) results.push(result)\n',
         },
         {
           file: 'worker/reports.ts',

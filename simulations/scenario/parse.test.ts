@@ -148,7 +148,7 @@ describe('a scenario that is wrong is refused where it is wrong', () => {
       15,
       13,
       /"crush" is not known/,
-      /mean "crash".*crash, power/,
+      /mean "crash".*crash, /,
     ],
     ['a fault at no time', ', at: 10s', '', 15, 5, /nothing says when/, /at, every, rate/],
     ['a fault at two times', 'at: 10s', 'at: 10s, every: 5s', 15, 5, /both at and every/, /exactly one/],
