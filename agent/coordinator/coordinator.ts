@@ -210,6 +210,18 @@ export class Coordinator {
     this.#settle()
   }
 
+  /**
+   * The copy has been emptied and is being read again. Until the coordinator serves it must not be taken for what there
+   * is: everything that the copy shows is waited for once more.
+   */
+  copyBegunAnew(): void {
+    if (this.serving) return
+    this.#phase = 'reading'
+    this.#markerSeen = false
+    this.#context.cancelTimer(WINDOW_TIMER)
+    this.#context.timer(READING_TIMER, READING_MS_MAX)
+  }
+
   #mark(): void {
     this.#context.publish('seat', 'marker', undefined, { nonce: this.#nonce })
   }

@@ -96,7 +96,7 @@ export class Agent implements Core<AgentInput, AgentEffect> {
     this.#worker.membership.linkUp()
     const to = [...this.#worker.subscriptions()]
     if (this.#election.candidate) {
-      this.#mirror.clear(this.#context.now.monoMs)
+      this.#beginCopy()
       to.push(...Mirror.subscriptions(this.#context))
     }
     this.#deviceToken = this.#context.token()
@@ -134,11 +134,16 @@ export class Agent implements Core<AgentInput, AgentEffect> {
     return false
   }
 
+  #beginCopy(): void {
+    this.#mirror.clear(this.#context.now.monoMs)
+    this.#coordinator?.copyBegunAnew()
+  }
+
   /** Begins or ends to follow what a coordinator must know. */
   #follow(candidate: boolean): void {
     if (!this.#worker.membership.linked) return
     const subscriptions = Mirror.subscriptions(this.#context)
-    this.#mirror.clear(this.#context.now.monoMs)
+    this.#beginCopy()
     if (candidate) {
       this.#mirrorToken = this.#context.token()
       this.#context.emit({ do: 'subscribe', link: 'device', to: subscriptions, token: this.#mirrorToken })

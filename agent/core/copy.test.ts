@@ -76,3 +76,31 @@ describe('a copy', () => {
     expect(driver.take('timer')).toContainEqual({ do: 'timer', name: 'coordinator/settle', delayMs: 150 })
   })
 })
+
+describe('a copy that is lost before its coordinator serves', () => {
+  it('is read again, and the window opens again after it', () => {
+    const driver = new Driver('auto')
+    const { nonce } = elect(driver)
+    const device = { incarnation: 1, nonce: 'd-1', online: true, labels: {}, executors: ['exec'] }
+    const state = { ...device, capacity: { cpu: '8' }, candidate: 'never', version: '1' }
+    const marker = { route: 'marker', id: '', body: { nonce } } as const
+    driver.hear('device', { route: 'state', id: 'd', body: state })
+    driver.hear('device', { route: 'status', id: 'old', body: ENDED })
+    driver.hear('device', marker)
+    driver.give({ in: 'link-down', link: 'device', reason: 'reset' })
+    driver.timer('worker/connect')
+    driver.settled().give({ in: 'link-up', link: 'device' })
+    expect(driver.take('cancel-timer')).toContainEqual({ do: 'cancel-timer', name: 'coordinator/window' })
+    const token = driver.take('subscribe')[0]?.token ?? 0
+    driver.give({ in: 'subscribed', link: 'device', token })
+    expect(driver.published('marker')).toEqual([{ nonce }])
+    driver.hear('device', { route: 'status', id: 'old', body: ENDED }, true)
+    driver.hear('device', { route: 'spec', id: 'old', body: SPEC }, true)
+    driver.hear('device', marker)
+    driver.pass(1_000)
+    driver.settled().timer('coordinator/settle')
+    // It ended before: its spec is cleared, and it is not begun again.
+    expect(driver.published('spec')).toEqual([null])
+    expect(tasks(driver)).not.toContain('old')
+  })
+})
