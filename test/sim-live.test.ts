@@ -1,6 +1,14 @@
 /** `covey sim live` as users start it: nothing is lost on either broker, and nothing remains however it ends. */
 import { type ChildProcess, spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
@@ -108,6 +116,18 @@ it('says how many open files it needs before it starts anything', () => {
   expect(stderr).toContain('ulimit -n 552')
 })
 
+it('refuses to measure a broker that is started again', () => {
+  const restart = '  - { kind: broker-restart, at: 4s, duration: 1s }\n'
+  writeFileSync(join(root, 'small.yaml'), SCENARIO.replace('expect:', `${restart}expect:`))
+  const { status, stderr } = spawnSync(
+    process.execPath,
+    [COVEY, 'sim', 'live', 'small.yaml', '--calibrate', 'c'],
+    { cwd: root, encoding: 'utf8', env: { ...process.env, TMPDIR: temporary } },
+  )
+  expect([status, stderr]).toEqual([2, expect.stringContaining('cannot be measured')])
+  expect(stderr).toContain('small.yaml:20')
+})
+
 describe('a live run that is ended early', () => {
   /** A run with tasks that would go on for an hour. */
   async function busy(): Promise<Running> {
@@ -130,6 +150,13 @@ describe('a live run that is ended early', () => {
     const report = JSON.parse(run.out) as SimReport
     expect(report.partial).toBe(true)
     expect(report.totals.submitted).toBeGreaterThan(3)
+  })
+
+  it('by Ctrl-C while it starts leaves nothing', async () => {
+    const run = live('--devices', '100', '--duration', '10m')
+    await vi.waitFor(() => expect(readdirSync(temporary)).not.toEqual([]), { timeout: 30_000, interval: 5 })
+    run.child.kill('SIGINT')
+    expect(await run.exit).toBe(130)
   })
 
   it('by SIGKILL leaves nothing either', async () => {

@@ -14,18 +14,22 @@ export async function simLive(
   const name = operands[0] as string
   const { loadScenario } = await import('../../simulations/scenario/library.ts')
   const { override } = await import('../../simulations/scenario/overrides.ts')
-  const { checkFeasible, notCarriedOut } = await import('../../simulations/live/feasible.ts')
+  const { checkFeasible, checkMeasurable, notCarriedOut } = await import('../../simulations/live/feasible.ts')
   const { checkBusyTime } = await import('../../simulations/live/busy-time.ts')
   const { runLive } = await import('../../simulations/live/run-live.ts')
   const loaded = loadScenario(name, { cwd: context.cwd, ...dataOf(values) })
   const scenario = override(loaded.scenario, await overridesOf(values))
-  const broker = checkFeasible({ scenario, text: loaded.text, name }, loaded.scenario)
+  const wanted = { scenario, text: loaded.text, name }
+  const broker = checkFeasible(wanted, loaded.scenario)
   const seed = seedOf(values)
   if (values.json !== true) context.stdout.write(`seed ${seed}\n`)
   const left = notCarriedOut(scenario)
   if (left.length > 0)
     remark(context, `devices have this machine's own ${left.join(', ')}, not the scenario's`)
-  if (values.calibrate !== undefined) checkBusyTime()
+  if (values.calibrate !== undefined) {
+    checkMeasurable(wanted, loaded.scenario)
+    checkBusyTime()
+  }
   let measured: string | undefined
   const line = new ProgressLine(context)
   const report = await runLive(scenario, {

@@ -63,6 +63,22 @@ export function checkFeasible({ scenario, text, name }: LiveScenario, written: S
   return broker
 }
 
+/**
+ * Measured is one process of the broker, from one moment to another.
+ *
+ * @throws CoveyError E_SCENARIO that names the line of a fault that ends that process
+ */
+export function checkMeasurable({ scenario, text, name }: LiveScenario, written: Scenario): void {
+  for (const [n, row] of written.faults.entries()) {
+    if (row.kind !== 'broker-restart' || !scenario.faults.includes(row)) continue
+    throw new Positions(text, basename(name)).error(
+      ['faults', n, 'kind'],
+      'a broker that is started again cannot be measured',
+      'Expected no broker-restart; run it without --calibrate',
+    )
+  }
+}
+
 /** What live devices have from the machine, whatever the scenario says of it. */
 export function notCarriedOut({ fleet }: Scenario): string[] {
   const set = (value: string | undefined): boolean => value !== undefined && ms(value, 0) > 0

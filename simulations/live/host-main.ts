@@ -6,25 +6,18 @@ import { join } from 'node:path'
 import { parseBrokerUrl } from '../../agent/shell/broker-address.ts'
 import { createLog } from '../../agent/shell/log.ts'
 import { BusyTime } from './busy-time.ts'
+import { LatestTimes } from './latest-times.ts'
 import { LiveDevice } from './live-device.ts'
 import type { Answer, HostFigures, HostOptions, Order } from './talk.ts'
 
-/** Times that are kept until they are asked for; beyond them the oldest go. */
-const TIMES_MAX = 10_000
-
 const devices = new Map<string, LiveDevice>()
 let packets = 0
-let syncMs: number[] = []
-let startMs: number[] = []
+const syncMs = new LatestTimes()
+const startMs = new LatestTimes()
 const busy = new BusyTime(process.pid)
 
 const say = (answer: Answer): void => {
   if (process.connected) process.send?.(answer)
-}
-
-const keep = (times: number[], ms: number): void => {
-  if (times.length >= TIMES_MAX) times.shift()
-  times.push(ms)
 }
 
 function begin({ brokerUrl, seed, folder, devices: rows }: HostOptions): void {
@@ -42,11 +35,11 @@ function begin({ brokerUrl, seed, folder, devices: rows }: HostOptions): void {
           packets: (count) => {
             packets += count
           },
-          synced: (ms) => keep(syncMs, ms),
-          started: (ms) => keep(startMs, ms),
+          synced: (ms) => syncMs.add(ms),
+          started: (ms) => startMs.add(ms),
           process: (cpuMilli, running) => say({ answer: 'process', cpuMilli, running }),
           finished: (attempt, succeeded) => say({ answer: 'finished', attempt, succeeded }),
-          gone: (code) => say({ answer: 'gone', device, code }),
+          gone: (start, code) => say({ answer: 'gone', device, start, code }),
         },
       }),
     )
@@ -55,10 +48,8 @@ function begin({ brokerUrl, seed, folder, devices: rows }: HostOptions): void {
 }
 
 function figures(): HostFigures {
-  const taken = { busyMs: busy.takeMs(), packets, syncMs, startMs }
+  const taken = { busyMs: busy.takeMs(), packets, syncMs: syncMs.take(), startMs: startMs.take() }
   packets = 0
-  syncMs = []
-  startMs = []
   return taken
 }
 
@@ -77,7 +68,7 @@ process.on('message', (order: Order) => {
   else if (order.order === 'end') end().catch(broken)
   else {
     const device = devices.get(order.device)
-    if (order.order === 'start') device?.start().catch(broken)
+    if (order.order === 'start') device?.start(order.start).catch(broken)
     else if (order.order === 'crash') device?.crash()
     else device?.leave()
   }

@@ -26,7 +26,8 @@ export interface DeviceWatch extends ExecutorWatch {
   packets(count: number): void
   /** From a change of the journal until it was on the disk, in milliseconds. */
   synced(tookMs: number): void
-  gone(code: number): void
+  /** @param start which of its starts has ended */
+  gone(start: number, code: number): void
 }
 
 export interface DeviceContext {
@@ -77,7 +78,8 @@ export class LiveDevice {
   readonly #limits: ShellLimits
   /** Of this start and of those before it whose processes may still run. */
   readonly #executors = new Set<WatchedExecutor>()
-  #starts = 0
+  /** Which start was ordered last. */
+  #start = 0
   /** Whether the device is to be up: it may be taken down while it is still starting. */
   #wanted = false
   #life: Life | undefined
@@ -89,11 +91,16 @@ export class LiveDevice {
     this.#limits = { ...DEFAULT_LIMITS, keepaliveSeconds: options.keepaliveSeconds }
   }
 
-  /** Starts the agent as a device does that boots: with what its disk holds, and nothing else of it running. */
-  async start(): Promise<void> {
+  /**
+   * Starts the agent as a device does that boots: with what its disk holds, and nothing else of it running.
+   *
+   * @param start how often it has been started
+   */
+  async start(start: number): Promise<void> {
     const { broker, data, log, seed } = this.#context
     const { agent } = this.#options
     this.#wanted = true
+    this.#start = start
     await this.#ending
     if (this.#life !== undefined) return
     mkdirSync(data, { recursive: true })
@@ -106,7 +113,9 @@ export class LiveDevice {
     }
     if (!this.#wanted || this.#life !== undefined) return
     const { watch } = this.#context
-    const own = `${seed}/${agent.device}/${++this.#starts}`
+    // While the journal was opened it may have been taken down and started once more.
+    const latest = this.#start
+    const own = `${seed}/${agent.device}/${latest}`
     const core = new Mortal(new Agent({ ...agent, seed: own }), (count) => watch.packets(count))
     const { executor, capture } = this.#executor()
     const running = startAgent(core, {
@@ -122,7 +131,7 @@ export class LiveDevice {
     this.#life = { core, running, emit: capture() }
     this.#ending = running.done.then((code) => {
       this.#life = undefined
-      watch.gone(code)
+      watch.gone(latest, code)
     })
   }
 
@@ -160,7 +169,12 @@ export class LiveDevice {
         { agent: { mesh, device, data }, emit, log, limits: this.#limits },
         watch,
       )
-      for (const old of this.#executors) if (old.running === 0) this.#executors.delete(old)
+      for (const old of this.#executors) {
+        if (old.running > 0) continue
+        this.#executors.delete(old)
+        // It may have a guard, which has nothing left to end.
+        void old.end()
+      }
       this.#executors.add(made)
       return made
     }

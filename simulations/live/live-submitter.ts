@@ -19,8 +19,9 @@ export class LiveSubmitter {
     this.#client = client
   }
 
-  static async open(url: string, name: string): Promise<LiveSubmitter> {
-    return new LiveSubmitter(await connect(url, `covey-live-${name}`))
+  /** @throws CoveyError E_START when the broker does not take it in time; the signal's reason when that is aborted */
+  static async open(url: string, name: string, signal: AbortSignal): Promise<LiveSubmitter> {
+    return new LiveSubmitter(await connect(url, `covey-live-${name}`, signal))
   }
 
   /** Whether everything it was given has been acknowledged. */

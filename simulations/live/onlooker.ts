@@ -9,13 +9,14 @@ import { TOPIC_ROOT } from '../../shared/protocol/topics.ts'
 import { type Packet, packetOfText } from '../broker/packet.ts'
 import type { OnceChecker } from '../checkers/i2-once.ts'
 import type { Metrics } from '../scenario/metrics.ts'
+import { inTime } from './in-time.ts'
 import { connect } from './lasting-connection.ts'
+import { LatestTimes } from './latest-times.ts'
 
 const LOAD = /\/devices\/([^/]+)\/load$/
 /** Outside the protocol's topics, so that nobody else sees it. */
 const PROBE = 'covey-live/probe'
 const STORE_PROBE = 'covey-live/store'
-const TIMES_MAX = 10_000
 
 /** How long the onlooker's own messages took, in milliseconds. */
 export interface ProbeTimes {
@@ -40,8 +41,8 @@ export class Onlooker {
   coordinator: string | undefined
   /** When that beacon came, by the monotonic clock in milliseconds. */
   beaconMs = 0
-  #roundTripMs: number[] = []
-  #storeMs: number[] = []
+  readonly #roundTripMs = new LatestTimes()
+  readonly #storeMs = new LatestTimes()
   readonly #context: OnlookerContext
   readonly #client: MqttClient
   readonly #online = new Set<string>()
@@ -54,12 +55,22 @@ export class Onlooker {
     client.on('message', (topic, payload, { qos, retain }) => this.#on(topic, payload, qos, retain))
   }
 
-  /** Resolves when it sees everything that is published from then on. */
-  static async open(url: string, context: OnlookerContext): Promise<Onlooker> {
-    const client = await connect(url, 'covey-live-onlooker')
+  /**
+   * Resolves when it sees everything that is published from then on.
+   *
+   * @throws CoveyError E_START when the broker does not answer in time; the signal's reason when that is aborted
+   */
+  static async open(url: string, context: OnlookerContext, signal: AbortSignal): Promise<Onlooker> {
+    const client = await connect(url, 'covey-live-onlooker', signal)
     const onlooker = new Onlooker(client, context)
-    await client.subscribeAsync([`${TOPIC_ROOT}/${context.mesh}/#`, PROBE], { qos: 1 })
-    return onlooker
+    try {
+      const subscribed = client.subscribeAsync([`${TOPIC_ROOT}/${context.mesh}/#`, PROBE], { qos: 1 })
+      await inTime(subscribed, "the onlooker's subscriptions", signal)
+      return onlooker
+    } catch (error) {
+      await onlooker.close()
+      throw error
+    }
   }
 
   /** Sends itself a message, and the broker one to retain, to see how long that takes. */
@@ -68,16 +79,13 @@ export class Onlooker {
     const sentMs = performance.now()
     this.#client.publish(PROBE, String(sentMs))
     this.#client.publish(STORE_PROBE, String(sentMs), { qos: 1, retain: true }, (error) => {
-      if (error === undefined || error === null) keep(this.#storeMs, performance.now() - sentMs)
+      if (error === undefined || error === null) this.#storeMs.add(performance.now() - sentMs)
     })
   }
 
   /** The times since they were taken last. */
   takeTimes(): ProbeTimes {
-    const taken = { roundTripMs: this.#roundTripMs, storeMs: this.#storeMs }
-    this.#roundTripMs = []
-    this.#storeMs = []
-    return taken
+    return { roundTripMs: this.#roundTripMs.take(), storeMs: this.#storeMs.take() }
   }
 
   /** Devices whose last word, or the broker's about them, is that they are online. */
@@ -96,7 +104,7 @@ export class Onlooker {
 
   #on(topic: string, payload: Buffer, qos: number, retain: boolean): void {
     if (topic === PROBE) {
-      keep(this.#roundTripMs, performance.now() - Number(payload))
+      this.#roundTripMs.add(performance.now() - Number(payload))
       return
     }
     this.messages++
@@ -140,10 +148,4 @@ export class Onlooker {
       this.#context.metrics.sign(device)
     } else this.#online.delete(device)
   }
-}
-
-/** Beyond the bound the oldest time goes. */
-function keep(times: number[], ms: number): void {
-  if (times.length >= TIMES_MAX) times.shift()
-  times.push(ms)
 }

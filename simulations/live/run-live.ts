@@ -23,12 +23,14 @@ import { makeReport } from '../scenario/run-report.ts'
 import { Sampler } from '../scenario/sampler.ts'
 import { deviceCount, type Scenario } from '../scenario/scenario.ts'
 import type { LiveBrokerName } from './feasible.ts'
+import { inTime } from './in-time.ts'
 import { LiveBroker } from './live-broker.ts'
 import { LiveInjector, type Victims } from './live-injector.ts'
 import { LiveSubmitter } from './live-submitter.ts'
 import { LiveWork } from './live-work.ts'
 import { Measurement } from './measurement.ts'
 import { Onlooker } from './onlooker.ts'
+import { Starts } from './starts.ts'
 import { Swarm } from './swarm.ts'
 import { Timetable } from './timetable.ts'
 
@@ -86,7 +88,7 @@ class LiveRun {
   readonly #metrics: Metrics
   readonly #sampler: Sampler
   readonly #plan: readonly Fault[]
-  readonly #up = new Set<string>()
+  readonly #starts = new Starts()
   #submitters: LiveSubmitter[] = []
   #onlooker: Onlooker | undefined
   #injector: LiveInjector | undefined
@@ -102,10 +104,8 @@ class LiveRun {
     this.#guard = new Guard(this.#root, this.#env())
     const watch = (pid: number, gone: boolean): void =>
       gone ? this.#guard.forget(pid) : this.#guard.watch(pid)
-    const failed = (error: Error): void => {
-      this.#failure ??= error
-    }
     const { broker: name } = options
+    const failed = this.#failed
     this.#broker = new LiveBroker({ name, folder: this.#root, env: this.#env(), watch, failed })
     const clock = this.#clock()
     this.#violations = new Violations(clock)
@@ -114,7 +114,7 @@ class LiveRun {
     this.#swarm = new Swarm({
       watch,
       failed,
-      gone: (device, code) => this.#onGone(device, code),
+      gone: (device, start, code) => this.#onGone(device, start, code),
       process: (cpuMilli, running) => this.#metrics.process(cpuMilli, running),
       finished: (attempt, succeeded) => this.#metrics.finished(attempt, succeeded),
     })
@@ -124,17 +124,19 @@ class LiveRun {
     this.#plan = faultPlan(scenario, options.seed)
   }
 
-  /** Starts everything but the devices. */
+  /** Starts everything but the devices. @throws the signal's reason when that is aborted meanwhile */
   async open(): Promise<void> {
+    const { signal } = this.#options
     await this.#broker.start()
     const { url } = this.#broker
-    this.#onlooker = await Onlooker.open(url, { mesh: MESH, metrics: this.#metrics, once: this.#once })
+    const context = { mesh: MESH, metrics: this.#metrics, once: this.#once }
+    this.#onlooker = await Onlooker.open(url, context, signal)
     for (let n = 0; n < this.#scenario.submitters; n++) {
-      this.#submitters.push(await LiveSubmitter.open(url, `s${n}`))
+      this.#submitters.push(await LiveSubmitter.open(url, `s${n}`, signal))
     }
     const { devices, profile } = fleetOf(this.#scenario.fleet, MESH)
     const { timing } = this.#scenario
-    await this.#swarm.open({
+    const opened = this.#swarm.open({
       brokerUrl: url,
       seed: this.#options.seed,
       folder: join(this.#root, 'agents'),
@@ -144,6 +146,7 @@ class LiveRun {
         return { agent: { ...agent, timing }, keepaliveSeconds: Math.max(1, Math.round(keepAliveMs / 1000)) }
       }),
     })
+    await inTime(opened, 'the hosts of the devices', signal)
   }
 
   async run(): Promise<SimReport> {
@@ -179,16 +182,13 @@ class LiveRun {
     const { broker, calibrated } = this.#options
     const onlooker = this.#onlooker as Onlooker
     const measurement = new Measurement(this.#swarm, onlooker, this.#broker.pid)
-    const failed = (error: Error): void => {
-      this.#failure ??= error
-    }
     timetable.at(durationMs / 2, () => {
-      measurement.begin().catch(failed)
+      measurement.begin().catch(this.#failed)
       timetable.every(PROBE_EVERY_MS, () => onlooker.probe())
     })
     timetable.at(durationMs - PROBE_EVERY_MS, () => {
       const head = { scenario: name, broker, devices: deviceCount(fleet) }
-      this.#measured = measurement.end(head).then((calibration) => calibrated?.(calibration), failed)
+      this.#measured = measurement.end(head).then((calibration) => calibrated?.(calibration), this.#failed)
     })
   }
 
@@ -199,6 +199,10 @@ class LiveRun {
     await Promise.allSettled([...this.#submitters, this.#onlooker].map((client) => client?.close()))
     await this.#broker.stop()
     await this.#guard.cleanUp()
+  }
+
+  readonly #failed = (error: Error): void => {
+    this.#failure ??= error
   }
 
   #clock(): { readonly nowMs: number; note(): void } {
@@ -230,8 +234,8 @@ class LiveRun {
   }
 
   #start(device: string): void {
-    this.#up.add(device)
-    this.#swarm.tell('start', device)
+    const start = this.#starts.start(device)
+    if (start !== undefined) this.#swarm.start(device, start)
   }
 
   #victims(): Victims {
@@ -242,9 +246,7 @@ class LiveRun {
       leave: (device: string) => this.#down('leave', device),
       killBroker: () => void this.#broker.kill(),
       startBroker: () => {
-        this.#broker.start().catch((error: Error) => {
-          this.#failure ??= error
-        })
+        this.#broker.start().catch(this.#failed)
       },
       pauseBroker: () => this.#broker.pause(),
       resumeBroker: () => this.#broker.resume(),
@@ -252,17 +254,16 @@ class LiveRun {
   }
 
   #down(how: 'crash' | 'leave', device: string): void {
-    this.#up.delete(device)
+    this.#starts.down(device)
     this.#swarm.tell(how, device)
     if (how === 'crash') this.#metrics.gone(device)
   }
 
-  #onGone(device: string, code: number): void {
-    if (!this.#up.has(device)) {
+  #onGone(device: string, start: number, code: number): void {
+    if (!this.#starts.ended(device, start)) {
       if (code === 0) this.#metrics.gone(device)
       return
     }
-    this.#up.delete(device)
     this.#violations.add('exit', `the agent of ${device}`, 'an agent that goes on', `exit code ${code}`)
     this.#timetable.at(this.#timetable.nowMs + RESTART_MS, () => this.#start(device))
   }

@@ -14,7 +14,7 @@ const ANSWER_MS_MAX = 30_000
 const END_MS_MAX = 20_000
 
 export interface SwarmEvents {
-  gone(device: string, code: number): void
+  gone(device: string, start: number, code: number): void
   process(cpuMilli: number, running: boolean): void
   finished(attempt: string, succeeded: boolean): void
   /** A host ended, or cannot go on. */
@@ -71,7 +71,12 @@ export class Swarm {
     )
   }
 
-  tell(order: 'start' | 'crash' | 'leave', device: string): void {
+  /** @param start how often the device has been started */
+  start(device: string, start: number): void {
+    this.#hostOf.get(device)?.tell({ order: 'start', device, start })
+  }
+
+  tell(order: 'crash' | 'leave', device: string): void {
     this.#hostOf.get(device)?.tell({ order, device })
   }
 
@@ -96,7 +101,8 @@ class Host {
   readonly #name: string
   readonly #child: ChildProcess
   readonly #events: SwarmEvents
-  readonly #gone: Promise<void>
+  /** Resolves with how it ended. */
+  readonly #gone: Promise<string>
   readonly #waiting = new Map<Answer['answer'], (answer: Answer) => void>()
   #isGone = false
   #ending = false
@@ -118,7 +124,7 @@ class Host {
         this.#isGone = true
         if (pid !== undefined) events.watch(pid, true)
         if (!this.#ending) this.#fail(how)
-        resolve()
+        resolve(how)
       }
       this.#child.on('error', (error) => end(error.message))
       this.#child.once('exit', (code, signal) => end(`it ended with ${signal ?? `code ${code}`}`))
@@ -135,11 +141,11 @@ class Host {
         clearTimeout(timer)
         this.#waiting.delete(kind)
       }
-      const fail = (): void => {
+      const fail = (why: string): void => {
         end()
-        reject(new CoveyError('E_START', `${this.#name} gave no ${kind} in ${ANSWER_MS_MAX} ms`))
+        reject(new CoveyError('E_START', `${this.#name} gave no ${kind}: ${why}`))
       }
-      const timer = setTimeout(fail, ANSWER_MS_MAX)
+      const timer = setTimeout(() => fail(`it said nothing for ${ANSWER_MS_MAX} ms`), ANSWER_MS_MAX)
       this.#waiting.set(kind, (answer) => {
         end()
         resolve(answer as Extract<Answer, { answer: K }>)
@@ -158,7 +164,7 @@ class Host {
   }
 
   #on(answer: Answer): void {
-    if (answer.answer === 'gone') this.#events.gone(answer.device, answer.code)
+    if (answer.answer === 'gone') this.#events.gone(answer.device, answer.start, answer.code)
     else if (answer.answer === 'process') this.#events.process(answer.cpuMilli, answer.running)
     else if (answer.answer === 'finished') this.#events.finished(answer.attempt, answer.succeeded)
     else if (answer.answer === 'broken') this.#fail(answer.message)

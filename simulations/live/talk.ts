@@ -20,8 +20,8 @@ export interface HostOptions {
 /** From the conductor. */
 export type Order =
   | { readonly order: 'begin'; readonly options: HostOptions }
-  /** Start the agent, with the journal that is on its disk. */
-  | { readonly order: 'start'; readonly device: string }
+  /** Start the agent, with the journal that is on its disk; `start` counts its starts. */
+  | { readonly order: 'start'; readonly device: string; readonly start: number }
   /** The agent is gone at once: sockets close without DISCONNECT, what it ran goes on. */
   | { readonly order: 'crash'; readonly device: string }
   /** The agent is asked to stop. */
@@ -34,7 +34,7 @@ export type Order =
 /** From a host. */
 export type Answer =
   | { readonly answer: 'ready' }
-  | { readonly answer: 'gone'; readonly device: string; readonly code: number }
+  | { readonly answer: 'gone'; readonly device: string; readonly start: number; readonly code: number }
   | { readonly answer: 'process'; readonly cpuMilli: number; readonly running: boolean }
   | { readonly answer: 'finished'; readonly attempt: string; readonly succeeded: boolean }
   | { readonly answer: 'figures'; readonly figures: HostFigures }
