@@ -86,7 +86,7 @@ export function runSimCase(simCase: SimCase): SimResult {
     actions: [],
     startWithinMs: startMs,
     observe: () => [ends],
-    guard: false,
+    freeze: false,
   })
   world.runFor(startMs)
   const startCpuMs = cpuMs(begin)

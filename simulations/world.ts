@@ -68,7 +68,7 @@ export interface WorldOptions {
    * Freezes everything that is published, so that a core that changes what it has sent is found out. It makes no
    * other difference; without it a run is faster. Default: true.
    */
-  readonly guard?: boolean
+  readonly freeze?: boolean
 }
 
 const DEFAULT_KEEP_ALIVE_MS = 5_000
@@ -102,7 +102,7 @@ export class World {
       broker: this.broker,
       observers: this.observers,
       core: options.core,
-      guard: options.guard ?? true,
+      freeze: options.freeze ?? true,
     }
     const startWithinMs: number[] = []
     this.nodes = options.devices.map((device) => {

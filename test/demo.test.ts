@@ -36,7 +36,7 @@ function demo(...words: string[]): Running {
   return running
 }
 
-/** The demo's agents, broker, tasks and guard are children of their own; a check that never sees one proves nothing. */
+/** The demo's agents, broker, tasks and caretaker are children of their own; a check that never sees one proves nothing. */
 async function processesRun(): Promise<void> {
   expect(processesOf(temporary) ?? Number.POSITIVE_INFINITY).toBeGreaterThan(5)
 }

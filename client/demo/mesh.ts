@@ -3,8 +3,8 @@ import { mkdirSync, mkdtempSync, realpathSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { CoveyError } from '../../shared/errors/errors.ts'
+import { Caretaker } from '../caretaker.ts'
 import { abortable } from '../link.ts'
-import { Guard } from './guard.ts'
 import { Service } from './service.ts'
 
 export const MESH = 'demo'
@@ -23,18 +23,18 @@ export class Mesh {
   url = ''
   readonly #options: MeshOptions
   readonly #env: Readonly<Record<string, string | undefined>>
-  readonly #guard: Guard
+  readonly #caretaker: Caretaker
   readonly #services: Service[] = []
   readonly #agents = new Map<string, Service>()
   #broker: Service | undefined
 
-  /** Nothing runs yet but the guard: `start` the mesh, and `end` it in any case. */
+  /** Nothing runs yet but the caretaker: `start` the mesh, and `end` it in any case. */
   constructor(options: MeshOptions) {
     this.#options = options
     this.root = realpathSync(mkdtempSync(join(tmpdir(), 'covey-demo-')))
     mkdirSync(join(this.root, 'agents'))
     this.#env = ownEnvironment(options.env, this.root)
-    this.#guard = new Guard(this.root, this.#env)
+    this.#caretaker = new Caretaker(this.root, this.#env)
   }
 
   /** Resolves when all are ready. @throws CoveyError E_START with the end of the log of what did not start */
@@ -80,7 +80,7 @@ export class Mesh {
   /** Ends what still runs and removes the folder. @throws CoveyError when that is not possible */
   end(): Promise<void> {
     for (const service of this.#services) service.kill()
-    return this.#guard.cleanUp()
+    return this.#caretaker.cleanUp()
   }
 
   #launch(name: string, words: readonly string[]): Service {
@@ -93,8 +93,8 @@ export class Mesh {
     this.#services.push(service)
     const { pid } = service
     if (pid === undefined) throw new CoveyError('E_START', `start ${name}: the system gave it no process`)
-    this.#guard.watch(pid)
-    void service.gone.then(() => this.#guard.forget(pid))
+    this.#caretaker.watch(pid)
+    void service.gone.then(() => this.#caretaker.forget(pid))
     return service
   }
 }

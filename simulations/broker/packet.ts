@@ -1,6 +1,6 @@
 /**
  * A published message inside the simulator. Content travels by reference and is never serialised. Where the world
- * guards it, it is frozen, so that a core that changes what it has sent throws instead of confusing others.
+ * wants it, it is frozen, so that a core that changes what it has sent throws instead of confusing others.
  */
 import type { AgentInput, LinkName, Outgoing } from '../../shared/ports.ts'
 import { decode, type Incoming } from '../../shared/protocol/codec.ts'
@@ -15,19 +15,19 @@ export class Packet {
   readonly qos: 0 | 1
   readonly retain: boolean
   readonly content: Content
-  readonly #guarded: boolean
+  readonly #frozen: boolean
   /** What receivers are given, made when first wanted: one object however many receive it. */
   #deviceLive: MessageInput | undefined = undefined
   #deviceRetained: MessageInput | undefined = undefined
   #seatLive: MessageInput | undefined = undefined
   #seatRetained: MessageInput | undefined = undefined
 
-  constructor(of: Topic, qos: 0 | 1, retain: boolean, content: Content, guarded: boolean) {
+  constructor(of: Topic, qos: 0 | 1, retain: boolean, content: Content, frozen: boolean) {
     this.of = of
     this.qos = qos
     this.retain = retain
     this.content = content
-    this.#guarded = guarded
+    this.#frozen = frozen
   }
 
   get topic(): string {
@@ -76,18 +76,18 @@ export class Packet {
         : { route, id, ...(page === undefined ? {} : { page }), retained, ...content }
     const message = made as unknown as Incoming
     const input: MessageInput = { in: 'message', link, message }
-    if (!this.#guarded) return input
+    if (!this.#frozen) return input
     Object.freeze(message)
     return Object.freeze(input)
   }
 }
 
 /** What a core publishes, as a packet. */
-export function packetOf(message: Outgoing, topics: RecentTopic, guarded: boolean): Packet {
+export function packetOf(message: Outgoing, topics: RecentTopic, frozen: boolean): Packet {
   const { body, qos, retain } = message
   const topic = topics.of(message.topic)
-  if (body === null) return new Packet(topic, qos, retain, EMPTY, guarded)
-  return new Packet(topic, qos, retain, { body: guarded ? freezeDeep(body) : body }, guarded)
+  if (body === null) return new Packet(topic, qos, retain, EMPTY, frozen)
+  return new Packet(topic, qos, retain, { body: frozen ? freezeDeep(body) : body }, frozen)
 }
 
 const EMPTY = Object.freeze({ empty: true } as const)

@@ -1,12 +1,12 @@
 /**
  * Runs a scenario in real time: a real broker, the real agents with real connections, journals and processes, and
  * real faults. Its figures come from an onlooker with a connection of its own, by the code that measures simulated
- * runs. However it ends, nothing of it is left: a guard sees to that even when this process is killed.
+ * runs. However it ends, nothing of it is left: a caretaker sees to that even when this process is killed.
  */
 import { mkdirSync, mkdtempSync, realpathSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Guard } from '../../client/demo/guard.ts'
+import { Caretaker } from '../../client/caretaker.ts'
 import { parseResources } from '../../shared/model/resources.ts'
 import { Topics } from '../../shared/protocol/topics.ts'
 import { Random } from '../../shared/random/random.ts'
@@ -77,7 +77,7 @@ class LiveRun {
   readonly #scenario: Scenario
   readonly #options: LiveOptions
   readonly #root: string
-  readonly #guard: Guard
+  readonly #caretaker: Caretaker
   readonly #broker: LiveBroker
   readonly #swarm: Swarm
   readonly #topics = new Topics(MESH)
@@ -101,9 +101,9 @@ class LiveRun {
     this.#options = options
     this.#root = realpathSync(mkdtempSync(join(tmpdir(), 'covey-live-')))
     mkdirSync(join(this.#root, 'agents'))
-    this.#guard = new Guard(this.#root, this.#env())
+    this.#caretaker = new Caretaker(this.#root, this.#env())
     const watch = (pid: number, gone: boolean): void =>
-      gone ? this.#guard.forget(pid) : this.#guard.watch(pid)
+      gone ? this.#caretaker.forget(pid) : this.#caretaker.watch(pid)
     const { broker: name } = options
     const failed = this.#failed
     this.#broker = new LiveBroker({ name, folder: this.#root, env: this.#env(), watch, failed })
@@ -192,13 +192,13 @@ class LiveRun {
     })
   }
 
-  /** Ends all that was started; what resists is left to the guard. */
+  /** Ends all that was started; what resists is left to the caretaker. */
   async close(): Promise<void> {
     this.#timetable.close()
     await this.#swarm.end()
     await Promise.allSettled([...this.#submitters, this.#onlooker].map((client) => client?.close()))
     await this.#broker.stop()
-    await this.#guard.cleanUp()
+    await this.#caretaker.cleanUp()
   }
 
   readonly #failed = (error: Error): void => {

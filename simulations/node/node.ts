@@ -285,7 +285,7 @@ export class SimNode implements Target, Endpoint {
     switch (effect.do) {
       case 'publish':
         this.connection(effect.link)?.publish(
-          packetOf(effect.message, this.#topics, this.#around.guard),
+          packetOf(effect.message, this.#topics, this.#around.freeze),
           effect.token,
         )
         break
@@ -337,7 +337,7 @@ export class SimNode implements Target, Endpoint {
     this.#disconnect(effect.link, false)
     const connection = this.#around.broker.connect(this.link, this, effect.link, {
       clientId: effect.clientId,
-      will: packetOf(effect.will, this.#topics, this.#around.guard),
+      will: packetOf(effect.will, this.#topics, this.#around.freeze),
       keepAliveMs: this.options.keepAliveMs,
       connectTimeoutMs: this.options.connectTimeoutMs,
     })

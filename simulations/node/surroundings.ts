@@ -26,5 +26,5 @@ export interface Surroundings {
   readonly observers: Required<Observer>
   readonly core: CoreFactory
   /** Whether what is published is frozen. */
-  readonly guard: boolean
+  readonly freeze: boolean
 }

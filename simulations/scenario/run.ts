@@ -104,7 +104,7 @@ class ScenarioRun {
     const { devices, profile } = fleetOf(scenario.fleet, MESH, machine?.latency)
     this.#world = new World({
       // Fuzzing and the cores' own simulations look for cores that change what they have sent; here speed counts.
-      guard: false,
+      freeze: false,
       seed,
       mesh: MESH,
       variant: VARIANTS[scenario.variant],

@@ -1,8 +1,8 @@
-/** The process behind client/demo/guard.ts: argument 1 is its owner's folder, standard input tells what that started. */
+/** The process behind client/caretaker.ts: argument 1 is its owner's folder, standard input tells what that started. */
 import { rm } from 'node:fs/promises'
 import { join, sep } from 'node:path'
 import { createInterface } from 'node:readline'
-import type { GuardLine } from '../demo/guard.ts'
+import type { CaretakerLine } from '../caretaker.ts'
 
 const KILL_WAIT_MS = 5_000
 const POLL_MS = 10
@@ -12,7 +12,7 @@ if (root === undefined) throw new Error('the folder is missing')
 
 const pids = new Set<number>()
 for await (const text of createInterface({ input: process.stdin })) {
-  const { pid, gone } = JSON.parse(text) as GuardLine
+  const { pid, gone } = JSON.parse(text) as CaretakerLine
   if (gone) pids.delete(pid)
   else pids.add(pid)
 }

@@ -1,5 +1,5 @@
 /**
- * The guard cleans up after a demo or a live simulation, however it ends: a process of its own that waits for the end
+ * The caretaker cleans up after a demo or a live simulation, however it ends: a process of its own that waits for the end
  * of its standard input, which comes with its owner's end even if that is a SIGKILL. Then it kills what the owner
  * started and has not ended itself, and removes its folder. A clean end takes the same way, so that the way is known
  * to work.
@@ -7,18 +7,18 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
-import { CoveyError } from '../../shared/errors/errors.ts'
+import { CoveyError } from '../shared/errors/errors.ts'
 
-const PROGRAM = fileURLToPath(new URL('../cli/demo-guard.js', import.meta.url))
+const PROGRAM = fileURLToPath(new URL('./cli/caretaker-main.js', import.meta.url))
 const CLEAN_UP_TIMEOUT_MS = 15_000
 
-/** A line to the guard: a process that it has to end, or that has gone. */
-export interface GuardLine {
+/** A line to the caretaker: a process that it has to end, or that has gone. */
+export interface CaretakerLine {
   readonly pid: number
   readonly gone: boolean
 }
 
-export class Guard {
+export class Caretaker {
   readonly #child: ChildProcess
   readonly #gone: Promise<number | null>
   readonly #root: string
@@ -35,7 +35,7 @@ export class Guard {
       this.#child.once('error', () => resolve(null))
       this.#child.once('exit', (code) => resolve(code))
     })
-    this.#child.stdin?.on('error', () => {}) // a guard that died is noticed by `cleanUp`
+    this.#child.stdin?.on('error', () => {}) // a caretaker that died is noticed by `cleanUp`
   }
 
   watch(pid: number): void {
@@ -46,19 +46,19 @@ export class Guard {
     this.#tell({ pid, gone: true })
   }
 
-  /** Ends everything. @throws CoveyError E_START when the guard could not, or is not there any more */
+  /** Ends everything. @throws CoveyError E_START when the caretaker could not, or is not there any more */
   async cleanUp(): Promise<void> {
     this.#child.stdin?.end()
     const timer = setTimeout(() => this.#child.kill('SIGKILL'), CLEAN_UP_TIMEOUT_MS)
     const code = await this.#gone
     clearTimeout(timer)
     if (code === 0) return
-    throw new CoveyError('E_START', `the guard ended with code ${code} before it had cleaned up`, {
+    throw new CoveyError('E_START', `the caretaker ended with code ${code} before it had cleaned up`, {
       remedy: `Look for processes that name ${this.#root}, end them, and remove that folder`,
     })
   }
 
-  #tell(line: GuardLine): void {
+  #tell(line: CaretakerLine): void {
     const stdin = this.#child.stdin as Writable
     if (stdin.writable) stdin.write(`${JSON.stringify(line)}\n`)
   }
