@@ -1,12 +1,13 @@
 /** What a copy makes of messages that came late, or in an order in which nobody can have said them. */
 import { describe, expect, it } from 'vitest'
+import { contentDigest } from '../../shared/protocol/digest.ts'
 import { Driver, SPEC } from './testing/driver.ts'
 import { elect, statuses } from './testing/office.ts'
 
 const ENDED = {
   task: 'old',
   state: 'succeeded',
-  digest: '',
+  digest: contentDigest(SPEC),
   term: 1,
   agent: 'other',
   attempts: 1,
