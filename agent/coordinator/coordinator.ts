@@ -308,7 +308,7 @@ export class Coordinator {
 
   #dueNow(due: Due): void {
     if (due.kind === 'lost') return this.#fleet.graceOver(due.id, due.mark)
-    if (due.kind === 'doubt') return this.#intake.confirmed()
+    if (due.kind === 'doubt') return this.#intake.doubtDue(due.mark)
     if (due.kind === 'pages') return this.#arrays.orphanDue(due.id)
     const task = this.#office.ledger.find(due.id)
     if (task === undefined) return

@@ -11,8 +11,8 @@ import type { Office } from './office.ts'
 import type { Successors } from './successors.ts'
 import { continueFrom, isTold, newTask, specDigest, type TaskRecord } from './task-record.ts'
 
-/** Inventory windows after which a status without a spec is believed to have lost it. */
-const ORPHAN_WINDOWS = 3
+/** Inventory windows after which a spec that was read twice and has not come is believed not to be there. */
+const ABSENT_WINDOWS = 3
 
 const READ_AGAIN = 'read again'
 
@@ -163,16 +163,27 @@ export class Intake {
 
   /** Reads specs that may not be on the broker any more: those that are come as if they were submitted now. */
   confirm(ids: readonly string[]): void {
-    const { context, due } = this.#office
     this.#doubtful = ids
-    const to = ids.map((id) => ({ topic: context.topics.of('spec', id), qos: 0 as const }))
-    context.emit({ do: 'subscribe', link: 'seat', to, token: context.token() })
-    due.add(ORPHAN_WINDOWS * this.#windowMs, 'doubt', '')
+    this.#readDoubtful()
+    this.#office.due.add(this.#windowMs, 'doubt', '', READ_AGAIN)
   }
 
-  /** Specs that were read and have not come are not there. */
-  confirmed(): void {
-    const { context } = this.#office
+  #readDoubtful(): void {
+    const { context, ledger } = this.#office
+    const missing = this.#doubtful.filter((id) => ledger.get(id) === undefined)
+    if (missing.length === 0) return
+    const to = missing.map((id) => ({ topic: context.topics.of('spec', id), qos: 0 as const }))
+    // Where it is subscribed to already, the broker sends what is retained once more.
+    context.emit({ do: 'subscribe', link: 'seat', to, token: context.token() })
+  }
+
+  /** Specs that have not come are read once more: what is read at QoS 0 may be lost. Then they are not there. */
+  doubtDue(mark: string): void {
+    const { context, due } = this.#office
+    if (mark === READ_AGAIN) {
+      this.#readDoubtful()
+      return due.add((ABSENT_WINDOWS - 1) * this.#windowMs, 'doubt', '')
+    }
     const topics = this.#doubtful.map((id) => context.topics.of('spec', id))
     context.emit({ do: 'unsubscribe', link: 'seat', topics })
   }
@@ -234,7 +245,7 @@ export class Intake {
   orphanDue(task: TaskRecord, mark: string): void {
     if (mark === READ_AGAIN) {
       this.#readSpecs(true)
-      return this.#office.due.add((ORPHAN_WINDOWS - 1) * this.#windowMs, 'orphan', task.id)
+      return this.#office.due.add((ABSENT_WINDOWS - 1) * this.#windowMs, 'orphan', task.id)
     }
     this.#readSpecs(false)
     if (isTerminal(task.state) || task.spec !== undefined || task.specRetained) return

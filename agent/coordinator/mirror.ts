@@ -12,8 +12,11 @@ import { CANDIDATES_MAX } from '../core/options.ts'
 import { Leaders } from '../election/rank.ts'
 import { PageIndex } from './page-index.ts'
 
-/** Specs in doubt that are kept; the oldest would long have a status if they were on the broker. */
-const DOUBTFUL_MAX = 1_000
+/**
+ * Specs that are asked for through the seat because they are in doubt: one subscription each, and a broker may allow
+ * a connection 1,000. Beyond it the oldest is believed: a task that ended is then run again, but none is lost.
+ */
+const DOUBTFUL_MAX = 500
 /** Retained messages come this soon after their subscription, or after one another, however slow the broker. */
 const TRAILING_MS_MAX = 30_000
 
@@ -120,7 +123,6 @@ export class Mirror {
     if (this.doubtful.size <= DOUBTFUL_MAX) return
     const [oldest = ''] = this.doubtful
     this.doubtful.delete(oldest)
-    this.specs.delete(oldest)
   }
 
   #keepPage(message: Of<'results'>): void {

@@ -32,6 +32,8 @@ function elected(): Driver {
 }
 
 const tasks = (driver: Driver): string[] => statuses(driver).map(({ task }) => task)
+/** How long an inventory window is with the default times. */
+const WINDOW_MS = 2_500
 const OLD = 'covey/v1/home/tasks/old/spec'
 
 describe('a spec that a copy still has when its status is cleared', () => {
@@ -40,7 +42,11 @@ describe('a spec that a copy still has when its status is cleared', () => {
     expect(tasks(driver)).toEqual(['fresh'])
     const read = driver.take('subscribe').find(({ link }) => link === 'seat')
     expect(read?.to).toEqual([{ topic: OLD, qos: 0 }])
-    driver.pass(60_000)
+    driver.pass(WINDOW_MS)
+    driver.timer('coordinator/due')
+    expect(driver.take('subscribe')).toMatchObject([{ link: 'seat', to: [{ topic: OLD, qos: 0 }] }])
+    expect(driver.take('unsubscribe')).toEqual([])
+    driver.pass(2 * WINDOW_MS)
     driver.timer('coordinator/due')
     expect(driver.take('unsubscribe')).toEqual([{ do: 'unsubscribe', link: 'seat', topics: [OLD] }])
     expect(tasks(driver)).toEqual([])
@@ -51,6 +57,41 @@ describe('a spec that a copy still has when its status is cleared', () => {
     expect(tasks(driver)).toEqual(['fresh'])
     driver.hear('seat', { route: 'spec', id: 'old', body: SPEC }, true)
     expect(tasks(driver)).toEqual(['old'])
+  })
+
+  it('is taken when only the second read brings it', () => {
+    const driver = elected()
+    expect(tasks(driver)).toEqual(['fresh'])
+    driver.take('subscribe')
+    driver.pass(WINDOW_MS)
+    driver.timer('coordinator/due')
+    expect(driver.take('subscribe')).toHaveLength(1)
+    driver.hear('seat', { route: 'spec', id: 'old', body: SPEC }, true)
+    expect(tasks(driver)).toEqual(['old'])
+  })
+
+  it('is not read again once it has come', () => {
+    const driver = elected()
+    driver.hear('seat', { route: 'spec', id: 'old', body: SPEC }, true)
+    driver.take('subscribe')
+    driver.pass(WINDOW_MS)
+    driver.timer('coordinator/due')
+    expect(driver.take('subscribe')).toEqual([])
+  })
+
+  it('is taken, not forgotten, when there are more than can be asked for', () => {
+    const driver = new Driver('auto')
+    const { nonce } = elect(driver)
+    const ids = Array.from({ length: 600 }, (_, index) => `t${index}`)
+    for (const id of ids) {
+      driver.hear('device', { route: 'spec', id, body: SPEC })
+      driver.hear('device', { route: 'status', id, empty: true })
+    }
+    driver.settled().hear('device', { route: 'marker', id: '', body: { nonce } })
+    driver.timer('coordinator/settle')
+    const asked = driver.take('subscribe').flatMap(({ to }) => to.map(({ topic }) => topic.split('/').at(-2)))
+    expect(asked).toHaveLength(500)
+    expect([...tasks(driver), ...asked].sort()).toEqual([...ids].sort())
   })
 
   it('is in doubt no more when it is heard of again', () => {
