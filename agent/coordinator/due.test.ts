@@ -32,6 +32,20 @@ describe('due list', () => {
     expect(at(30)).toEqual(['expire b'])
   })
 
+  it('counts what is to come of each kind', () => {
+    const { due, at } = list()
+    due.add(10, 'retry', 'a')
+    due.add(50, 'retry', 'a')
+    due.add(10, 'retry', 'b')
+    due.add(10, 'expire', 'a')
+    expect([due.count('retry'), due.count('expire'), due.count('lease')]).toEqual([2, 1, 0])
+    due.drop('retry', 'none')
+    due.drop('expire', 'a')
+    expect([due.count('retry'), due.count('expire')]).toEqual([2, 0])
+    at(20)
+    expect(due.count('retry')).toBe(1)
+  })
+
   it('has one entry a kind and id: the newer counts', () => {
     const { due, at } = list()
     due.add(10, 'expire', 'a')

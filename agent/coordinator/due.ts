@@ -40,6 +40,7 @@ export class DueList {
   readonly #context: Context
   #heap = new Heap<Due>(earlier)
   readonly #wanted = new Map<string, Due>()
+  readonly #counts = new Map<DueKind, number>()
   #armedForMs = Number.POSITIVE_INFINITY
 
   constructor(context: Context) {
@@ -51,17 +52,24 @@ export class DueList {
     return this.#wanted.size
   }
 
+  /** How many of a kind are going to fall due. */
+  count(kind: DueKind): number {
+    return this.#counts.get(kind) ?? 0
+  }
+
   /** Lets it come up after `delayMs`, instead of when it was to come up before. */
   add(delayMs: number, kind: DueKind, id: string, mark = ''): void {
     const due = { atMs: this.#context.now.monoMs + delayMs, kind, id, mark }
+    this.drop(kind, id)
     this.#wanted.set(`${kind}/${id}`, due)
+    this.#counts.set(kind, this.count(kind) + 1)
     this.#heap.push(due)
     if (this.#heap.size > STALE_FACTOR * this.#wanted.size + STALE_MIN) this.#compact()
     this.#arm()
   }
 
   drop(kind: DueKind, id: string): void {
-    this.#wanted.delete(`${kind}/${id}`)
+    if (this.#wanted.delete(`${kind}/${id}`)) this.#counts.set(kind, this.count(kind) - 1)
   }
 
   #compact(): void {
@@ -83,9 +91,8 @@ export class DueList {
     for (let next = this.#heap.peek(); next !== undefined; next = this.#heap.peek()) {
       if (next.atMs > this.#context.now.monoMs) break
       this.#heap.pop()
-      const key = `${next.kind}/${next.id}`
-      if (this.#wanted.get(key) !== next) continue
-      this.#wanted.delete(key)
+      if (this.#wanted.get(`${next.kind}/${next.id}`) !== next) continue
+      this.drop(next.kind, next.id)
       yield next
     }
     this.#arm()

@@ -5,6 +5,7 @@
  * forget the result, and the time until the status itself goes begins.
  */
 import { invariant } from '../../shared/errors/errors.ts'
+import { parseDuration } from '../../shared/model/duration.ts'
 import { DEFAULT_TTL_MS } from '../../shared/model/task.ts'
 import type { Attempt } from '../../shared/protocol/attempt.ts'
 import { isTerminal, type TerminalState } from '../../shared/protocol/schemas/index.ts'
@@ -53,6 +54,8 @@ export class Endings {
   /** The broker has the terminal status: now it takes effect. */
   settle(task: TaskRecord): void {
     const { dependencies, ledger } = this.#office
+    // Acknowledged when it was forgotten already: what happens under its id now is another task's.
+    if (ledger.get(task.id) !== task) return
     this.clearSpec(task)
     task.spec = undefined
     task.settled = true
@@ -73,7 +76,7 @@ export class Endings {
 
   /** The time until the status of an ended task goes begins, anew if it had before. */
   #countDown(task: TaskRecord): void {
-    this.#office.due.add(task.demand?.ttlMs ?? DEFAULT_TTL_MS, 'expire', task.id)
+    this.#office.due.add(ttlMs(task), 'expire', task.id)
     for (const surplus of this.#office.ledger.finished(task)) this.expire(surplus)
   }
 
@@ -102,4 +105,9 @@ export class Endings {
     if (placement !== undefined) device.remove(placement)
     this.#office.inboxes.ack(device, attempt)
   }
+}
+
+/** How long the task's last status stays, in milliseconds. */
+function ttlMs({ ttl }: TaskRecord): number {
+  return (ttl === undefined ? undefined : parseDuration(ttl)) ?? DEFAULT_TTL_MS
 }

@@ -86,7 +86,7 @@ export class Intake {
     const { ledger, context, settings, scheduler, dependencies, due } = this.#office
     const demand = demandOf(spec, settings.defaultTimeoutMs)
     const task = newTask(id, ledger.nextSeq(), specDigest(spec), context.instant(), spec, demand)
-    const waiting = scheduler.waiting + dependencies.waiting
+    const waiting = scheduler.waiting + dependencies.waiting + due.count('retry')
     this.#arrays.open(task)
     if (waiting >= settings.pendingTasksMax) {
       ledger.add(task)
@@ -269,6 +269,7 @@ export class Intake {
       return false
     if (isWithdraw(message.body) || specDigest(message.body) !== task.digest) return false
     task.spec = message.body
+    task.ttl = message.body.ttl
     task.demand = demandOf(message.body, this.#office.settings.defaultTimeoutMs)
     task.specRetained = true
     this.#successors.name(task.id, message.body.after)
@@ -302,11 +303,11 @@ export class Intake {
     this.#office.scheduler.remove(task)
     this.#office.dependencies.leave(task.id)
     this.#arrays.abandon(task)
+    this.#office.due.drop('retry', task.id)
     task.stopping = undefined
     task.over = current?.attempt ?? task.over
     task.current = undefined
     continueFrom(task, status)
-    this.#office.ledger.finished(task)
     if (task.publication.inFlight === 0) {
       task.publication.version++
       task.publication.acked = task.publication.version

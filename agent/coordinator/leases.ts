@@ -74,7 +74,7 @@ export class Leases {
   /** The broker has a newer status of the task. */
   told(task: TaskRecord): void {
     const waiting = this.#untold.get(task.id)
-    if (waiting === undefined || task.publication.acked < waiting.version) return
+    if (waiting?.task !== task || task.publication.acked < waiting.version) return
     this.#untold.delete(task.id)
     if (this.#heard(waiting.device)) this.#send(waiting)
     else this.#unheard.set(waiting.device, [...(this.#unheard.get(waiting.device) ?? []), waiting])

@@ -44,6 +44,7 @@ export class Lifecycle {
   adopt(task: TaskRecord, device: DeviceRecord, attempt: Attempt): void {
     this.#office.scheduler.remove(task)
     this.#office.dependencies.leave(task.id)
+    this.#office.due.drop('retry', task.id)
     task.current = { attempt, device: device.id }
     task.device = device.id
     task.element?.of.array?.begin(task)

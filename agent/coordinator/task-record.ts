@@ -22,6 +22,8 @@ export interface TaskRecord {
   /** Kept while the task is unfinished. */
   spec: TaskSpec | undefined
   demand: Demand | undefined
+  /** How long the last status stays, as the spec states it; it outlives the spec. */
+  ttl: string | undefined
   state: TaskState
   /** It is to end like this as soon as its current attempt is gone: withdrawn, or past its deadline. */
   stopping:
@@ -89,6 +91,7 @@ export function newTask(
     seq,
     spec,
     demand,
+    ttl: spec?.ttl,
     state: 'pending',
     stopping: undefined,
     current: undefined,
@@ -138,6 +141,7 @@ export function continueFrom(task: TaskRecord, status: TaskStatus): void {
   const { attempt, device } = status
   task.device = device
   task.leaseMs = status.leaseMs
+  task.ttl ??= status.ttl
   if (attempt === undefined) return
   if (device !== undefined && (status.state === 'assigned' || status.state === 'running')) {
     task.current = { attempt, device }
@@ -169,6 +173,7 @@ export function statusOf(task: TaskRecord, reign: Reign): TaskStatus {
     explanation: task.explanation,
     ...(task.reasons === undefined || isTerminal(task.state) ? {} : { reasons: task.reasons }),
     times: { ...task.times },
+    ...(task.ttl === undefined || !isTerminal(task.state) ? {} : { ttl: task.ttl }),
   }
 }
 

@@ -71,6 +71,27 @@ describe('a new coordinator', () => {
     expect(desk.cleared('status')).toContain('done')
   })
 
+  it('keeps the status of what has ended for as long as its spec had said', () => {
+    const desk = Desk.serving()
+    desk.submit('long', { ...SPEC, ttl: '2h' })
+    desk.submit('plain', SPEC)
+    desk.settle()
+    expect(desk.last.get('long')?.ttl).toBeUndefined()
+    desk.finish('long')
+    desk.finish('plain')
+    desk.settle()
+    expect(['long', 'plain'].map((id) => desk.last.get(id)?.ttl)).toEqual(['2h', undefined])
+    const later = restored(['long', 'plain'].map((id) => ['status', id, desk.last.get(id)] as const))
+    later.due(3_600_000)
+    expect(later.cleared('status')).toEqual(['plain'])
+    later.submit('long', { ...SPEC, priority: 1 })
+    expect(later.settle().last.get('long')).toMatchObject({ refused: {}, ttl: '2h' })
+    later.due(3_600_000)
+    expect(later.cleared('status')).toEqual([])
+    later.due(3_600_000)
+    expect(later.cleared('status')).toEqual(['long'])
+  })
+
   it('finds a cycle in what it reads', () => {
     const desk = restored([
       ['spec', 'a', behind('b')],

@@ -2,6 +2,7 @@
  * Election and office of one agent, driven by hand. What several agents do together is simulated elsewhere.
  */
 import { describe, expect, it } from 'vitest'
+import { behind, Desk } from './testing/desk.ts'
 import { Driver, SPEC } from './testing/driver.ts'
 import { elect, inboxes, join, report, serve, statuses } from './testing/office.ts'
 
@@ -123,6 +124,41 @@ describe('election and office of a lone agent', () => {
     driver.hear('device', { route: 'spec', id: 'one', body: { withdraw: true } })
     driver.hear('device', { route: 'spec', id: 'three', body: SPEC })
     expect(statuses(driver).find((status) => status.task === 'three')?.state).toBe('pending')
+  })
+
+  it('counts what is to be tried again later among what waits', () => {
+    const desk = Desk.serving()
+    desk.driver.hear('device', { route: 'config', id: '', body: { pendingTasksMax: 1 } })
+    desk.submit('one', { ...SPEC, retries: { failed: 3 } })
+    desk.settle()
+    desk.finish('one', 'failed')
+    expect(desk.settle().why('one')).toMatch(/^pending: failed on d/)
+    desk.submit('two', SPEC)
+    desk.settle()
+    expect(desk.code('two')).toBe('E_PENDING_MAX')
+    desk.submit('one', { withdraw: true })
+    desk.submit('three', SPEC)
+    expect(desk.settle().last.get('three')?.state).toBe('assigned')
+  })
+
+  it('takes a late acknowledgement of a status for no end of another task of that id', () => {
+    const desk = Desk.serving()
+    desk.submit('a', { ...SPEC, ttl: '1s' })
+    desk.settle()
+    desk.finish('a')
+    desk.settle()
+    // Other content: said in the status, which is on its way when the task is forgotten.
+    desk.submit('a', { ...SPEC, priority: 1 })
+    desk.turn()
+    expect(desk.unacked).toHaveLength(1)
+    desk.due(1_000)
+    expect(desk.cleared('status')).toEqual(['a'])
+    desk.submit('b', behind('a'))
+    desk.submit('a', SPEC)
+    for (const token of desk.unacked.splice(0)) desk.driver.give({ in: 'acked', link: 'seat', token })
+    desk.turn()
+    expect(desk.why('b')).toBe('pending: waits for a (0 of 1 have succeeded)')
+    expect(desk.last.get('a')?.state).toBe('assigned')
   })
 
   it('places work on a device that reports, and nothing on one that was cordoned before it joined', () => {

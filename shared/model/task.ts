@@ -22,8 +22,6 @@ export interface Demand {
   readonly timeoutMs: number
   /** Between TERM and KILL when it must end. */
   readonly graceMs: number
-  /** How long its terminal status stays. */
-  readonly ttlMs: number
   readonly retriesFailed: number
   readonly retriesLost: number
   /** Wall-clock milliseconds; `undefined` when there is none. */
@@ -42,7 +40,6 @@ export function demandOf(spec: TaskSpec, defaultTimeoutMs: number = DEFAULT_TIME
     priority: spec.priority ?? DEFAULT_PRIORITY,
     timeoutMs: durationOr(spec.timeout, defaultTimeoutMs),
     graceMs: durationOr(spec.grace, DEFAULT_GRACE_MS),
-    ttlMs: durationOr(spec.ttl, DEFAULT_TTL_MS),
     retriesFailed: spec.retries?.failed ?? DEFAULT_RETRIES_FAILED,
     retriesLost: spec.retries?.lost ?? DEFAULT_RETRIES_LOST,
     deadlineMs: spec.deadline === undefined ? undefined : Date.parse(spec.deadline),

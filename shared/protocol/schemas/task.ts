@@ -202,6 +202,7 @@ export const TaskStatus = Type.Object({
     }),
   ),
   times: Times,
+  ttl: Type.Optional(lasting('How long this last status stays, when the spec states it')),
 })
 export type TaskStatus = Static<typeof TaskStatus>
 
