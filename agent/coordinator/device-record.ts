@@ -15,6 +15,8 @@ export interface Placement {
   seq: number
   /** Length of its lease, when the task is exclusive. */
   readonly leaseMs?: number | undefined
+  /** The device holds it, and it is no task's current attempt. */
+  readonly stray?: boolean
   /** `done`: its result was taken, and its process is gone; the device still waits for the acknowledgement. */
   phase: 'assigned' | 'held' | 'revoking' | 'done'
 }
@@ -57,6 +59,8 @@ export class DeviceRecord {
   grantedMs: number
   /** Placements with a lease whose process may run. */
   exclusives = 0
+  /** Those of them that are strays: while there are any no lease goes on here. */
+  exclusiveStrays = 0
   /** Grows with everything that may change the digest; equal at two heartbeats means nothing was under way. */
   changes = 0
   mismatch = { count: 0, changes: -1 }
@@ -95,7 +99,7 @@ export class DeviceRecord {
   add(placement: Placement): void {
     this.placements.set(placement.key, placement)
     accumulate(this.reserved, placement.resources, 1)
-    if (placement.leaseMs !== undefined && placement.phase !== 'done') this.exclusives++
+    if (placement.phase !== 'done') this.#countExclusive(placement, 1)
     this.changes++
   }
 
@@ -115,7 +119,13 @@ export class DeviceRecord {
 
   #freed(placement: Placement): void {
     accumulate(this.reserved, placement.resources, -1)
-    if (placement.leaseMs !== undefined) this.exclusives--
+    this.#countExclusive(placement, -1)
+  }
+
+  #countExclusive({ leaseMs, stray }: Placement, by: 1 | -1): void {
+    if (leaseMs === undefined) return
+    this.exclusives += by
+    if (stray === true) this.exclusiveStrays += by
   }
 
   placement(attempt: Attempt): Placement | undefined {

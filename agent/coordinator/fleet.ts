@@ -267,6 +267,8 @@ export class Fleet {
         task: held.task,
         resources,
         seq: 0,
+        leaseMs: held.leaseMs,
+        stray: true,
       }
       device.add({ ...stray, phase: 'revoking' })
       this.#office.inboxes.revoke(device, held.attempt)

@@ -4,7 +4,7 @@
  * A device runs exclusive work only for a lease from when it sent the last heartbeat that a coordinator echoed. So:
  *
  *   - a heartbeat is echoed only to a device whose full report of this connection is known, and it is known then of
- *     every exclusive attempt whose lease goes on for it;
+ *     every exclusive attempt whose lease goes on for it, and that each is a task's current one;
  *   - the attempt of a lost device stays the current one until a lease and the margin after the last echo;
  *   - what earlier coordinators have echoed was sent before this one took the seat. In the lease and the margin
  *     from then on no exclusive attempt begins, so it matters not what this one could not read or hear of;
@@ -76,13 +76,13 @@ export class Leases {
     const waiting = this.#untold.get(task.id)
     if (waiting?.task !== task || task.publication.acked < waiting.version) return
     this.#untold.delete(task.id)
-    if (this.#heard(waiting.device)) this.#send(waiting)
+    if (this.#mayEcho(waiting.device)) this.#send(waiting)
     else this.#unheard.set(waiting.device, [...(this.#unheard.get(waiting.device) ?? []), waiting])
   }
 
   /** A heartbeat came: it is echoed to a device that may run exclusive work, and what waited for it is sent. */
   heartbeat(device: DeviceRecord): void {
-    if (device.exclusives === 0 || !this.#heard(device)) return
+    if (device.exclusives === 0 || !this.#mayEcho(device)) return
     this.#office.inboxes.heard(device)
     const waiting = this.#unheard.get(device)
     if (waiting === undefined) return
@@ -90,9 +90,12 @@ export class Leases {
     for (const one of waiting) this.#send(one)
   }
 
-  /** True when it is known all that the device holds, and a heartbeat of this connection was heard. */
-  #heard(device: DeviceRecord): boolean {
-    return device.reported && device.load?.nonce === device.state.nonce
+  /**
+   * True when it is known all that the device holds, and a heartbeat of this connection was heard. An echo is for all
+   * leases of a device: where one is of a stray, none goes on until that is gone, or over as its last coordinator knew.
+   */
+  #mayEcho(device: DeviceRecord): boolean {
+    return device.reported && device.exclusiveStrays === 0 && device.load?.nonce === device.state.nonce
   }
 
   #send({ task, device, assignment }: Waiting): void {

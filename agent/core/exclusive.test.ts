@@ -253,4 +253,60 @@ describe('exclusive work in office', () => {
     acknowledge(driver)
     expect(inboxes(driver).flatMap((inbox) => inbox.assign)).toMatchObject([{ attempt: { n: 2 } }])
   })
+
+  it('is not prolonged beside an exclusive attempt of no known task, nor begun there, until that is gone', () => {
+    const driver = placed()
+    const stray = {
+      attempt: { term: 1, agent: 'old', n: 9 },
+      task: 'ghost',
+      phase: 'running',
+      leaseMs: LEASE_MS,
+    }
+    report(driver, 'd', 1, [first, stray])
+    expect(inboxes(driver)).toMatchObject([{ revoke: [stray.attempt] }])
+    load(driver, 'd', 2, 2)
+    expect(inboxes(driver)).toEqual([])
+    driver.hear('device', { route: 'spec', id: 'u', body: EXCLUSIVE })
+    acknowledge(driver)
+    expect(inboxes(driver)).toEqual([])
+    report(driver, 'd', 2, [first])
+    load(driver, 'd', 3, 2)
+    expect(inboxes(driver)).toMatchObject([{ ackSeq: 3, assign: [{ task: 'u' }] }])
+  })
+
+  it('is not prolonged by heartbeats when all that the device holds is of no known task', () => {
+    const driver = serving()
+    join(driver, 'd')
+    const stray = {
+      attempt: { term: 1, agent: 'old', n: 9 },
+      task: 'ghost',
+      phase: 'running',
+      leaseMs: LEASE_MS,
+    }
+    report(driver, 'd', 0, [stray])
+    inboxes(driver)
+    load(driver, 'd', 2, 1)
+    expect(inboxes(driver)).toEqual([])
+  })
+
+  it('is not sent when the broker acknowledges a status of an earlier task of the id', () => {
+    const driver = placed()
+    const head = { incarnation: 1, nonce: 'd-1', highestTerm: REIGN, inboxSeq: 1, held: [], rejected: [] }
+    const results = [{ attempt: first.attempt, task: 't', outcome: 'succeeded' }]
+    driver.hear('seat', { route: 'report', id: 'd', body: { ...head, results } })
+    acknowledge(driver)
+    driver.hear('device', { route: 'spec', id: 't', body: { ...EXCLUSIVE, priority: 1 } })
+    driver.timer('coordinator/status')
+    const [late] = driver.take('publish').filter(({ message }) => message.route === 'status')
+    driver.pass(3_600_000)
+    driver.timer('coordinator/due')
+    load(driver, 'd', 2, 1)
+    inboxes(driver)
+    driver.hear('device', { route: 'spec', id: 't', body: EXCLUSIVE })
+    driver.timer('coordinator/run')
+    driver.give({ in: 'acked', link: 'seat', token: late?.token ?? 0 })
+    expect(assigned(driver)).toEqual([])
+    acknowledge(driver)
+    expect(assigned(driver)).toEqual(['t'])
+  })
 })
