@@ -71,14 +71,22 @@ export class Coordinator {
   #tickMs = 0
   #ticks = 0
 
-  constructor(context: Context, mirror: Mirror, reign: Reign, nonce: string, events: CoordinatorEvents) {
+  /** @param earlierLeaseMs the longest lease that the coordinator before may have given; 0 when none is known of */
+  constructor(
+    context: Context,
+    mirror: Mirror,
+    reign: Reign,
+    nonce: string,
+    earlierLeaseMs: number,
+    events: CoordinatorEvents,
+  ) {
     this.#context = context
     this.#mirror = mirror
     this.#events = events
     this.#nonce = nonce
     this.#sinceMs = context.now.monoMs
     const config = mirror.config !== undefined && 'body' in mirror.config ? mirror.config.body : undefined
-    this.#office = new Office(context, reign, config)
+    this.#office = new Office(context, reign, config, earlierLeaseMs)
     this.#endings = new Endings(this.#office, (task) => this.#successors.settled(task))
     this.#lifecycle = new Lifecycle(this.#office, this.#endings)
     this.#successors = new Successors(this.#office, this.#lifecycle, this.#endings)
@@ -128,6 +136,11 @@ export class Coordinator {
   /** How often devices are to send heartbeats. */
   get heartbeatMs(): number {
     return this.#office.heartbeatMs
+  }
+
+  /** The longest lease that exclusive work may be running under. */
+  get leaseMs(): number {
+    return this.#office.leases.longestMs
   }
 
   get serving(): boolean {
@@ -250,6 +263,7 @@ export class Coordinator {
     this.#context.cancelTimer(WINDOW_TIMER)
     this.#restore.close(this.#fleet, this.#intake, this.#lifecycle, this.#arrays)
     this.#arrays.orphans(UNKNOWN_WINDOWS * this.#windowMs())
+    this.#office.paceHeartbeats()
     this.#tickMs = this.#context.now.monoMs
     this.#context.timer(TICK_TIMER, this.#context.timing.intervalMs)
     const tookMs = Math.round(this.#tickMs - this.#sinceMs)
@@ -343,6 +357,7 @@ export class Coordinator {
     this.#tickMs = monoMs
     this.#context.timer(TICK_TIMER, intervalMs)
     if (monoMs - this.#sinceMs > UNKNOWN_WINDOWS * this.#windowMs()) this.#fleet.unknownMayCome = false
+    this.#office.paceHeartbeats()
     this.#fleet.watch(lateMs > intervalMs ? lateMs : 0)
     if (++this.#ticks % EXPLAIN_TICKS === 0) this.#explainAgain()
   }

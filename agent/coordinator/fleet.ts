@@ -249,6 +249,7 @@ export class Fleet {
   }
 
   #held(device: DeviceRecord, held: HeldAttempt, full: boolean): void {
+    this.#office.leases.found(held.leaseMs)
     const placement = device.placement(held.attempt)
     const task = this.#office.ledger.find(held.task)
     if (placement === undefined) {

@@ -197,6 +197,7 @@ export class Intake {
     const demand = kept === undefined ? undefined : demandOf(kept, settings.defaultTimeoutMs)
     const task = newTask(id, ledger.nextSeq(), status.digest, context.instant(), kept, demand)
     continueFrom(task, status)
+    this.#office.leases.found(status.leaseMs)
     this.#arrays.open(task)
     task.specRetained = spec !== undefined
     ledger.add(task)

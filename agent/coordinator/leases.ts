@@ -7,18 +7,17 @@
  *     every exclusive attempt whose lease goes on for it, and that each is a task's current one;
  *   - the attempt of a lost device stays the current one until a lease and the margin after the last echo;
  *   - what earlier coordinators have echoed was sent before this one took the seat. In the lease and the margin
- *     from then on no exclusive attempt begins, so it matters not what this one could not read or hear of;
+ *     from then on no exclusive attempt begins, so it matters not what this one could not read or hear of. The lease
+ *     is the longest that is known of: leases grow with the fleet, so beacons tell the longest that may be running;
+ *   - a lease is fixed when its attempt begins: heartbeats do not grow longer than it bears while it runs;
  *   - the assigned status is with the broker before the assignment is sent: whoever comes next knows of it.
  */
-import { leaseMarginMs } from '../../shared/model/lease.ts'
+import { LEASE_HEARTBEATS, leaseMarginMs } from '../../shared/model/lease.ts'
 import { attemptKey, sameAttempt } from '../../shared/protocol/attempt.ts'
 import type { Assignment } from '../../shared/protocol/schemas/index.ts'
 import { type DeviceRecord, type Placement, UNSENT } from './device-record.ts'
 import type { Office } from './office.ts'
 import type { TaskRecord } from './task-record.ts'
-
-/** Heartbeats that may be lost in a row before exclusive work ends. */
-const LEASE_HEARTBEATS = 5
 
 /** An assignment that waits for its status to be acknowledged, then for its device to be heard. */
 interface Waiting {
@@ -38,15 +37,48 @@ export class Leases {
   /** By device: assignments for which it has to be heard yet. */
   readonly #unheard = new Map<DeviceRecord, Waiting[]>()
 
-  constructor(office: Office) {
+  /** The longest lease that an earlier coordinator is known to have given; 0 for none. */
+  #earlierMs: number
+  /** The longest lease that was running at the last survey. */
+  #runningMs = 0
+
+  constructor(office: Office, earlierMs: number) {
     this.#office = office
     this.#sinceMs = office.context.now.monoMs
+    this.#earlierMs = earlierMs
   }
 
-  /** The lease that attempts get now, in milliseconds. */
+  /** The lease that attempts get now, in milliseconds: for heartbeats as they are, and as they are going to be. */
   get leaseMs(): number {
-    const { context, heartbeatMs } = this.#office
-    return Math.ceil(Math.max(context.timing.exclusiveLeaseMs, LEASE_HEARTBEATS * heartbeatMs))
+    const { context, heartbeatMs, fleetHeartbeatMs } = this.#office
+    const longestMs = LEASE_HEARTBEATS * Math.max(heartbeatMs, fleetHeartbeatMs)
+    return Math.ceil(Math.max(context.timing.exclusiveLeaseMs, longestMs))
+  }
+
+  /** The longest lease that exclusive work may be running under, in milliseconds. */
+  get longestMs(): number {
+    const earlierMs = this.#leftMs(this.#earlierMs, this.#sinceMs) > 0 ? this.#earlierMs : 0
+    return Math.max(this.leaseMs, this.#runningMs, earlierMs)
+  }
+
+  /** A lease has come to light that an earlier coordinator may have given. */
+  found(leaseMs: number | undefined): void {
+    this.#earlierMs = Math.max(this.#earlierMs, leaseMs ?? 0)
+  }
+
+  /** Looks what leases run. @returns the length of the shortest in milliseconds; infinite when there is none */
+  survey(): number {
+    let shortestMs = Number.POSITIVE_INFINITY
+    this.#runningMs = 0
+    for (const device of this.#office.devices.values()) {
+      if (device.exclusives === 0) continue
+      for (const { leaseMs, phase } of device.placements.values()) {
+        if (leaseMs === undefined || phase === 'done') continue
+        shortestMs = Math.min(shortestMs, leaseMs)
+        this.#runningMs = Math.max(this.#runningMs, leaseMs)
+      }
+    }
+    return shortestMs
   }
 
   /** The lease of the task's last attempt; `undefined` when it is not exclusive. */
@@ -57,7 +89,7 @@ export class Leases {
   /** How long the task must not be placed yet because of what earlier coordinators may have begun. */
   quietMs(task: TaskRecord): number {
     if (task.demand?.exclusive !== true) return 0
-    const leaseMs = Math.max(this.leaseMs, task.leaseMs ?? 0)
+    const leaseMs = Math.max(this.leaseMs, this.#earlierMs, task.leaseMs ?? 0)
     return Math.max(0, this.#leftMs(leaseMs, this.#sinceMs))
   }
 

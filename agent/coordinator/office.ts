@@ -1,6 +1,7 @@
 /** What the parts of a coordinator share while it is in office. */
 
 import { parseDuration } from '../../shared/model/duration.ts'
+import { LEASE_HEARTBEATS } from '../../shared/model/lease.ts'
 import { DEFAULT_PREDECESSOR_WAIT_MS, DEFAULT_TIMEOUT_MS } from '../../shared/model/task.ts'
 import type { Reign } from '../../shared/protocol/attempt.ts'
 import type { MeshConfig } from '../../shared/protocol/schemas/index.ts'
@@ -37,20 +38,32 @@ export class Office {
   readonly inboxes: Inboxes
   readonly leases: Leases
   settings: Settings
+  /** How often devices send heartbeats. */
+  heartbeatMs: number
   #runArmed = false
 
-  constructor(context: Context, reign: Reign, config: MeshConfig | undefined) {
+  constructor(context: Context, reign: Reign, config: MeshConfig | undefined, earlierLeaseMs: number) {
     this.context = context
     this.reign = reign
     this.due = new DueList(context)
     this.inboxes = new Inboxes(context, reign)
-    this.leases = new Leases(this)
+    this.heartbeatMs = context.timing.heartbeatMs
+    this.leases = new Leases(this, earlierLeaseMs)
     this.settings = settingsOf(context, config)
   }
 
-  /** How often devices send heartbeats: grows with the fleet, so that the coordinator hears some 1,000 a second. */
-  get heartbeatMs(): number {
+  /** How often devices are to send heartbeats by their number, so that the coordinator hears some 1,000 a second. */
+  get fleetHeartbeatMs(): number {
     return Math.max(this.context.timing.heartbeatMs, Math.min(HEARTBEAT_MS_MAX, this.devices.size))
+  }
+
+  /**
+   * Adapts the heartbeats to the fleet. They do not grow longer than the shortest lease allows that runs: until that
+   * work has ended the coordinator hears more of them.
+   */
+  paceHeartbeats(): void {
+    const most = Math.max(this.heartbeatMs, this.leases.survey() / LEASE_HEARTBEATS)
+    this.heartbeatMs = Math.min(this.fleetHeartbeatMs, most)
   }
 
   /** Something may be placed now. */

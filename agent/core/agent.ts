@@ -2,6 +2,7 @@
  * The agent: worker always, coordinator when elected. It owns nothing but the wiring; every input goes to the
  * part that it concerns, and what the parts emit is returned in order.
  */
+import { leaseMsOf } from '../../shared/model/lease.ts'
 import type { AgentEffect, AgentInput, Core, Now } from '../../shared/ports.ts'
 import type { Incoming } from '../../shared/protocol/codec.ts'
 import type { Beacon } from '../../shared/protocol/schemas/index.ts'
@@ -33,7 +34,7 @@ export class Agent implements Core<AgentInput, AgentEffect> {
     this.#election = new Election(this.#context, {
       seatUp: () => this.#subscribeSeat(),
       elected: (reign, nonce) => {
-        this.#coordinator = new Coordinator(this.#context, this.#mirror, reign, nonce, {
+        this.#coordinator = new Coordinator(this.#context, this.#mirror, reign, nonce, this.#earlierLeaseMs, {
           learn: (seen) => this.#election.hearsay(seen),
           leave: (reason) => this.#election.leave(reason),
         })
@@ -207,9 +208,17 @@ export class Agent implements Core<AgentInput, AgentEffect> {
     this.#coordinator?.timer(name)
   }
 
-  #beaconFields(): Pick<Beacon, 'heartbeatMs' | 'candidates'> {
+  /** The longest lease that the coordinator before may have given; 0 when none is known of. */
+  get #earlierLeaseMs(): number {
+    const { predecessor } = this.#election
+    return predecessor === undefined ? 0 : leaseMsOf(predecessor)
+  }
+
+  #beaconFields(): Pick<Beacon, 'heartbeatMs' | 'leaseMs' | 'candidates'> {
+    const { heartbeatMs, exclusiveLeaseMs } = this.#context.timing
     return {
-      heartbeatMs: Math.round(this.#coordinator?.heartbeatMs ?? this.#context.timing.heartbeatMs),
+      heartbeatMs: Math.round(this.#coordinator?.heartbeatMs ?? heartbeatMs),
+      leaseMs: this.#coordinator?.leaseMs ?? Math.max(exclusiveLeaseMs, this.#earlierLeaseMs),
       candidates: [...this.#candidateIds()],
     }
   }

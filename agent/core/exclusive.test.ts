@@ -1,6 +1,6 @@
 /** Exclusive work and its leases, on both sides, driven by hand. */
 import { describe, expect, it } from 'vitest'
-import type { Inbox, TaskStatus } from '../../shared/protocol/schemas/index.ts'
+import type { Beacon, Inbox, TaskStatus } from '../../shared/protocol/schemas/index.ts'
 import { assign, attempt, Driver, SPEC } from './testing/driver.ts'
 import { inboxes, join, report, serve } from './testing/office.ts'
 
@@ -166,8 +166,7 @@ describe('exclusive work in office', () => {
   }
 
   /** The task is running on device `d`, whose heartbeat 1 was heard last. */
-  function placed(): Driver {
-    const driver = serving()
+  function placed(driver = serving()): Driver {
     driver.pass(QUIET_MS)
     driver.timer('coordinator/tick')
     join(driver, 'd')
@@ -195,6 +194,93 @@ describe('exclusive work in office', () => {
     driver.timer('coordinator/due')
     expect(acknowledge(driver)).toMatchObject([{ state: 'assigned', leaseMs: LEASE_MS }])
     expect(assigned(driver)).toEqual(['t'])
+  })
+
+  const EARLIER = {
+    term: 3,
+    agent: 'old',
+    nonce: 'n3',
+    intervalMs: 1_000,
+    heartbeatMs: 10_000,
+    candidates: [],
+  }
+  const held = { attempt: { term: 0, agent: 'old', n: 9 }, task: 'ghost', phase: 'running' }
+  it.each([
+    ['as its beacon said', (driver: Driver) => serve(driver, { ...EARLIER, leaseMs: 50_000 })],
+    ['by the heartbeats of its beacon', (driver: Driver) => serve(driver, EARLIER)],
+    [
+      'as a device reports',
+      (driver: Driver) => {
+        serve(driver)
+        join(driver, 'd')
+        report(driver, 'd', 0, [{ ...held, leaseMs: 50_000 }])
+        driver.hear('device', { route: 'state', id: 'd', empty: true })
+      },
+    ],
+    [
+      'as a status tells',
+      (driver: Driver) => {
+        serve(driver)
+        const counts = { attempts: 1, failed: 0, lost: 0 }
+        const where = {
+          state: 'running',
+          digest: '',
+          term: 0,
+          agent: 'old',
+          attempt: held.attempt,
+          device: 'd',
+        }
+        const body = { task: 'ghost', ...where, leaseMs: 50_000, ...counts, explanation: '', times: {} }
+        driver.hear('device', { route: 'status', id: 'ghost', body })
+      },
+    ],
+  ])('waits for the longest lease that an earlier coordinator gave, %s', (_, known) => {
+    const driver = new Driver('auto')
+    known(driver)
+    driver.hear('device', { route: 'spec', id: 't', body: EXCLUSIVE })
+    const why = () => acknowledge(driver).findLast(({ task }) => task === 't')?.explanation
+    expect(why()).toMatch(/^exclusive: waits/)
+    driver.pass(52_999)
+    driver.timer('coordinator/due')
+    driver.hear('device', { route: 'spec', id: 't', body: { ...EXCLUSIVE, priority: 1 } })
+    expect(why()).toMatch(/^exclusive: waits/)
+    driver.pass(1)
+    driver.timer('coordinator/due')
+    driver.hear('device', { route: 'spec', id: 't', body: { ...EXCLUSIVE, priority: 2 } })
+    expect(why()).toBe('waits: no device is known')
+  })
+
+  /** What the next beacon says, when its own has come back until now. */
+  function told(
+    driver: Driver,
+    own: Beacon,
+  ): readonly [heartbeatMs: number | undefined, leaseMs: number | undefined] {
+    driver.beacon(own)
+    driver.timer('coordinator/tick')
+    driver.timer('election/beacon')
+    const beacon = driver.published<Beacon>('beacon').at(-1)
+    return [beacon?.heartbeatMs, beacon?.leaseMs]
+  }
+
+  it('has its coordinator tell the longest lease, its own or an earlier one that may still run', () => {
+    const driver = new Driver('auto')
+    const own = serve(driver, EARLIER)
+    expect(own.leaseMs).toBe(50_000)
+    expect(told(driver, own)).toEqual([1_000, 50_000])
+    driver.pass(53_000)
+    expect(told(driver, own)).toEqual([1_000, LEASE_MS])
+  })
+
+  it('keeps heartbeats so frequent that a shorter lease outlasts five, while the fleet grows', () => {
+    const driver = new Driver('auto')
+    const own = serve(driver)
+    placed(driver)
+    for (let n = 0; n < 2_999; n++) join(driver, `d${n}`)
+    expect(told(driver, own)).toEqual([2_000, 15_000])
+    const head = { incarnation: 1, nonce: 'd-1', highestTerm: REIGN, inboxSeq: 1, held: [], rejected: [] }
+    const results = [{ attempt: first.attempt, task: 't', outcome: 'succeeded' }]
+    driver.hear('seat', { route: 'report', id: 'd', body: { ...head, results } })
+    expect(told(driver, own)).toEqual([3_000, 15_000])
   })
 
   it('is sent when its status is with the broker and its device was heard, with the echo', () => {

@@ -49,6 +49,8 @@ export class Election {
   #heardMs = 0
   readonly #known = new KnownReign()
   #reign: Reign = NO_REIGN
+  /** The last beacon of the coordinator before, since this agent has announced itself. */
+  predecessor: Beacon | undefined
   #nonce = ''
   #probe: number | undefined
   #beaconToken: number | undefined
@@ -293,6 +295,7 @@ export class Election {
     this.#context.cancelTimer(READ_TIMER)
     this.#reign = { term: this.#known.highest.term + 1, agent: this.#context.options.device }
     this.#known.raise(this.#reign)
+    this.predecessor = this.#beacon
     this.#publishBeacon()
   }
 
@@ -308,8 +311,7 @@ export class Election {
     if (token !== this.#beaconToken || this.#phase !== 'announcing') return
     this.#phase = 'office'
     this.#context.cancelTimer(CLAIM_TIMEOUT_TIMER)
-    this.#officeSinceMs = this.#context.now.monoMs
-    this.#echoMs = this.#context.now.monoMs
+    this.#officeSinceMs = this.#echoMs = this.#context.now.monoMs
     this.#setCandidate(true)
     this.#context.log('info', 'in office', { term: this.#reign.term })
     this.#events.elected(this.#reign, this.#nonce)

@@ -6,6 +6,8 @@
  */
 import type { Now } from '../ports.ts'
 
+/** Heartbeats that may be lost in a row before exclusive work ends. */
+export const LEASE_HEARTBEATS = 5
 /** Two clocks differ by at most this share: each runs wrong by up to 1 %. */
 const CLOCK_DRIFT_MAX = 0.02
 /** What a guard needs to see that a lease is over, and a KILL to take effect. */
@@ -24,6 +26,11 @@ export function leaseLeftMs(from: Now, leaseMs: number, now: Now): number {
   const wallMs = now.wallMs - from.wallMs
   if (wallMs < monoMs - SET_BACK_MS_MAX) return 0
   return leaseMs - Math.max(monoMs, wallMs)
+}
+
+/** The longest lease that a coordinator with this beacon may have given, in milliseconds. */
+export function leaseMsOf(beacon: { heartbeatMs: number; leaseMs?: number }): number {
+  return beacon.leaseMs ?? LEASE_HEARTBEATS * beacon.heartbeatMs
 }
 
 /** How long after a lease the work is gone for certain, by the clock of another machine. */

@@ -2,8 +2,8 @@
 import type { Beacon, Inbox, TaskStatus } from '../../../shared/protocol/schemas/index.ts'
 import type { Driver } from './driver.ts'
 
-/** Goes through the claim until the beacon is acknowledged. */
-export function elect(driver: Driver): Beacon {
+/** Goes through the claim until the beacon is acknowledged. The seat reads the `earlier` one, if there is any. */
+export function elect(driver: Driver, earlier?: Beacon): Beacon {
   driver.give({ in: 'boot', journal: undefined })
   driver.give({ in: 'link-up', link: 'device' })
   driver.give({ in: 'subscribed', link: 'device', token: driver.take('subscribe')[0]?.token ?? 0 })
@@ -23,15 +23,16 @@ export function elect(driver: Driver): Beacon {
   driver.give({ in: 'link-up', link: 'seat' })
   const seat = driver.take('subscribe').find((effect) => effect.link === 'seat')
   driver.give({ in: 'subscribed', link: 'seat', token: seat?.token ?? 0 })
-  driver.timer('election/read')
+  if (earlier === undefined) driver.timer('election/read')
+  else driver.hear('seat', { route: 'beacon', id: '', body: earlier }, true)
   const announced = driver.take('publish').find((effect) => effect.message.route === 'beacon')
   driver.give({ in: 'acked', link: 'seat', token: announced?.token ?? 0 })
   return announced?.message.body as Beacon
 }
 
 /** Lets the restore run through with no device online. */
-export function serve(driver: Driver): Beacon {
-  const beacon = elect(driver)
+export function serve(driver: Driver, earlier?: Beacon): Beacon {
+  const beacon = elect(driver, earlier)
   driver.hear('device', { route: 'marker', id: '', body: { nonce: beacon.nonce } })
   driver.timer('coordinator/settle')
   driver.effects = []

@@ -18,6 +18,9 @@ export const Beacon = Type.Object({
     maximum: 600_000,
     description: 'How often devices send their load',
   }),
+  leaseMs: Type.Optional(
+    Type.Integer({ minimum: 1, description: 'The longest lease that exclusive work may be running under' }),
+  ),
   candidates: Type.Array(Id, {
     maxItems: CANDIDATES_LISTED_MAX,
     description: 'The agents that keep a warm copy and may take over',
