@@ -67,10 +67,9 @@ const PIECES_MAX = 80
 export function drawWorkload(random: Random, options: WorkloadOptions): Action[][] {
   const { runMsMean = RUN_MS_MEAN, afterShare = 0, exclusiveShare = 0 } = options
   const first: Submission[] = []
-  // A generator of its own: whatever else a seed draws stays as it was.
-  const exclusive = random.fork('exclusive')
   const actions: Action[][] = Array.from({ length: options.submitters }, () => [])
-  // A generator of its own: what a seed gave before there were printers stays.
+  // Generators of their own: whatever else a seed draws stays as it was.
+  const exclusive = random.fork('exclusive')
   const noise = random.fork('noise')
   for (let n = 0; n < options.tasks; n++) {
     const mine = actions[n % options.submitters] as Action[]

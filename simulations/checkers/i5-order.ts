@@ -1,10 +1,13 @@
 /**
  * I5: a task starts only after all it is `after` have succeeded. Nor is it rejected for a predecessor without a
- * reason: one of them must have ended otherwise, or wait for it in turn. And what it is after stays known: no status
- * is cleared while a task that has not ended names it.
+ * reason: one of them must have ended otherwise, or wait for it in turn, or the broker must have been without a status
+ * of it at some time since the task was taken up. And what it is after stays known: no status is cleared while a task
+ * that has not ended names it.
  *
  * What a task is after is what submitters have said of it, told apart by what it runs; who has succeeded is what the
  * broker has accepted. Of an id under which the same command was sent with different predecessors any will do.
+ * What a broker loses need not be known any more, and nothing is asked of a task that is after it, until that is
+ * submitted anew.
  */
 import { attemptKey } from '../../shared/protocol/attempt.ts'
 import { isWithdraw } from '../../shared/protocol/codec.ts'
@@ -38,6 +41,12 @@ export class OrderChecker implements Checker {
   readonly #fell = new Set<string>()
   /** By predecessor: tasks that have been taken up, are after it, and have not ended. */
   readonly #namedBy = new Map<string, Set<string>>()
+  /** By task: when the broker came to have a status of it; and when it was taken up. Both count statuses. */
+  readonly #heldSince = new Map<string, number>()
+  readonly #takenUp = new Map<string, number>()
+  #statuses = 0
+  /** Tasks of which nothing is asked, because of what the broker has lost. */
+  readonly #excused = new Set<string>()
   /** By attempt: the task that it is of. */
   readonly #tasks = new Map<string, string>()
 
@@ -63,10 +72,26 @@ export class OrderChecker implements Checker {
   }
 
   lost(topics: readonly string[] | undefined): void {
-    if (topics === undefined) this.#namedBy.clear()
+    if (topics === undefined) {
+      this.#namedBy.clear()
+      this.#succeeded.clear()
+      this.#fell.clear()
+      this.#heldSince.clear()
+      for (const task of this.#wishes.keys()) this.#excused.add(task)
+    }
     for (const topic of topics ?? []) {
       const address = parseTopic(topic)
-      if (address?.route === 'spec' || address?.route === 'status') this.#unname(address.id ?? '')
+      if (address?.route === 'spec' || address?.route === 'status') this.#onLost(address.id ?? '')
+    }
+  }
+
+  #onLost(task: string): void {
+    this.#unname(task)
+    this.#succeeded.delete(task)
+    this.#fell.delete(task)
+    this.#heldSince.delete(task)
+    for (const other of this.#wishes.keys()) {
+      if (other === task || this.#names(other).includes(task)) this.#excused.add(other)
     }
   }
 
@@ -77,6 +102,7 @@ export class OrderChecker implements Checker {
       this.#tasks.delete(key)
       return
     }
+    if (this.#excused.has(task)) return
     const run = JSON.stringify(spec.run)
     const wishes = (this.#wishes.get(task) ?? []).filter((wish) => wish.run === run)
     const missing = wishes.map(({ after }) => after.filter((id) => !this.#succeeded.has(id)))
@@ -87,6 +113,7 @@ export class OrderChecker implements Checker {
   }
 
   #onSpec(task: string, spec: TaskSpec | Withdraw): void {
+    this.#excused.delete(task)
     if (isWithdraw(spec) || spec.after === undefined) return
     const wish = { digest: contentDigest(spec), run: JSON.stringify(spec.run), after: spec.after }
     const wishes = this.#wishes.get(task)
@@ -95,6 +122,8 @@ export class OrderChecker implements Checker {
   }
 
   #onCleared(task: string): void {
+    this.#heldSince.delete(task)
+    this.#takenUp.delete(task)
     const names = this.#namedBy.get(task)
     if (names === undefined || names.size === 0) return
     const who = [...names].join(', ')
@@ -122,17 +151,38 @@ export class OrderChecker implements Checker {
   }
 
   #onStatus({ task, state, digest, error }: TaskStatus): void {
-    if (!isTerminal(state)) return this.#name(task, digest)
+    this.#statuses++
+    if (!this.#heldSince.has(task)) this.#heldSince.set(task, this.#statuses)
+    if (!isTerminal(state)) {
+      if (!this.#takenUp.has(task)) this.#takenUp.set(task, this.#statuses)
+      return this.#name(task, digest)
+    }
     this.#unname(task)
+    const takenUp = this.#takenUp.get(task)
+    this.#takenUp.delete(task)
     if (state === 'succeeded') this.#succeeded.add(task)
     else this.#fell.add(task)
-    if (state !== 'rejected') return
+    if (state !== 'rejected' || this.#excused.has(task)) return
     if (error?.code === 'E_PREDECESSOR_FAILED' && !this.#names(task).some((id) => this.#fell.has(id))) {
       this.#violations.add('I5', `task ${task}`, 'a predecessor that ended otherwise', error.message)
+    }
+    if (error?.code === 'E_PREDECESSOR_UNKNOWN' && this.#wereKnown(task, digest, takenUp)) {
+      this.#violations.add(
+        'I5',
+        `task ${task}`,
+        'predecessors to be known of which there are statuses',
+        error.message,
+      )
     }
     if (error?.code === 'E_CYCLE' && !this.#waitsForItself(task)) {
       this.#violations.add('I5', `task ${task}`, 'a cycle among what was submitted', error.message)
     }
+  }
+
+  /** Whether the broker has had a status of each predecessor for as long as the task was taken up. */
+  #wereKnown(task: string, digest: string, takenUp = 0): boolean {
+    const wish = this.#wishes.get(task)?.find((one) => one.digest === digest)
+    return wish?.after.every((id) => (this.#heldSince.get(id) ?? takenUp) < takenUp) === true
   }
 
   /** All that a task was ever said to be after. */

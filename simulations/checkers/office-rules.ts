@@ -35,6 +35,9 @@ const NEWCOMER_MS = 2_000
 /** Timers are rounded to the microsecond, and clocks drift. */
 const TOLERANCE_MS = 1
 
+/** Errors that a device's result ends a task with; the others are the coordinator's. */
+const OWN_ERRORS: readonly (string | undefined)[] = ['E_TIMEOUT', 'E_EXIT', 'E_NOT_FOUND', 'E_SIGNAL']
+
 /** One claim of the seat, from its connection on. */
 interface Claim {
   reign: Reign | undefined
@@ -97,13 +100,14 @@ export class OfficeChecker implements Checker {
     else attempts.push(key)
   }
 
-  /** What a broker loses has not been said; of its tasks nothing more is asked. */
+  /** What a broker loses has not been said. */
   lost(topics: readonly string[] | undefined): void {
-    this.#early.clear()
-    if (topics === undefined) this.#online.clear()
+    if (topics === undefined) for (const had of [this.#early, this.#ended, this.#online]) had.clear()
     for (const topic of topics ?? []) {
-      const address = parseTopic(topic)
-      if (address?.route === 'state') this.#online.delete(address.id ?? '')
+      const { route, id = '' } = parseTopic(topic) ?? {}
+      if (route === 'state') this.#online.delete(id)
+      if (route === 'spec' || route === 'status') this.#early.delete(id)
+      if (route === 'status') this.#ended.delete(id)
     }
   }
 
@@ -126,7 +130,7 @@ export class OfficeChecker implements Checker {
   #onEnd(task: string, { state, attempt, error }: TaskStatus): void {
     if (attempt === undefined || this.#ended.has(task)) return
     const key = attemptKey(attempt)
-    const ownEnd = state === 'succeeded' || error?.code === 'E_TIMEOUT' || error?.code === 'E_EXIT'
+    const ownEnd = state === 'succeeded' || OWN_ERRORS.includes(error?.code)
     if (!ownEnd || this.#early.get(task)?.has(key) !== true) return
     const expected = `the device of ${key} to keep its result until the broker has the end`
     this.#violations.add('wire', `task ${task}`, expected, 'it was told before that it need not')

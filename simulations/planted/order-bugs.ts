@@ -37,6 +37,21 @@ export const ORDER_BUGS: readonly Bug[] = [
     with: { ...PLAIN, plan: [] },
   },
   {
+    what: 'takes a predecessor that has not ended in time for one that is not known',
+    breaks: 'I5',
+    planted: {
+      patches: [
+        { file: SUCCESSORS, find: 'if (unknown) due.add(', put: 'if (!unknown) due.add(' },
+        {
+          file: SUCCESSORS,
+          find: '[...(dependencies.unmet(task.id) ?? [])].filter((id) => ledger.get(id) === undefined)',
+          put: '[...(dependencies.unmet(task.id) ?? [])]',
+        },
+      ],
+    },
+    with: { ...PLAIN, plan: [] },
+  },
+  {
     what: 'forgets with every change of coordinator what was waited for',
     breaks: 'I5',
     planted: one(
