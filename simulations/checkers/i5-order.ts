@@ -5,7 +5,8 @@
  * that has not ended names it.
  *
  * What a task is after is what submitters have said of it, told apart by what it runs; who has succeeded is what the
- * broker has accepted. Of an id under which the same command was sent with different predecessors any will do.
+ * broker has accepted. Of an id under which the same command was sent with different predecessors, or with none, any
+ * will do.
  * What a broker loses need not be known any more, and nothing is asked of a task that is after it, until that is
  * submitted anew.
  */
@@ -27,6 +28,7 @@ import type { SimNode } from '../node/node.ts'
 import type { Checker, Violations } from './checker.ts'
 
 interface Wish {
+  /** Empty when it is after nothing. */
   readonly digest: string
   readonly run: string
   readonly after: readonly string[]
@@ -113,12 +115,13 @@ export class OrderChecker implements Checker {
   }
 
   #onSpec(task: string, spec: TaskSpec | Withdraw): void {
-    this.#excused.delete(task)
-    if (isWithdraw(spec) || spec.after === undefined) return
-    const wish = { digest: contentDigest(spec), run: JSON.stringify(spec.run), after: spec.after }
+    if (isWithdraw(spec)) return
+    const { after = [] } = spec
+    const digest = after.length === 0 ? '' : contentDigest(spec)
+    const wish = { digest, run: JSON.stringify(spec.run), after }
     const wishes = this.#wishes.get(task)
     if (wishes === undefined) this.#wishes.set(task, [wish])
-    else if (!wishes.some(({ digest }) => digest === wish.digest)) wishes.push(wish)
+    else if (!wishes.some((one) => one.digest === digest && one.run === wish.run)) wishes.push(wish)
   }
 
   #onCleared(task: string): void {

@@ -73,13 +73,19 @@ export const OFFICE_BUGS: readonly Bug[] = [
     with: { plan: AIMED },
   },
   {
-    what: 'does not adopt an end that it hears of late',
+    // A copy that is lost while it is needed is read again, so that an end is seldom heard of late.
+    what: 'does not adopt an end that it hears of late, and serves with a copy that it has lost',
     breaks: 'I2',
-    planted: one(
-      'coordinator/intake.ts',
-      '      return this.#adoptEnd(task, status)\n',
-      '      void this.#adoptEnd\n',
-    ),
+    planted: {
+      patches: [
+        {
+          file: 'coordinator/intake.ts',
+          find: '      return this.#adoptEnd(task, status)\n',
+          put: '      void this.#adoptEnd\n',
+        },
+        { file: 'core/agent.ts', find: '    this.#coordinator?.copyBegunAnew()\n', put: '' },
+      ],
+    },
     with: { plan: AIMED },
   },
 ]
