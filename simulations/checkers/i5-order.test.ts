@@ -24,6 +24,7 @@ type Event =
   | readonly ['cleared', task: string]
   | readonly ['assigned' | 'starts']
   | readonly ['lost', ...tasks: string[]]
+  | readonly ['unclear', task: string]
 
 /** Plays what happens to `late`, which is after `early`; gives what was found. */
 function found(...story: Event[]): string[] {
@@ -35,6 +36,7 @@ function found(...story: Event[]): string[] {
     const spec = specs[task] ?? plain
     if (what === 'spec') say(TOPICS.of('spec', task), spec, SUBMITTER)
     else if (what === 'cleared') say(TOPICS.of('status', task), undefined)
+    else if (what === 'unclear') checker.lost([TOPICS.of('spec', task)])
     else if (what === 'lost') checker.lost(task === 'late' ? undefined : [TOPICS.of('status', task)])
     else if (what === 'status') {
       const error = code === undefined ? {} : { error: { code, message: 'why' } }
@@ -78,6 +80,11 @@ describe('the checker of I5', () => {
   it('finds a start before the predecessor has succeeded', () => {
     expect(found(...BOTH, ['assigned'], ['starts'])).toEqual(['a start after early succeeded'])
     expect(found(...BOTH, ['status', 'early', 'succeeded'], ['assigned'], ['starts'])).toEqual([])
+  })
+
+  it('counts a success when the broker has lost only that the spec was cleared', () => {
+    const lost: Event[] = [...BOTH, ['status', 'early', 'succeeded'], ['unclear', 'early']]
+    expect(found(...lost, ['spec', 'late'], ['assigned'], ['starts'])).toEqual([])
   })
 
   it('asks anew for a success that the broker has lost, of a task that is submitted anew', () => {

@@ -83,15 +83,19 @@ export class OrderChecker implements Checker {
     }
     for (const topic of topics ?? []) {
       const address = parseTopic(topic)
-      if (address?.route === 'spec' || address?.route === 'status') this.#onLost(address.id ?? '')
+      if (address?.route === 'spec' || address?.route === 'status')
+        this.#onLost(address.route, address.id ?? '')
     }
   }
 
-  #onLost(task: string): void {
+  /** Of a spec it may be the clearing that is lost: how its task ended is still there to be read. */
+  #onLost(route: 'spec' | 'status', task: string): void {
     this.#unname(task)
-    this.#succeeded.delete(task)
-    this.#fell.delete(task)
-    this.#heldSince.delete(task)
+    if (route === 'status') {
+      this.#succeeded.delete(task)
+      this.#fell.delete(task)
+      this.#heldSince.delete(task)
+    }
     for (const other of this.#wishes.keys()) {
       if (other === task || this.#names(other).includes(task)) this.#excused.add(other)
     }
