@@ -120,6 +120,7 @@ export class OrderChecker implements Checker {
 
   #onSpec(task: string, spec: TaskSpec | Withdraw): void {
     if (isWithdraw(spec)) return
+    this.#excused.delete(task)
     const { after = [] } = spec
     const digest = after.length === 0 ? '' : contentDigest(spec)
     const wish = { digest, run: JSON.stringify(spec.run), after }
