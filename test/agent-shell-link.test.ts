@@ -134,7 +134,7 @@ describe('a link to a broker', () => {
       )
     await send('covey/v1/home/unknown', Buffer.from('{}'))
     await send(topics.of('spec', 'a'), Buffer.from([0x7b, 0xff, 0x7d]))
-    await send(topics.of('spec', 'b'), Buffer.alloc(300_000, 0x20))
+    await send(topics.of('spec', 'b'), Buffer.alloc(1_100_000, 0x20))
     await recorder.wait('message', 2)
     const codes = recorder
       .of('message')
