@@ -68,11 +68,13 @@ describe('the checker of the office', () => {
     expect(found('assigned', 'acknowledged', { lost: [] }, succeeded)).toEqual([])
   })
 
-  it('wants a spec to stay whose end the broker has lost', () => {
+  it('wants a spec to stay whose end the broker has lost, once it is placed anew', () => {
     expect(found('assigned', succeeded, 'spec cleared')).toEqual([])
     expect(found('assigned', succeeded, { lost: ['other'] }, 'spec cleared')).toEqual([])
     for (const lost of [['t'], []]) {
-      expect(found('assigned', succeeded, { lost }, 'spec cleared')).toEqual(['it is cleared'])
+      // Who cleared it had been told by the broker that the end was there.
+      expect(found('assigned', succeeded, { lost }, 'spec cleared')).toEqual([])
+      expect(found('assigned', succeeded, { lost }, 'assigned', 'spec cleared')).toEqual(['it is cleared'])
     }
   })
 })

@@ -64,6 +64,8 @@ export class OfficeChecker implements Checker {
   readonly #told = new Map<string, Told>()
   /** Tasks whose terminal status the broker has. */
   readonly #ended = new Set<string>()
+  /** Tasks whose terminal status the broker had and lost: who was told that it has it cannot know. Until placed anew. */
+  readonly #lostEnds = new Set<string>()
   /** By attempt: its task, while that has not ended; and by task its attempts. */
   readonly #tasks = new Map<string, string>()
   readonly #attempts = new Map<string, string[]>()
@@ -93,6 +95,7 @@ export class OfficeChecker implements Checker {
   }
 
   #assigned(key: string, task: string): void {
+    this.#lostEnds.delete(task)
     if (this.#ended.has(task)) return
     this.#tasks.set(key, task)
     const attempts = this.#attempts.get(task)
@@ -102,12 +105,15 @@ export class OfficeChecker implements Checker {
 
   /** What a broker loses has not been said. */
   lost(topics: readonly string[] | undefined): void {
-    if (topics === undefined) for (const had of [this.#early, this.#ended, this.#online]) had.clear()
+    if (topics === undefined) {
+      for (const task of this.#ended) this.#lostEnds.add(task)
+      for (const had of [this.#early, this.#ended, this.#online]) had.clear()
+    }
     for (const topic of topics ?? []) {
       const { route, id = '' } = parseTopic(topic) ?? {}
       if (route === 'state') this.#online.delete(id)
       if (route === 'spec' || route === 'status') this.#early.delete(id)
-      if (route === 'status') this.#ended.delete(id)
+      if (route === 'status' && this.#ended.delete(id)) this.#lostEnds.add(id)
     }
   }
 
@@ -206,7 +212,7 @@ export class OfficeChecker implements Checker {
   #onCleared(topic: string): void {
     const { id: task = '' } = parseTopic(topic) ?? {}
     // A topic that names no task can have no status.
-    if (this.#ended.has(task) || !isId(task)) return
+    if (this.#ended.has(task) || this.#lostEnds.has(task) || !isId(task)) return
     this.#violations.add(
       'wire',
       `task ${task}`,
