@@ -11,6 +11,7 @@ import {
 import { VARIANTS, type VariantName } from './broker/variants.ts'
 import { arrayOf, type Behaviour } from './node/behaviour.ts'
 import type { Action } from './submitter.ts'
+import { plainDevices } from './testing/plain-devices.ts'
 import { World } from './world.ts'
 
 /** Four devices with the real agent, and what was published of one array. */
@@ -26,15 +27,7 @@ class Bed {
       mesh: 'm',
       variant: VARIANTS[variant],
       core: (options) => new Agent(options),
-      devices: ['a', 'b', 'c', 'd'].map((device) => ({
-        mesh: 'm',
-        device,
-        labels: {},
-        capacity: { cpu: 2, memory: '1Gi' },
-        executors: ['exec'],
-        candidate: 'auto',
-        version: '0',
-      })),
+      devices: plainDevices(['a', 'b', 'c', 'd']),
       actions: [actions],
       observe: () => [
         {

@@ -9,6 +9,7 @@ import { type Behaviour, runOf } from './node/behaviour.ts'
 import type { SimNode } from './node/node.ts'
 import type { Observer } from './observer.ts'
 import type { Action } from './submitter.ts'
+import { plainDevices } from './testing/plain-devices.ts'
 import { World } from './world.ts'
 
 const ALL = Object.keys(VARIANTS) as VariantName[]
@@ -31,15 +32,7 @@ class Bed {
       mesh: 'm',
       variant: VARIANTS[variant],
       core: (options) => new Agent(options),
-      devices: ['a', 'b', 'c'].map((device) => ({
-        mesh: 'm',
-        device,
-        labels: {},
-        capacity: { cpu: 2, memory: '1Gi' },
-        executors: ['exec'],
-        candidate: 'auto',
-        version: '0',
-      })),
+      devices: plainDevices(['a', 'b', 'c']),
       actions: [actions],
       observe: (engine) => {
         this.violations = new Violations(engine)

@@ -7,6 +7,7 @@ import { VARIANTS, type VariantName } from '../broker/variants.ts'
 import { type Behaviour, runOf } from '../node/behaviour.ts'
 import type { SimNode } from '../node/node.ts'
 import type { Action } from '../submitter.ts'
+import { plainDevices } from '../testing/plain-devices.ts'
 import { World } from '../world.ts'
 import { Injector } from './injector.ts'
 import type { Moment } from './moments.ts'
@@ -37,15 +38,7 @@ class Bed {
       mesh: 'm',
       variant: VARIANTS[variant],
       core: (agent) => new Agent(agent),
-      devices: DEVICES.map((device) => ({
-        mesh: 'm',
-        device,
-        labels: {},
-        capacity: { cpu: 2, memory: '1Gi' },
-        executors: ['exec'],
-        candidate: 'auto',
-        version: '0',
-      })),
+      devices: plainDevices(DEVICES),
       actions: [actions],
       observe: () => [
         {
