@@ -1,5 +1,5 @@
 /** The promise that any MQTT client will do: tasks submitted, watched, refused and cancelled by stock clients alone. */
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { MeshEvent } from '../shared/protocol/schemas/index.ts'
 import { PAYLOAD_BYTES_MAX } from '../shared/protocol/schemas/index.ts'
@@ -135,7 +135,9 @@ for (const on of BROKERS) {
       const file = mesh.file(`${id}-pid`)
       await stock.submit(id, shell(`echo $$ > ${file}; exec sleep 600`, { grace: '1s' }))
       await watch.inState(id, 'running')
-      return Number(readFileSync(file, 'utf8'))
+      // A command runs before its first line has: the shell may still be on its way to it.
+      const written = () => existsSync(file) && readFileSync(file, 'utf8').trim()
+      return Number(await watch.until(() => written() || undefined, 'the command to tell its pid'))
     }
 
     it('withdraw a task that runs', async () => {
