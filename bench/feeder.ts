@@ -1,6 +1,7 @@
 /**
- * The load of a simulated run: one client that publishes everything at its time and waits for nothing, and a
- * witness that counts the ends. A careful submitter would wait for each receipt, and would then be what is measured.
+ * The load of a simulated run: one client that publishes everything at its time, sends again what a lost connection
+ * left without its receipt, and a witness that counts the ends. A careful submitter would wait for each receipt before
+ * it sends the next, and would then be what is measured.
  */
 
 import { isTerminal, type TaskStatus } from '../shared/protocol/schemas/index.ts'
@@ -43,6 +44,8 @@ export class Feeder implements Target, Endpoint {
   readonly #startMs: number
   #connection: Connection | undefined
   #next = 0
+  /** By their place: what was published and not acknowledged yet. */
+  readonly #unacked = new Set<number>()
 
   /** @param actions in order of time, counted from now */
   constructor(world: World, actions: readonly Action[]) {
@@ -54,9 +57,9 @@ export class Feeder implements Target, Endpoint {
     this.#connect()
   }
 
-  /** True when everything has been published. */
+  /** True when everything has been published and acknowledged. */
   get done(): boolean {
-    return this.#next >= this.#actions.length
+    return this.#next >= this.#actions.length && this.#unacked.size === 0
   }
 
   on(kind: number): void {
@@ -65,6 +68,7 @@ export class Feeder implements Target, Endpoint {
   }
 
   connected(): void {
+    for (const at of this.#unacked) this.#publish(at)
     this.#later()
   }
 
@@ -78,7 +82,9 @@ export class Feeder implements Target, Endpoint {
   }
 
   subscribed(): void {}
-  acked(): void {}
+  acked(_connection: Connection, at: number): void {
+    this.#unacked.delete(at)
+  }
 
   #connect(): void {
     this.#connection = this.#world.broker.connect(this.#link, this, 'feeder', {
@@ -99,12 +105,16 @@ export class Feeder implements Target, Endpoint {
   #act(): void {
     // Closed meanwhile: the next connection goes on with the same action.
     if (this.#connection?.clientState !== 'open') return
-    const action = this.#actions[this.#next++] as Action
-    if (action.do !== 'desire') {
-      const topic = this.#world.topics.of('spec', action.task)
-      this.#connection.publish(packetOfText(topic, textOf(action), 1, true))
-    }
+    this.#publish(this.#next++)
     this.#later()
+  }
+
+  #publish(at: number): void {
+    const action = this.#actions[at] as Action
+    if (action.do === 'desire') return
+    const topic = this.#world.topics.of('spec', action.task)
+    this.#unacked.add(at)
+    this.#connection?.publish(packetOfText(topic, textOf(action), 1, true), at)
   }
 }
 

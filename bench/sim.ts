@@ -23,7 +23,7 @@ const fleet = (seed: string, devices: number, simulatedMs: number): SimCase => (
   devices,
   tasks: devices / 2,
   faults: 0,
-  // A thousand agents a second at most: all of those that start before there is a coordinator follow everything.
+  // A thousand agents a second at most: that is what brokers take in.
   startMs: Math.max(20, devices / 1_000) * second,
   simulatedMs,
 })

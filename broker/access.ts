@@ -88,7 +88,7 @@ const READERS: Partial<Record<Route, readonly User['role'][]>> = {
 }
 
 /** What a worker needs: who coordinates, and the mesh's settings. What is below its own device it reads anyway. */
-const DEVICE_READS: readonly Route[] = ['beacon', 'death', 'marker', 'state', 'config']
+const DEVICE_READS: readonly Route[] = ['beacon', 'death', 'marker', 'offer', 'state', 'config']
 
 function mayRead(grant: Grant, route: Route, id: string | undefined): boolean {
   if (grant.device !== undefined && id === grant.device && belongsToDevice(route)) return true

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { Agent } from '../agent/core/agent.ts'
-import type { TaskSpec, TaskStatus } from '../shared/protocol/schemas/index.ts'
+import { CANDIDATES_MAX } from '../agent/core/options.ts'
+import type { Offer, TaskSpec, TaskStatus } from '../shared/protocol/schemas/index.ts'
 import { isTerminal } from '../shared/protocol/schemas/index.ts'
 import { VARIANTS, type VariantName } from './broker/variants.ts'
 import { Violations } from './checkers/checker.ts'
@@ -102,5 +103,31 @@ describe.each(ALL)('three devices in virtual time on %s', (variant) => {
     bed.until('all tasks succeed', () => ids.every((id) => bed.last(id)?.state === 'succeeded'), 60_000)
     expect(Math.max(...bed.statuses.map((status) => status.term))).toBeGreaterThan(term)
     expect(bed.violations?.list).toEqual([])
+  })
+})
+
+describe('a fleet that starts at once', () => {
+  it('comes to a coordinator without that every agent follows everything first', () => {
+    const offers = new Set<string>()
+    const collect: Observer = {
+      accepted: ({ route, body }) => {
+        if (route === 'offer') offers.add((body as Offer).agent)
+      },
+    }
+    const names = Array.from({ length: 300 }, (_, n) => `d${n}`)
+    const world = new World({
+      seed: 'rush',
+      mesh: 'm',
+      variant: VARIANTS.covey,
+      core: (options) => new Agent(options),
+      devices: plainDevices(names),
+      actions: [],
+      startWithinMs: 50,
+      observe: () => [collect],
+    })
+    const beacon = () => world.broker.retained.get(world.topics.of('beacon'))
+    expect(world.runUntil(() => beacon() !== undefined, 10_000, 10)).toBe(true)
+    expect(offers.size).toBeGreaterThanOrEqual(CANDIDATES_MAX)
+    expect(offers.size).toBeLessThan(30)
   })
 })

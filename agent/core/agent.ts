@@ -95,7 +95,7 @@ export class Agent implements Core<AgentInput, AgentEffect> {
 
   #deviceUp(): void {
     this.#worker.membership.linkUp()
-    const to = [...this.#worker.subscriptions()]
+    const to = [...this.#worker.subscriptions(), ...this.#election.subscriptions()]
     if (this.#election.candidate) {
       this.#beginCopy()
       to.push(...Mirror.subscriptions(this.#context))
@@ -112,7 +112,8 @@ export class Agent implements Core<AgentInput, AgentEffect> {
   }
 
   #subscribed(link: 'device' | 'seat', token: number, refused: readonly string[]): void {
-    if (link === 'device' && refused.length > 0 && this.#refused(refused)) return
+    const needed = refused.filter((topic) => !this.#election.doesWithout(topic))
+    if (link === 'device' && needed.length > 0 && this.#refused(needed)) return
     if (link === 'device' && token === this.#mirrorToken) {
       this.#mirror.followedSinceMs = this.#context.now.monoMs
       this.#coordinator?.copyFollowed()
@@ -164,6 +165,8 @@ export class Agent implements Core<AgentInput, AgentEffect> {
       if ('body' in message) this.#beacon(link, message.body)
     } else if (message.route === 'death') {
       if ('body' in message) this.#election.death(message.body)
+    } else if (message.route === 'offer') {
+      if ('body' in message) this.#election.offer(message.body.agent)
     } else if (message.route === 'inbox') {
       if ('body' in message) this.#worker.inbox(message.body)
     } else {

@@ -30,6 +30,34 @@ describe('election and office of a lone agent', () => {
     )
   })
 
+  it('offers itself before it follows everything, unless enough others have', () => {
+    const missed = (others: readonly string[]) => {
+      const driver = new Driver('auto').online(undefined, { candidates: [] })
+      driver.effects = []
+      driver.timer('election/lease')
+      const probe = driver.take('publish').find((effect) => effect.message.route === 'state')
+      driver.give({ in: 'acked', link: 'device', token: probe?.token ?? 0 })
+      for (const agent of others) driver.hear('device', { route: 'offer', id: '', body: { agent } })
+      driver.timer('election/offer')
+      const topics = driver.take('subscribe').flatMap(({ to }) => to.map(({ topic }) => topic))
+      return { offers: driver.published('offer'), follows: topics.includes('covey/v1/home/tasks/+/spec') }
+    }
+    const steppedIn = { offers: [{ agent: 'pi' }], follows: true }
+    expect(missed([])).toEqual(steppedIn)
+    expect(missed(['a', 'b', 'c', 'd', 'pi', 'a'])).toEqual(steppedIn)
+    expect(missed(['a', 'b', 'c', 'd', 'e'])).toEqual({ offers: [], follows: false })
+  })
+
+  it('does without the offers of others where the broker refuses to tell them', () => {
+    const driver = new Driver('auto')
+    driver.give({ in: 'boot', journal: undefined })
+    driver.give({ in: 'link-up', link: 'device' })
+    const token = driver.take('subscribe')[0]?.token ?? 0
+    driver.give({ in: 'subscribed', link: 'device', token, refused: ['covey/v1/home/coordinator/offer'] })
+    driver.timer('worker/birth')
+    expect(driver.published('state')).toMatchObject([{ online: true, candidate: 'auto' }])
+  })
+
   it('does not claim the seat while a coordinator lives', () => {
     const driver = new Driver('auto').online(undefined, { candidates: ['pi'] })
     driver.timer('election/claim')

@@ -6,21 +6,21 @@
  * devices refuse lower ones. So safety rests on the broker and the term; rank and waiting only keep candidates
  * from pushing each other off the seat.
  *
- *   following ──death notice, or silence beyond the lease──▶ waiting ──rank × step + jitter──▶ claiming
- *       ▲                                                                                        │ beacon
- *       └───────── back-off ◀── leaving: seat closed, higher reign, own beacon unheard ── office ◀┘ acknowledged
+ *   following ──death notice, or silence beyond the lease──▶ vacant ──this agent's turn──▶ claiming
+ *       ▲                                                                                      │ beacon
+ *       └─────── back-off ◀── leaving: seat closed, higher reign, own beacon unheard ── office ◀┘ acknowledged
  */
+import type { Subscription } from '../../shared/ports.ts'
 import { compareReigns, NO_REIGN, type Reign } from '../../shared/protocol/attempt.ts'
 import type { Beacon, Death } from '../../shared/protocol/schemas/index.ts'
 import { backoffMs } from '../../shared/random/random.ts'
 import type { Context } from '../core/context.ts'
-import { CANDIDATES_MAX, LEASE_INTERVALS } from '../core/options.ts'
+import { LEASE_INTERVALS } from '../core/options.ts'
 import type { ElectionEvents } from './election-events.ts'
 import { KnownReign } from './known-reign.ts'
-import { order } from './rank.ts'
+import { Vacancy } from './vacancy.ts'
 
 const LEASE_TIMER = 'election/lease'
-const CLAIM_TIMER = 'election/claim'
 const READ_TIMER = 'election/read'
 const BEACON_TIMER = 'election/beacon'
 const BACKOFF_TIMER = 'election/backoff'
@@ -35,12 +35,13 @@ const CANDIDATES_CHANGED_MS = 50
 /** In office this long, a candidate's next back-off starts anew. */
 const STABLE_MS = 10_000
 
-type Phase = 'idle' | 'following' | 'probing' | 'waiting' | 'connecting' | 'reading' | 'announcing' | 'office'
+type Phase = 'idle' | 'following' | 'probing' | 'vacant' | 'connecting' | 'reading' | 'announcing' | 'office'
 
 export class Election {
   readonly #context: Context
   readonly #events: ElectionEvents
   #phase: Phase = 'idle'
+  readonly #vacancy: Vacancy
   #candidate = false
   #candidateSinceMs = 0
   #linked = false
@@ -53,20 +54,24 @@ export class Election {
   predecessor: Beacon | undefined
   #nonce = ''
   #probe: number | undefined
+  #probedMs = 0
   #beaconToken: number | undefined
   #echoMs = 0
   #officeSinceMs = 0
   #failures = 0
   #hastened = false
-  /** What the wait was for: a newer beacon than this ends it. */
-  #dead: string | undefined
-  #backingOff = false
-  /** The wait counts by rank; before, it is for the ranks to become known. */
-  #ranked = false
 
   constructor(context: Context, events: ElectionEvents) {
     this.#context = context
     this.#events = events
+    this.#vacancy = new Vacancy(context, {
+      candidateSinceMs: () => (this.#candidate ? this.#candidateSinceMs : undefined),
+      beacon: () => this.#beacon,
+      states: () => events.states(),
+      offered: () => this.#setCandidate(true),
+      yielded: () => this.#follow(),
+      turn: () => this.#claim(),
+    })
   }
 
   get inOffice(): boolean {
@@ -88,6 +93,16 @@ export class Election {
 
   #leaseMs(): number {
     return LEASE_INTERVALS * (this.#beacon?.intervalMs ?? this.#context.timing.intervalMs)
+  }
+
+  /** What every agent that may become coordinator listens to. */
+  subscriptions(): readonly Subscription[] {
+    return this.#eligible ? [{ topic: this.#context.topics.of('offer'), qos: 0 }] : []
+  }
+
+  /** A broker may refuse it: then offers are not heard, and everybody makes one. */
+  doesWithout(topic: string): boolean {
+    return topic === this.#context.topics.of('offer')
   }
 
   /** The device's link stands and its subscriptions too. */
@@ -113,6 +128,11 @@ export class Election {
 
   get #claiming(): boolean {
     return this.#phase === 'connecting' || this.#phase === 'reading' || this.#phase === 'announcing'
+  }
+
+  /** A coordinator is believed to be there. */
+  get #watching(): boolean {
+    return this.#phase === 'following' || this.#phase === 'probing'
   }
 
   /** Silence that is taken for a vacancy; those who are no candidates leave candidates the first word. */
@@ -175,8 +195,9 @@ export class Election {
     this.learn(beacon)
     if (!this.#eligible) return
     // What a dead coordinator sent last may come after its death notice.
-    if (this.#phase === 'waiting' && beacon.nonce === this.#dead) return
-    if (this.#phase !== 'waiting' && this.#phase !== 'following' && this.#phase !== 'probing') return
+    if (this.#vacancy.isDead(beacon)) return
+    if (this.#phase !== 'vacant' && !this.#watching) return
+    this.#vacancy.filled()
     this.#setCandidate(beacon.candidates.includes(this.#context.options.device))
     this.#follow()
   }
@@ -190,7 +211,6 @@ export class Election {
   }
 
   #follow(): void {
-    if (this.#phase === 'waiting') this.#context.cancelTimer(CLAIM_TIMER)
     this.#phase = 'following'
     this.#probe = undefined
     this.#context.timer(LEASE_TIMER, this.#silenceMs())
@@ -199,8 +219,7 @@ export class Election {
   /** A death notice counts only when it names the current beacon. */
   death(death: Death): void {
     if (this.#beacon === undefined || death.nonce !== this.#beacon.nonce) return
-    if (this.#phase !== 'following' && this.#phase !== 'probing') return
-    this.#wait(death.nonce)
+    if (this.#watching) this.#vacate(death.nonce, 0)
   }
 
   /** Nothing was heard for the lease: silence counts only when the own link answers. */
@@ -208,51 +227,29 @@ export class Election {
     if (this.#phase !== 'following') return
     this.#phase = 'probing'
     this.#probe = this.#events.roundTrip()
+    this.#probedMs = this.#context.now.monoMs
     this.#context.timer(LEASE_TIMER, this.#leaseMs())
   }
 
   acked(token: number): void {
-    if (token === this.#probe && this.#phase === 'probing') this.#wait(undefined)
+    if (token !== this.#probe || this.#phase !== 'probing') return
+    this.#vacate(undefined, this.#context.now.monoMs - this.#probedMs)
   }
 
-  /** @param dead nonce of the beacon that ended; after mere silence any beacon ends the wait */
-  #wait(dead: string | undefined): void {
+  /** @param dead nonce of the beacon that ended, where a death notice told it */
+  #vacate(dead: string | undefined, roundTripMs: number): void {
     this.#probe = undefined
-    this.#phase = 'waiting'
-    this.#dead = dead
-    this.#setCandidate(true)
+    this.#phase = 'vacant'
     this.#context.cancelTimer(LEASE_TIMER)
-    if (this.#backingOff) return
-    // A copy that is only just being read knows no ranks yet.
-    const unsettledMs = this.#candidateSinceMs + this.#context.timing.settleMs - this.#context.now.monoMs
-    this.#ranked = unsettledMs <= 0
-    this.#context.timer(CLAIM_TIMER, this.#ranked ? this.#turnMs() : unsettledMs)
+    this.#vacancy.open(dead, roundTripMs)
   }
 
-  /** How long this agent lets others go first. */
-  #turnMs(): number {
-    const { stepMs, jitterMs } = this.#context.timing
-    return this.#rank() * stepMs + this.#jitter(jitterMs)
+  /** Another agent offers itself as a candidate. */
+  offer(agent: string): void {
+    this.#vacancy.offer(agent)
   }
 
-  /** This agent's place among those who may claim now; the dead coordinator is not among them. */
-  #rank(): number {
-    const { device } = this.#context.options
-    const live = order(this.#events.states()).filter((id) => id === device || id !== this.#beacon?.agent)
-    const named = this.#beacon?.candidates ?? []
-    const first = live.filter((id) => named.includes(id))
-    const ranked = first.includes(device) ? first : [...first, ...live.filter((id) => !named.includes(id))]
-    const rank = ranked.indexOf(device)
-    return rank < 0 ? Math.min(ranked.length, CANDIDATES_MAX) : rank
-  }
-
-  /** The wait is over; a beacon that came meanwhile would have ended it. */
   #claim(): void {
-    if (this.#phase !== 'waiting') return
-    if (!this.#ranked) {
-      this.#ranked = true
-      return this.#context.timer(CLAIM_TIMER, this.#turnMs())
-    }
     this.#phase = 'connecting'
     this.#nonce = this.#context.random.name(12)
     const { options, topics } = this.#context
@@ -336,7 +333,7 @@ export class Election {
     this.#phase = this.#linked ? 'following' : 'idle'
     this.#context.log(held ? 'warn' : 'info', held ? 'out of office' : 'claim given up', { reason })
     // Never back by reflex: two that push each other off the seat would never settle.
-    this.#backingOff = true
+    this.#vacancy.backOff()
     const { stepMs } = this.#context.timing
     const delayMs = stepMs + backoffMs(this.#context.random, this.#failures++, 2 * stepMs, BACKOFF_CAP_MS)
     this.#context.timer(BACKOFF_TIMER, delayMs)
@@ -345,7 +342,8 @@ export class Election {
   }
 
   #rest(): void {
-    for (const name of [LEASE_TIMER, CLAIM_TIMER, READ_TIMER, BEACON_TIMER, CLAIM_TIMEOUT_TIMER]) {
+    this.#vacancy.close()
+    for (const name of [LEASE_TIMER, READ_TIMER, BEACON_TIMER, CLAIM_TIMEOUT_TIMER]) {
       this.#context.cancelTimer(name)
     }
     this.#probe = undefined
@@ -365,19 +363,13 @@ export class Election {
     if (name === LEASE_TIMER) {
       if (this.#phase === 'probing') this.#follow()
       else this.#silence()
-    } else if (name === CLAIM_TIMER) this.#claim()
-    else if (name === READ_TIMER) {
+    } else if (name === READ_TIMER) {
       if (this.#phase === 'reading') this.#announce()
     } else if (name === BEACON_TIMER) this.#beat()
     else if (name === CLAIM_TIMEOUT_TIMER) this.leave('the claim did not come through in time')
-    else if (name === BACKOFF_TIMER) this.#backedOff()
-    else return false
+    else if (name === BACKOFF_TIMER) this.#vacancy.backedOff()
+    else return this.#vacancy.timer(name)
     return true
-  }
-
-  #backedOff(): void {
-    this.#backingOff = false
-    if (this.#phase === 'waiting') this.#wait(this.#dead)
   }
 
   /** Others keep the warm copy from now on: they should know before this coordinator can die. */

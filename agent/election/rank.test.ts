@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Candidacy, DeviceState } from '../../shared/protocol/schemas/index.ts'
-import { Leaders, order } from './rank.ts'
+import { Leaders, order, placeOf } from './rank.ts'
 
 function state(candidate: Candidacy, cpu: string, memory = '1Gi', online = true): DeviceState {
   return {
@@ -27,6 +27,17 @@ describe('rank', () => {
       ['roomy', state('auto', '4', '4Gi')],
     ])
     expect(order(states)).toEqual(['chosen', 'large', 'roomy', 'twin-a', 'twin-b', 'small'])
+  })
+
+  it('gives a place among those who were named before those who offered themselves', () => {
+    const ids = ['a', 'b', 'c', 'd', 'e', 'f']
+    const states = ids.map((id) => [id, state('auto', '1')] as const)
+    const place = (device: string) => placeOf(device, states, [['a', 'c'], ['e']], 'a')
+    expect(place('c')).toBe(0)
+    expect(place('e')).toBe(1)
+    expect(place('d')).toBe(1)
+    expect(place('f')).toBe(2)
+    expect(place('unknown')).toBe(2)
   })
 
   it('leaves out who is offline or must not', () => {

@@ -4,6 +4,7 @@
  */
 import { parseResources } from '../../shared/model/resources.ts'
 import type { DeviceState } from '../../shared/protocol/schemas/index.ts'
+import { CANDIDATES_MAX } from '../core/options.ts'
 
 interface Standing {
   readonly id: string
@@ -41,6 +42,34 @@ export function order(states: Iterable<readonly [string, DeviceState]>): readonl
     if (standing !== undefined) standings.push(standing)
   }
   return standings.sort(compare).map(({ id }) => id)
+}
+
+/**
+ * A device's place among those who may claim the seat now: those that were named, in groups of falling precedence,
+ * up to the group that it is in itself; the last one if it was never named.
+ *
+ * @param states last state of every known device, by id
+ * @param groups ids of those who may claim, the first group before all others
+ * @param dead the coordinator that ended; it is not among them
+ */
+export function placeOf(
+  device: string,
+  states: Iterable<readonly [string, DeviceState]>,
+  groups: readonly Iterable<string>[],
+  dead: string | undefined,
+): number {
+  const live = order(states).filter((id) => id === device || id !== dead)
+  let before = 0
+  for (const [at, group] of groups.entries()) {
+    const named = new Set(group)
+    const last = at === groups.length - 1
+    if (last) named.add(device)
+    const members = live.filter((id) => named.has(id))
+    const place = members.indexOf(device)
+    if (place >= 0) return before + place
+    before += members.length
+  }
+  return Math.min(before, CANDIDATES_MAX)
 }
 
 /**

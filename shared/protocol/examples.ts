@@ -41,6 +41,7 @@ export const EXAMPLES: { readonly [R in Route]: Messages[R] } = {
   },
   death: { agent: attempt.agent, nonce },
   marker: { nonce },
+  offer: { agent: 'pi-8' },
   state: {
     incarnation: 8,
     nonce: deviceNonce,

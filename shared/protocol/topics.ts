@@ -43,6 +43,13 @@ export const TOPICS = {
     retained: false,
     about: 'Published by a new holder of the seat after it subscribed: what was retained came before it',
   },
+  offer: {
+    pattern: 'coordinator/offer',
+    writers: ['device'],
+    qos: 0,
+    retained: false,
+    about: 'While there is no coordinator: an agent is about to become a candidate, so that not all do',
+  },
   state: {
     pattern: 'devices/:id/state',
     writers: ['device'],

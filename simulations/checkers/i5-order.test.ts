@@ -95,6 +95,11 @@ describe('the checker of I5', () => {
     ])
   })
 
+  it('lets a task start again that has started when it might, whatever the broker has lost since', () => {
+    const ran: Event[] = [...BOTH, ['status', 'early', 'succeeded'], ['assigned'], ['starts']]
+    expect(found(...ran, ['lost'], ['spec', 'late'], ['assigned'], ['starts'])).toEqual([])
+  })
+
   it('lets the loss of one topic excuse only what is after it', () => {
     const story: Event[] = [...BOTH, ['lost', 'other'], ['assigned'], ['starts']]
     expect(found(...story)).toEqual(['a start after early succeeded'])

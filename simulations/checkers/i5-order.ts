@@ -8,7 +8,8 @@
  * broker has accepted. Of an id under which the same command was sent with different predecessors, or with none, any
  * will do.
  * What a broker loses need not be known any more, and nothing is asked of a task that is after it, until that is
- * submitted anew.
+ * submitted anew. A task that has started once may start again: a device that remembers an attempt proves that all it
+ * is after had succeeded.
  */
 import { attemptKey } from '../../shared/protocol/attempt.ts'
 import { isWithdraw } from '../../shared/protocol/codec.ts'
@@ -49,6 +50,8 @@ export class OrderChecker implements Checker {
   #statuses = 0
   /** Tasks of which nothing is asked, because of what the broker has lost. */
   readonly #excused = new Set<string>()
+  /** By task: what has run of it when it might. */
+  readonly #begun = new Map<string, Set<string>>()
   /** By attempt: the task that it is of. */
   readonly #tasks = new Map<string, string>()
 
@@ -108,12 +111,16 @@ export class OrderChecker implements Checker {
       this.#tasks.delete(key)
       return
     }
-    if (this.#excused.has(task)) return
     const run = JSON.stringify(spec.run)
+    const begun = this.#begun.get(task) ?? new Set()
+    if (begun.has(run)) return
     const wishes = (this.#wishes.get(task) ?? []).filter((wish) => wish.run === run)
     const missing = wishes.map(({ after }) => after.filter((id) => !this.#succeeded.has(id)))
     const least = missing.sort((a, b) => a.length - b.length)[0] ?? []
-    if (least.length === 0) return
+    if (least.length === 0 || this.#excused.has(task)) {
+      this.#begun.set(task, begun.add(run))
+      return
+    }
     const about = `task ${task} on ${node.device}`
     this.#violations.add('I5', about, `a start after ${least.join(', ')} succeeded`, 'one before')
   }

@@ -230,7 +230,7 @@ const LIVENESS: readonly Bug[] = [
   {
     what: 'elects nobody who has been in office once',
     breaks: 'I6',
-    planted: one(ELECTION, '    this.#backingOff = false\n    if', '    if'),
+    planted: one('election/vacancy.ts', '    this.#backingOff = false\n'),
     with: {
       plan: planOfTroubles([
         { kind: 'partition-holder', firstMs: 10_000, everyMs: 12_000, times: 8, durationMs: 8_000 },

@@ -15,6 +15,7 @@ export function elect(driver: Driver, earlier?: Beacon): Beacon {
     .take('publish')
     .find((effect) => effect.message.route === 'state' && effect.token !== undefined)
   driver.give({ in: 'acked', link: 'device', token: probe?.token ?? 0 })
+  driver.timer('election/offer')
   driver.give({ in: 'subscribed', link: 'device', token: driver.take('subscribe')[0]?.token ?? 0 })
   driver.pass(1_000)
   // Once for the copy to settle, once for the turn.

@@ -33,3 +33,6 @@ export type Death = Static<typeof Death>
 
 export const Marker = Type.Object({ nonce: Nonce })
 export type Marker = Static<typeof Marker>
+
+export const Offer = Type.Object({ agent: Id })
+export type Offer = Static<typeof Offer>

@@ -1,7 +1,7 @@
 /** Which schema describes the payload of which route: the single source of types, validators and docs. */
 import type { TSchema } from 'typebox'
 import type { Route } from '../topics.ts'
-import { Beacon, Death, Marker } from './coordinator.ts'
+import { Beacon, Death, Marker, Offer } from './coordinator.ts'
 import { Desired, DeviceLoad, DeviceReport, DeviceState, Inbox } from './device.ts'
 import { MeshConfig, MeshEvent } from './mesh.ts'
 import { ResultPage, TaskLog, TaskSpec, TaskStatus, type Withdraw } from './task.ts'
@@ -18,6 +18,7 @@ export interface Messages {
   beacon: Beacon
   death: Death
   marker: Marker
+  offer: Offer
   state: DeviceState
   load: DeviceLoad
   report: DeviceReport
@@ -35,6 +36,7 @@ export const SCHEMAS = {
   beacon: Beacon,
   death: Death,
   marker: Marker,
+  offer: Offer,
   state: DeviceState,
   load: DeviceLoad,
   report: DeviceReport,
