@@ -33,6 +33,10 @@ tasks:
     arrive: [{ pattern: burst, count: 3, from: 2s }]
     run: { mean: 100ms }
     fails: 1
+  - class: many
+    arrive: [{ pattern: burst, count: 1, from: 6s }]
+    array: 6
+    run: { mean: 200ms }
 faults:
   - { kind: crash, at: 3s, duration: 1s, targets: coordinator }
   - { kind: crash, at: 4s, duration: 2s, targets: { count: 10 } }
@@ -75,14 +79,14 @@ describe.each(BROKERS)('a live run on $kind', (broker) => {
     expect(report).toMatchObject({ mode: 'live', devices: 20, partial: false })
     const { totals } = report
     expect(totals).toMatchObject({
-      ...{ submitted: 38, receipted: 38, lost: 0, endedTwice: 0, unfinished: 0, faults: 3 },
-      ended: { succeeded: 35, failed: 3 },
+      ...{ submitted: 39, receipted: 39, lost: 0, endedTwice: 0, unfinished: 0, faults: 3 },
+      ended: { succeeded: 36, failed: 3 },
     })
     expect(totals.terms).toBeGreaterThan(1)
     expect(totals.reroutes).toBeGreaterThan(0)
     expect(report.failoverMs.count).toBeGreaterThan(0)
     expect(report.rerouteMs.count).toBe(totals.reroutes)
-    expect(report.latency.ended.count).toBe(38)
+    expect(report.latency.ended.count).toBe(39)
     expect(Math.max(...report.series.devicesUp)).toBe(20)
     expect(Math.min(...report.series.devicesUp.slice(2))).toBeLessThan(12)
     expect(Math.max(...report.series.running)).toBeGreaterThan(0)
@@ -125,7 +129,7 @@ it('refuses to measure a broker that is started again', () => {
     { cwd: root, encoding: 'utf8', env: { ...process.env, TMPDIR: temporary } },
   )
   expect([status, stderr]).toEqual([2, expect.stringContaining('cannot be measured')])
-  expect(stderr).toContain('small.yaml:20')
+  expect(stderr).toContain('small.yaml:24')
 })
 
 describe('a live run that is ended early', () => {

@@ -28,7 +28,7 @@ describe('a case of the fuzzer', () => {
     expect(result.failure).toBeUndefined()
     expect(runCase('c-1', SHAPE, realCore).hash).toBe(result.hash)
     expect(describeShape(SHAPE)).toBe(
-      'each case: 3 devices, 200 tasks and 20 faults in 20s, then healing; broker: covey',
+      'each case: 3 devices, 10 tasks and 20 faults in 20s, then healing; broker: covey',
     )
   })
 

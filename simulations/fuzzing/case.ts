@@ -36,6 +36,7 @@ export interface Failure {
 }
 
 const SHRINK_TRIES_MAX = 60
+const TASKS_MIN = 10
 const VIOLATIONS_SHOWN_MAX = 5
 
 /** The real agents' cores. */
@@ -45,7 +46,13 @@ export const realCore: CoreFactory = (options) => new Agent(options)
 export function describeShape(shape: CaseShape): string {
   const { devices = FULL_CASE.devices, safetyMs = FULL_CASE.safetyMs, variant } = shape
   const broker = variant ?? `one of ${Object.keys(VARIANTS).join(', ')}`
-  return `each case: ${devices} devices, ${FULL_CASE.tasks} tasks and ${FULL_CASE.faults} faults in ${formatDuration(safetyMs)}, then healing; broker: ${broker}`
+  return `each case: ${devices} devices, ${tasksFor(devices, safetyMs)} tasks and ${FULL_CASE.faults} faults in ${formatDuration(safetyMs)}, then healing; broker: ${broker}`
+}
+
+/** A smaller fleet, or a shorter time, gets less to do: it would otherwise still be at work when it must be done. */
+function tasksFor(devices: number, safetyMs: number): number {
+  const share = Math.min(1, devices / FULL_CASE.devices) * Math.min(1, safetyMs / FULL_CASE.safetyMs)
+  return Math.max(TASKS_MIN, Math.round(FULL_CASE.tasks * share))
 }
 
 /**
@@ -80,14 +87,10 @@ export function runCase(
   }
 }
 
-function optionsOf({ devices, safetyMs, variant }: CaseShape, core: CoreFactory): FuzzOptions {
-  return {
-    core,
-    ...FULL_CASE,
-    ...(devices === undefined ? {} : { devices }),
-    ...(safetyMs === undefined ? {} : { safetyMs }),
-    ...(variant === undefined ? {} : { variant }),
-  }
+function optionsOf(shape: CaseShape, core: CoreFactory): FuzzOptions {
+  const { devices = FULL_CASE.devices, safetyMs = FULL_CASE.safetyMs, variant } = shape
+  const tasks = tasksFor(devices, safetyMs)
+  return { core, ...FULL_CASE, devices, safetyMs, tasks, ...(variant === undefined ? {} : { variant }) }
 }
 
 function failureOf(

@@ -1,9 +1,9 @@
 /** The tasks and the operator of a scenario in real time: the same as in virtual time for the same seed. */
-import type { Desired, TaskSpec } from '../../shared/protocol/schemas/index.ts'
+import type { Desired } from '../../shared/protocol/schemas/index.ts'
 import type { Topics } from '../../shared/protocol/topics.ts'
 import { Random } from '../../shared/random/random.ts'
 import type { Behaviour } from '../node/behaviour.ts'
-import { arrivalName, arrivalTimes, drawSpec } from '../scenario/arrivals.ts'
+import { arrivalName, arrivalTimes, drawSpec, type WorkOf } from '../scenario/arrivals.ts'
 import { ordersOf } from '../scenario/operator.ts'
 import { ms, type Scenario } from '../scenario/scenario.ts'
 import type { Operation, TaskClass } from '../scenario/schema.ts'
@@ -64,7 +64,7 @@ export class LiveWork {
     const n = (this.#numbers.get(row.class) ?? 0) + 1
     this.#numbers.set(row.class, n)
     const task = `${row.class}-${n}`
-    const spec = drawSpec(row, n, random, commandOf)
+    const spec = drawSpec(row, n, random, workOf)
     const { submitters, topics, receipt } = this.#context
     const submitter = submitters[this.submitted++ % submitters.length]
     submitter?.publish(topics.of('spec', task), spec, () => receipt(task))
@@ -80,8 +80,17 @@ export class LiveWork {
   }
 }
 
-/** A real command that runs so long and ends so. */
-function commandOf({ ms: runMs, ends }: Behaviour): TaskSpec['run'] {
+/** Elements read how they behave: seconds, negative ones to fail. */
+const ELEMENT = 'read -r s; sleep "$(echo "$s" | tr -d -)"; case $s in -*) exit 1; esac'
+
+/** Real commands that run so long and end so. */
+const workOf: WorkOf = (behaviours, array) => {
+  if (array) return { run: { exec: ['sh', '-c', ELEMENT] }, array: behaviours.map(signedSeconds) }
+  const [{ ms: runMs, ends }] = behaviours
   const seconds = (runMs / 1000).toFixed(3)
-  return { exec: ends === 'fails' ? ['sh', '-c', 'sleep "$0"; exit 1', seconds] : ['sleep', seconds] }
+  return {
+    run: { exec: ends === 'fails' ? ['sh', '-c', 'sleep "$0"; exit 1', seconds] : ['sleep', seconds] },
+  }
 }
+
+const signedSeconds = ({ ms: runMs, ends }: Behaviour): number => (ends === 'fails' ? -runMs : runMs) / 1000

@@ -5,7 +5,7 @@
 import type { TaskSpec } from '../../shared/protocol/schemas/index.ts'
 import type { Random } from '../../shared/random/random.ts'
 import type { Target } from '../engine/queue.ts'
-import { type Behaviour, runOf } from '../node/behaviour.ts'
+import { arrayOf, type Behaviour, runOf } from '../node/behaviour.ts'
 import type { World } from '../world.ts'
 import { ms, type Scenario } from './scenario.ts'
 import type { Arrival, RunTime, TaskClass } from './schema.ts'
@@ -129,22 +129,27 @@ function* poisson(
   }
 }
 
+/** What a spec runs, of the behaviour of its one command or of each element. */
+export type WorkOf = (
+  behaviours: readonly [Behaviour, ...Behaviour[]],
+  array: boolean,
+) => Pick<TaskSpec, 'run' | 'array'>
+
 /**
  * Draws the next task of a class.
  *
  * @param n its number, from 1
- * @param commandOf turns how it behaves into the command of its spec
+ * @param workOf turns how it behaves, or how its elements do, into what its spec runs
  */
 export function drawSpec(
   row: TaskClass,
   n: number,
   random: Random,
-  commandOf: (behaviour: Behaviour) => TaskSpec['run'] = runOf,
+  workOf: WorkOf = (behaviours, array) => (array ? arrayOf(behaviours) : { run: runOf(behaviours[0]) }),
 ): TaskSpec {
-  const runs = Math.max(1, Math.round(drawRunMs(row.run, random)))
-  const ends = random.chance(row.fails ?? 0) ? 'fails' : 'succeeds'
+  const [first, ...more] = Array.from({ length: row.array ?? 1 }, () => drawBehaviour(row, random))
   return {
-    run: commandOf({ ms: runs, ends }),
+    ...workOf([first as Behaviour, ...more], row.array !== undefined),
     ...(row.resources === undefined ? {} : { resources: row.resources }),
     ...(row.where === undefined ? {} : { where: row.where }),
     ...(row.priority === undefined ? {} : { priority: row.priority }),
@@ -155,6 +160,11 @@ export function drawSpec(
     ...(row.retries === undefined ? {} : { retries: row.retries }),
     ttl: row.ttl ?? DEFAULT_TTL,
   }
+}
+
+function drawBehaviour(row: TaskClass, random: Random): Behaviour {
+  const runs = Math.max(1, Math.round(drawRunMs(row.run, random)))
+  return { ms: runs, ends: random.chance(row.fails ?? 0) ? 'fails' : 'succeeds' }
 }
 
 function drawRunMs({ shape = 'fixed', mean, spread = 0.5, most }: RunTime, random: Random): number {

@@ -3,6 +3,7 @@
  * docs/simulation.md are made from it.
  */
 import { type Static, type TSchema, Type } from 'typebox'
+import { ELEMENTS_MAX } from '../../shared/protocol/ids.ts'
 import { AFTER_MAX, type Candidacy, RETRIES_MAX } from '../../shared/protocol/schemas/index.ts'
 import { VARIANTS } from '../broker/variants.ts'
 import { MOMENT_WEIGHTS } from '../faults/moments.ts'
@@ -147,6 +148,13 @@ export const TaskClass = Type.Object(
         maxItems: AFTER_MAX,
         uniqueItems: true,
         description: 'Classes of tasks; each task is after the one of the same number in each of them',
+      }),
+    ),
+    array: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: ELEMENTS_MAX,
+        description: 'Each task is an array of so many elements that run so long; default: no array',
       }),
     ),
     exclusive: Type.Optional(
