@@ -3,6 +3,7 @@
  * to what happens.
  */
 import type { AgentEffect, AgentInput, Now } from '../shared/ports.ts'
+import type { Kept } from './broker/broker.ts'
 import type { Connection } from './broker/connection.ts'
 import type { Packet } from './broker/packet.ts'
 import type { Process } from './node/executor.ts'
@@ -16,8 +17,11 @@ export interface Observer {
   step?(node: SimNode, input: AgentInput, effects: readonly AgentEffect[], now: Now): void
   /** A message became visible to others: the broker accepted it from a connection, or sent it as a will. */
   accepted?(packet: Packet, from: Connection | undefined): void
-  /** The broker lost changes of retained topics that it had acknowledged; `undefined` means all. */
-  lost?(topics: readonly string[] | undefined): void
+  /**
+   * The broker lost changes of retained topics that it had acknowledged; `undefined` means all. `kept` tells what it
+   * has of a topic now: an earlier message perhaps.
+   */
+  lost?(topics: readonly string[] | undefined, kept: Kept): void
   /** A submitter has the broker's PUBACK for a task's spec. */
   receipt?(task: string): void
   node?(node: SimNode, event: NodeEvent): void
@@ -57,8 +61,8 @@ export class Observers implements Required<Observer> {
   accepted(packet: Packet, from: Connection | undefined): void {
     for (const hook of this.#of.accepted) hook(packet, from)
   }
-  lost(topics: readonly string[] | undefined): void {
-    for (const hook of this.#of.lost) hook(topics)
+  lost(topics: readonly string[] | undefined, kept: Kept): void {
+    for (const hook of this.#of.lost) hook(topics, kept)
   }
   receipt(task: string): void {
     for (const hook of this.#of.receipt) hook(task)

@@ -16,11 +16,17 @@ import { Retained } from './retained.ts'
 import { isWild, matches, Subscriptions } from './subscriptions.ts'
 import type { Variant } from './variants.ts'
 
+/** The retained message of a topic; `undefined` when there is none. */
+export type Kept = (topic: string) => Packet | undefined
+
 /** Sees what the broker does. `accepted` is the moment from which others can see a message. */
 export interface BrokerObserver {
   accepted?(packet: Packet, from: Connection | undefined): void
-  /** The broker lost changes of retained topics that it had acknowledged; `undefined` means all of them. */
-  lost?(topics: readonly string[] | undefined): void
+  /**
+   * The broker lost changes of retained topics that it had acknowledged; `undefined` means all of them. `kept` tells
+   * what it has of a topic now: an earlier message perhaps.
+   */
+  lost?(topics: readonly string[] | undefined, kept: Kept): void
 }
 
 const Own = { committed: 1, settled: 2, stream: 3, routed: 4, takenOver: 5 } as const
@@ -56,6 +62,7 @@ export class Broker implements Target {
   /** Is told of what is accepted, when everything that follows from it has been sent. */
   tap: ((packet: Packet, from: Connection | undefined) => void) | undefined
 
+  readonly #kept: Kept = (topic) => this.retained.get(topic)
   readonly #engine: Engine
   readonly #random: Random
   readonly #observer: BrokerObserver
@@ -114,11 +121,11 @@ export class Broker implements Target {
     if (how === 'stop') this.retained.settleAll()
     if (how === 'wipe') {
       this.retained.wipe()
-      this.#observer.lost?.(undefined)
+      this.#observer.lost?.(undefined, this.#kept)
       return
     }
     const lost = this.retained.crash()
-    if (lost.length > 0) this.#observer.lost?.(lost)
+    if (lost.length > 0) this.#observer.lost?.(lost, this.#kept)
   }
 
   start(): void {

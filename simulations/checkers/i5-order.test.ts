@@ -11,6 +11,7 @@ import type { SimNode } from '../node/node.ts'
 import { Violations } from './checker.ts'
 import { OrderChecker } from './i5-order.ts'
 
+const NOTHING = () => undefined
 const TOPICS = new Topics('home')
 const SUBMITTER = { tag: 'submitter' } as Connection
 const ATTEMPT = { term: 1, agent: 'a', n: 1 }
@@ -25,6 +26,7 @@ type Event =
   | readonly ['assigned' | 'starts']
   | readonly ['lost', ...tasks: string[]]
   | readonly ['unclear', task: string]
+  | readonly ['partly lost', task: string, kept: string]
 
 /** Plays what happens to `late`, which is after `early`; gives what was found. */
 function found(...story: Event[]): string[] {
@@ -36,9 +38,12 @@ function found(...story: Event[]): string[] {
     const spec = specs[task] ?? plain
     if (what === 'spec') say(TOPICS.of('spec', task), spec, SUBMITTER)
     else if (what === 'cleared') say(TOPICS.of('status', task), undefined)
-    else if (what === 'unclear') checker.lost([TOPICS.of('spec', task)])
-    else if (what === 'lost') checker.lost(task === 'late' ? undefined : [TOPICS.of('status', task)])
-    else if (what === 'status') {
+    else if (what === 'unclear') checker.lost([TOPICS.of('spec', task)], NOTHING)
+    else if (what === 'lost') checker.lost(task === 'late' ? undefined : [TOPICS.of('status', task)], NOTHING)
+    else if (what === 'partly lost') {
+      const body = { ...EXAMPLES.status, task, state }
+      checker.lost([TOPICS.of('status', task)], (topic) => packetOfText(topic, JSON.stringify(body), 1, true))
+    } else if (what === 'status') {
       const error = code === undefined ? {} : { error: { code, message: 'why' } }
       const head = { ...EXAMPLES.status, task, state, digest: contentDigest(spec) }
       say(TOPICS.of('status', task), { ...head, ...error })
@@ -98,6 +103,18 @@ describe('the checker of I5', () => {
   it('lets a task start again that has started when it might, whatever the broker has lost since', () => {
     const ran: Event[] = [...BOTH, ['status', 'early', 'succeeded'], ['assigned'], ['starts']]
     expect(found(...ran, ['lost'], ['spec', 'late'], ['assigned'], ['starts'])).toEqual([])
+  })
+
+  it('counts a success of which the broker has lost only what it was told later', () => {
+    const told: Event[] = [
+      ['spec', 'early'],
+      ['status', 'early', 'succeeded'],
+    ]
+    const starts: Event[] = [['spec', 'late'], ['assigned'], ['starts']]
+    expect(found(...told, ['partly lost', 'early', 'succeeded'], ...starts)).toEqual([])
+    expect(found(...told, ['partly lost', 'early', 'running'], ...starts)).toEqual([
+      'a start after early succeeded',
+    ])
   })
 
   it('lets the loss of one topic excuse only what is after it', () => {

@@ -22,6 +22,7 @@ import {
   type Withdraw,
 } from '../../shared/protocol/schemas/index.ts'
 import { parseTopic } from '../../shared/protocol/topics.ts'
+import type { Kept } from '../broker/broker.ts'
 import type { Connection } from '../broker/connection.ts'
 import type { Packet } from '../broker/packet.ts'
 import type { Process } from '../node/executor.ts'
@@ -76,7 +77,7 @@ export class OrderChecker implements Checker {
     } else if (packet.route === 'status') this.#onStatus(packet.body as TaskStatus)
   }
 
-  lost(topics: readonly string[] | undefined): void {
+  lost(topics: readonly string[] | undefined, kept: Kept): void {
     if (topics === undefined) {
       this.#namedBy.clear()
       this.#succeeded.clear()
@@ -85,23 +86,28 @@ export class OrderChecker implements Checker {
       for (const task of this.#wishes.keys()) this.#excused.add(task)
     }
     for (const topic of topics ?? []) {
-      const address = parseTopic(topic)
-      if (address?.route === 'spec' || address?.route === 'status')
-        this.#onLost(address.route, address.id ?? '')
+      const { route, id = '' } = parseTopic(topic) ?? {}
+      if (route === 'spec') this.#onLost(id)
+      else if (route === 'status') {
+        this.#onLost(id)
+        this.#onStatusLost(id, kept(topic)?.body as TaskStatus | undefined)
+      }
     }
   }
 
   /** Of a spec it may be the clearing that is lost: how its task ended is still there to be read. */
-  #onLost(route: 'spec' | 'status', task: string): void {
+  #onLost(task: string): void {
     this.#unname(task)
-    if (route === 'status') {
-      this.#succeeded.delete(task)
-      this.#fell.delete(task)
-      this.#heldSince.delete(task)
-    }
     for (const other of this.#wishes.keys()) {
       if (other === task || this.#names(other).includes(task)) this.#excused.add(other)
     }
+  }
+
+  /** An end that was told more than once may be there all the same. */
+  #onStatusLost(task: string, kept: TaskStatus | undefined): void {
+    if (kept?.state !== 'succeeded') this.#succeeded.delete(task)
+    if (kept === undefined || kept.state === 'succeeded' || !isTerminal(kept.state)) this.#fell.delete(task)
+    if (kept === undefined) this.#heldSince.delete(task)
   }
 
   process(node: SimNode, { key, spec }: Process, running: boolean): void {
