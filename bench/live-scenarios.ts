@@ -1,6 +1,6 @@
 /**
- * The two scenarios of the live benchmark. Only a few devices may coordinate, so that a fleet that starts does not
- * follow every topic until it has a coordinator; the others connect a few dozen a second.
+ * The two scenarios of the live benchmark. Only a few devices may coordinate, so that those who are killed over and over
+ * are always the same; the others connect a few dozen a second.
  */
 import { parseScenario } from '../simulations/scenario/parse.ts'
 import type { Scenario } from '../simulations/scenario/scenario.ts'
