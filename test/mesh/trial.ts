@@ -27,7 +27,7 @@ export async function runOn(mesh: Mesh, device: string, count: number): Promise<
   for (const id of cordoned) await observer.publish(`devices/${id}/desired`, { cordon: true })
   const witnesses = new Witnesses(mesh, device, count)
   await witnesses.submit()
-  const where = await mesh.running(witnesses.tasks)
+  const where = await witnesses.running()
   expect(new Set(where.values())).toEqual(new Set([device]))
   for (const id of cordoned) await observer.publish(`devices/${id}/desired`, null)
   return witnesses

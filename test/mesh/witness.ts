@@ -49,6 +49,21 @@ export class Witnesses {
     return shell(script.join('\n'), { timeout: '2m', grace: '1s', ...spec })
   }
 
+  /**
+   * Waits until all run: first by their statuses, then by what they leave, because a command runs before its first line
+   * has.
+   *
+   * @returns the device of each task
+   */
+  async running(limitMs?: number): Promise<ReadonlyMap<string, string>> {
+    const where = await this.#mesh.running(this.tasks, limitMs)
+    const started = (task: string) =>
+      this.traces(task).some(({ what, device }) => what === 'start' && device === where.get(task))
+    const all = () => this.tasks.every(started)
+    await this.#mesh.observer.until(all, `${this.tasks.length} tasks to say that they run`, limitMs)
+    return where
+  }
+
   /** Lets every attempt come to its end. */
   open(): void {
     writeFileSync(this.#gate, '')
