@@ -9,20 +9,21 @@ import { leaseLeftMs } from '../../shared/model/lease.ts'
 import type { Lease, Now } from '../../shared/ports.ts'
 import type { Context } from '../core/context.ts'
 import type { Held } from './held.ts'
+import { SentHeartbeats } from './sent-heartbeats.ts'
 
 export const LEASE_TIMER = 'worker/lease'
 
-/** Heartbeats whose moment is remembered; one that is heard later than that renews nothing. */
-const SENT_MAX = 256
 /** A lease with less left is not renewed: its guard might end the work before the renewal reaches it. */
 const RENEW_MS_MIN = 250
+const NONE: readonly Held[] = Object.freeze([])
 
 export class Leases {
   readonly #context: Context
   readonly #exclusive = new Set<Held>()
-  #sent: { readonly seq: number; readonly at: Now }[] = []
+  readonly #sent = new SentHeartbeats()
   /** When the last heartbeat was sent that the coordinator heard. */
   #from: Now | undefined
+  /** The timer is wanted: some attempt is held whose lease is not known to be over. */
   #armed = false
 
   constructor(context: Context) {
@@ -31,13 +32,12 @@ export class Leases {
 
   /** A heartbeat is being sent on the present connection. */
   sent(seq: number): void {
-    this.#sent.push({ seq, at: this.#context.now })
-    if (this.#sent.length > SENT_MAX) this.#sent.shift()
+    this.#sent.add(seq, this.#context.now)
   }
 
   /** A new connection: what was sent on the former one is not waited for any more. */
   reconnected(): void {
-    this.#sent = []
+    this.#sent.clear()
   }
 
   /** How much of a lease of that length is left; 0 or less for none. */
@@ -69,7 +69,8 @@ export class Leases {
   }
 
   /** Attempts whose lease is over; each is given once. */
-  takeLapsed(marginMs = 0): Held[] {
+  takeLapsed(marginMs = 0): readonly Held[] {
+    if (!this.#armed) return NONE
     const lapsed: Held[] = []
     for (const held of this.#exclusive) {
       if (held.lapsed === true || this.leftMs(held.leaseMs ?? 0) > marginMs) continue
@@ -81,14 +82,13 @@ export class Leases {
   }
 
   /** The coordinator has heard a heartbeat. @returns attempts that it comes too late for */
-  heard(seq: number): Held[] {
-    const index = this.#sent.findIndex((heartbeat) => heartbeat.seq === seq)
-    if (index < 0) return []
+  heard(seq: number): readonly Held[] {
+    const at = this.#sent.at(seq)
+    if (at === undefined) return NONE
     const lapsed = this.takeLapsed(RENEW_MS_MIN)
-    this.#from = this.#sent[index]?.at
-    this.#sent.splice(0, index + 1)
-    if (this.#exclusive.size > 0 && this.#from !== undefined)
-      this.#context.emit({ do: 'lease', from: this.#from })
+    this.#from = at
+    this.#sent.forgetUpTo(seq)
+    if (this.#exclusive.size > 0) this.#context.emit({ do: 'lease', from: this.#from })
     this.#arm()
     return lapsed
   }

@@ -82,7 +82,7 @@ export const EXCLUSIVE_BUGS: readonly Bug[] = [
       patches: [
         {
           file: WORKER,
-          find: '    this.#from = this.#sent[index]?.at\n',
+          find: '    this.#from = at\n',
           put: '    this.#from = this.#context.now\n',
         },
       ],
