@@ -98,7 +98,7 @@ export class EventHeap {
 }
 
 /** Copies an array to the beginning of a larger one. */
-export function widen<T extends Float64Array | Int32Array>(from: T, to: T): T {
+function widen<T extends Float64Array | Int32Array>(from: T, to: T): T {
   to.set(from as never)
   return to
 }

@@ -6,10 +6,12 @@
  * one a turn (Varghese and Lauck, "Hashed and Hierarchical Timing Wheels", 1987). When its time comes a list is
  * poured into the heap, which sorts it; so the cost of an event does not grow with how many wait.
  *
- * Millions of events pass through it, so events live in parallel arrays and not in objects: pushing and popping
- * allocate nothing, and a timer that is restarted is taken out at once and does not linger until its old time comes.
+ * Millions of events pass through it, so events live in one array and not in objects: pushing and popping allocate
+ * nothing, and a timer that is restarted is taken out at once and does not linger until its old time comes. All that is
+ * known of an event stands side by side, as long as a cache line: most wait for so long that each is out of the cache
+ * when it comes.
  */
-import { EventHeap, widen } from './event-heap.ts'
+import { EventHeap } from './event-heap.ts'
 
 /** Whatever events are for. `serial` goes into the trace hash, so it must be the same in every run. */
 export interface Target {
@@ -31,6 +33,17 @@ const LISTS = 8192
 const NONE = -1
 /** Instead of a list: the event stands in the heap. */
 const IN_HEAP = -2
+/** What a slot holds: three floats, and after them integers, which count twice as many places. */
+const FLOATS = 8
+const TIME = 0
+const SEQUENCE = 1
+const NUMBER = 2
+const INTEGERS = 2 * FLOATS
+const KIND = 6
+const GENERATION = 7
+const LIST = 8
+const NEXT = 9
+const PREVIOUS = 10
 
 export class EventQueue {
   size = 0
@@ -49,15 +62,9 @@ export class EventQueue {
   /** By list, those of the first wheel and then those of the second: the first slot in it. */
   readonly #heads = new Int32Array(2 * LISTS).fill(NONE)
   #listed = 0
-  /** By slot. */
-  #times = new Float64Array(FIRST_SLOTS)
-  #sequences = new Float64Array(FIRST_SLOTS)
-  #kinds = new Int32Array(FIRST_SLOTS)
-  #numbers = new Float64Array(FIRST_SLOTS)
-  #generations = new Int32Array(FIRST_SLOTS)
-  #lists = new Int32Array(FIRST_SLOTS)
-  #next = new Int32Array(FIRST_SLOTS)
-  #previous = new Int32Array(FIRST_SLOTS)
+  /** By slot: the same memory as floats and as integers. */
+  #floats = new Float64Array(FIRST_SLOTS * FLOATS)
+  #integers = new Int32Array(this.#floats.buffer)
   #targets: (Target | undefined)[] = []
   #args: unknown[] = []
   #free: number[] = []
@@ -66,15 +73,16 @@ export class EventQueue {
   /** Adds an event. Events of one time come out in the order in which they were pushed. */
   push(timeUs: number, target: Target, kind: number, arg: unknown, n: number): Handle {
     const slot = this.#free.pop() ?? this.#newSlot()
-    this.#times[slot] = timeUs
-    this.#sequences[slot] = this.#sequence++
-    this.#kinds[slot] = kind
-    this.#numbers[slot] = n
+    const floats = slot * FLOATS
+    this.#floats[floats + TIME] = timeUs
+    this.#floats[floats + SEQUENCE] = this.#sequence++
+    this.#floats[floats + NUMBER] = n
+    this.#integers[slot * INTEGERS + KIND] = kind
     this.#targets[slot] = target
     this.#args[slot] = arg
     this.size++
     this.#place(slot, timeUs)
-    return (this.#generations[slot] as number) * SLOTS_MAX + slot
+    return (this.#integers[slot * INTEGERS + GENERATION] as number) * SLOTS_MAX + slot
   }
 
   /** The time of the next event; Infinity when there is none. */
@@ -87,9 +95,9 @@ export class EventQueue {
   pop(): boolean {
     if (this.nextUs() === Infinity) return false
     const slot = this.#heap.first()
-    this.timeUs = this.#times[slot] as number
-    this.kind = this.#kinds[slot] as number
-    this.n = this.#numbers[slot] as number
+    this.timeUs = this.#floats[slot * FLOATS + TIME] as number
+    this.n = this.#floats[slot * FLOATS + NUMBER] as number
+    this.kind = this.#integers[slot * INTEGERS + KIND] as number
     this.target = this.#targets[slot]
     this.arg = this.#args[slot]
     this.#takeOut(slot)
@@ -100,18 +108,20 @@ export class EventQueue {
   cancel(handle: Handle): boolean {
     if (handle < 0) return false
     const slot = handle % SLOTS_MAX
-    if ((this.#generations[slot] as number) !== Math.floor(handle / SLOTS_MAX)) return false
+    if (this.#integers[slot * INTEGERS + GENERATION] !== Math.floor(handle / SLOTS_MAX)) return false
     this.#takeOut(slot)
     return true
   }
 
   #takeOut(slot: number): void {
-    this.#generations[slot] = ((this.#generations[slot] as number) + 1) & 0x3ffffff
+    const integers = slot * INTEGERS
+    this.#integers[integers + GENERATION] =
+      ((this.#integers[integers + GENERATION] as number) + 1) & 0x3ffffff
     this.#targets[slot] = undefined
     this.#args[slot] = undefined
     this.#free.push(slot)
     this.size--
-    if (this.#lists[slot] === IN_HEAP) this.#heap.remove(slot)
+    if (this.#integers[integers + LIST] === IN_HEAP) this.#heap.remove(slot)
     else this.#unlink(slot)
   }
 
@@ -119,8 +129,8 @@ export class EventQueue {
   #place(slot: number, timeUs: number): void {
     const list = Math.floor(timeUs / LIST_US)
     if (list <= this.#list) {
-      this.#lists[slot] = IN_HEAP
-      this.#heap.add(slot, timeUs, this.#sequences[slot] as number)
+      this.#integers[slot * INTEGERS + LIST] = IN_HEAP
+      this.#heap.add(slot, timeUs, this.#floats[slot * FLOATS + SEQUENCE] as number)
       return
     }
     const turn = Math.floor(list / LISTS)
@@ -131,20 +141,22 @@ export class EventQueue {
 
   #link(slot: number, list: number): void {
     const head = this.#heads[list] as number
-    this.#lists[slot] = list
-    this.#next[slot] = head
-    this.#previous[slot] = NONE
-    if (head !== NONE) this.#previous[head] = slot
+    const integers = slot * INTEGERS
+    this.#integers[integers + LIST] = list
+    this.#integers[integers + NEXT] = head
+    this.#integers[integers + PREVIOUS] = NONE
+    if (head !== NONE) this.#integers[head * INTEGERS + PREVIOUS] = slot
     this.#heads[list] = slot
     this.#listed++
   }
 
   #unlink(slot: number): void {
-    const next = this.#next[slot] as number
-    const previous = this.#previous[slot] as number
-    if (next !== NONE) this.#previous[next] = previous
-    if (previous !== NONE) this.#next[previous] = next
-    else this.#heads[this.#lists[slot] as number] = next
+    const integers = slot * INTEGERS
+    const next = this.#integers[integers + NEXT] as number
+    const previous = this.#integers[integers + PREVIOUS] as number
+    if (next !== NONE) this.#integers[next * INTEGERS + PREVIOUS] = previous
+    if (previous !== NONE) this.#integers[previous * INTEGERS + NEXT] = next
+    else this.#heads[this.#integers[integers + LIST] as number] = next
     this.#listed--
   }
 
@@ -172,9 +184,9 @@ export class EventQueue {
     let slot = this.#heads[list] as number
     this.#heads[list] = NONE
     while (slot !== NONE) {
-      const next = this.#next[slot] as number
+      const next = this.#integers[slot * INTEGERS + NEXT] as number
       this.#listed--
-      this.#place(slot, this.#times[slot] as number)
+      this.#place(slot, this.#floats[slot * FLOATS + TIME] as number)
       slot = next
     }
   }
@@ -182,18 +194,14 @@ export class EventQueue {
   #newSlot(): number {
     const slot = this.#slots++
     if (slot >= SLOTS_MAX) throw new RangeError(`more than ${SLOTS_MAX} events wait in the queue`)
-    if (slot >= this.#times.length) this.#grow(this.#times.length * 2)
+    if (slot * FLOATS >= this.#floats.length) this.#grow(2 * this.#floats.length)
     return slot
   }
 
-  #grow(slots: number): void {
-    this.#times = widen(this.#times, new Float64Array(slots))
-    this.#sequences = widen(this.#sequences, new Float64Array(slots))
-    this.#kinds = widen(this.#kinds, new Int32Array(slots))
-    this.#numbers = widen(this.#numbers, new Float64Array(slots))
-    this.#generations = widen(this.#generations, new Int32Array(slots))
-    this.#lists = widen(this.#lists, new Int32Array(slots))
-    this.#next = widen(this.#next, new Int32Array(slots))
-    this.#previous = widen(this.#previous, new Int32Array(slots))
+  #grow(floats: number): void {
+    const wider = new Float64Array(floats)
+    wider.set(this.#floats)
+    this.#floats = wider
+    this.#integers = new Int32Array(wider.buffer)
   }
 }
