@@ -300,7 +300,7 @@ export class Connection implements Target {
     }
     const { nowUs } = this.#engine
     const handledUs = (this.#broker.cpu?.delayUs(nowUs) ?? 0) + (this.link.cpu?.delayUs(nowUs) ?? 0)
-    const unevenMs = this.link.unevenMs * this.#unevenness[direction]
+    const unevenMs = this.link.unevenMs === 0 ? 0 : this.link.unevenMs * this.#unevenness[direction]
     const onTheWayMs = this.link.delayMs() + unevenMs + extraMs
     const arrivalUs = nowUs + Math.ceil(onTheWayMs * US_PER_MS + handledUs)
     if (up) this.#upArrivalUs = Math.max(this.#upArrivalUs, arrivalUs)

@@ -28,6 +28,9 @@ export class NodeTimers {
   readonly #target: Target
   readonly #kind: number
   readonly #timers = new Map<string, Timer>()
+  /** Those that came last and were looked for last: most starts are of one of them. */
+  #came: Timer | undefined
+  #sought: Timer | undefined
   #armed = 0
 
   /** The target's event has the timer as its argument. It asks `came` what that means. */
@@ -45,11 +48,7 @@ export class NodeTimers {
   /** Starts or restarts a timer; the delay is on the node's clock. */
   set(name: string, delayMs: number): void {
     const dueUs = this.#engine.nowUs + Math.ceil(this.#clock.engineMs(delayMs) * US_PER_MS)
-    let timer = this.#timers.get(name)
-    if (timer === undefined) {
-      timer = { name, armed: false, generation: 0, handle: NO_EVENT, eventUs: 0, dueUs }
-      this.#timers.set(name, timer)
-    }
+    const timer = this.#timer(name)
     if (!timer.armed) {
       timer.armed = true
       this.#armed++
@@ -62,6 +61,18 @@ export class NodeTimers {
     this.#push(timer)
   }
 
+  #timer(name: string): Timer {
+    if (this.#came?.name === name) return this.#came
+    if (this.#sought?.name === name) return this.#sought
+    let timer = this.#timers.get(name)
+    if (timer === undefined) {
+      timer = { name, armed: false, generation: 0, handle: NO_EVENT, eventUs: 0, dueUs: 0 }
+      this.#timers.set(name, timer)
+    }
+    this.#sought = timer
+    return timer
+  }
+
   #push(timer: Timer): void {
     timer.eventUs = timer.dueUs
     timer.handle = this.#engine.at(timer.dueUs, this.#target, this.#kind, timer)
@@ -70,7 +81,10 @@ export class NodeTimers {
   /** The timer's event has come; false when the timer was put off meanwhile and is due later. */
   came(timer: Timer): boolean {
     timer.handle = NO_EVENT
-    if (timer.dueUs <= this.#engine.nowUs) return true
+    if (timer.dueUs <= this.#engine.nowUs) {
+      this.#came = timer
+      return true
+    }
     this.#push(timer)
     return false
   }
@@ -94,10 +108,17 @@ export class NodeTimers {
     timer.armed = false
     this.#armed--
     if (this.#timers.size - this.#armed <= RESTING_TIMERS_MAX) return
+    this.#forgetRecent()
     for (const [name, other] of this.#timers) if (!other.armed) this.#timers.delete(name)
   }
 
+  #forgetRecent(): void {
+    this.#came = undefined
+    this.#sought = undefined
+  }
+
   clear(): void {
+    this.#forgetRecent()
     for (const timer of this.#timers.values()) {
       this.#engine.cancel(timer.handle)
       timer.armed = false
