@@ -69,6 +69,7 @@ export class DueList {
   }
 
   drop(kind: DueKind, id: string): void {
+    if (this.count(kind) === 0) return
     if (this.#wanted.delete(`${kind}/${id}`)) this.#counts.set(kind, this.count(kind) - 1)
   }
 

@@ -67,8 +67,11 @@ export class Ledger {
     const surplus: TaskRecord[] = []
     let count = this.#finished.size
     let bytes = this.#finishedBytes
+    const { finishedMax, finishedBytesMax } = this.#limits
+    // Asked first, because finding the oldest means passing over all that were deleted before it.
+    if (count <= finishedMax && bytes <= finishedBytesMax) return surplus
     for (const [oldest, its] of this.#finished) {
-      if (count <= this.#limits.finishedMax && bytes <= this.#limits.finishedBytesMax) break
+      if (count <= finishedMax && bytes <= finishedBytesMax) break
       surplus.push(oldest)
       count--
       bytes -= its
