@@ -69,11 +69,14 @@ export class Scheduler {
 
   #shape(task: TaskRecord): Shape {
     const key = shapeKey(task)
-    let shape = this.#shapes.get(key)
-    if (shape !== undefined) return shape
+    const known = this.#shapes.get(key)
+    if (known !== undefined) return known
     if (this.#shapes.size >= SHAPES_MAX) this.#dropIdleShape()
-    shape = new Shape(task)
-    for (const [device, slot] of this.#devices) shape.admit(device, slot)
+    const shape = new Shape(task)
+    // Not by `for`: it makes an object a device, and a new coordinator looks at the whole fleet for every shape.
+    this.#devices.forEach((slot, device) => {
+      shape.admit(device, slot)
+    })
     this.#shapes.set(key, shape)
     return shape
   }
