@@ -63,9 +63,12 @@ export class DeviceRecord {
   exclusiveStrays = 0
   /** Grows with everything that may change the digest; equal at two heartbeats means nothing was under way. */
   changes = 0
-  mismatch = { count: 0, changes: -1 }
+  /** Disagreements in a row, and `changes` at the last one, or at the agreement after it. */
+  mismatches = 0
+  mismatchChanges = -1
   /** The digest as of a count of changes: heartbeats come far more often than changes. */
-  #digested = { changes: -1, digest: '' }
+  #digest = ''
+  #digestChanges = -1
 
   constructor(id: string, state: DeviceState, nowMs: number) {
     this.id = id
@@ -134,10 +137,11 @@ export class DeviceRecord {
 
   /** Digest of what the device should hold. */
   digest(): string {
-    if (this.#digested.changes !== this.changes) {
-      this.#digested = { changes: this.changes, digest: setDigest(this.placements.keys()) }
+    if (this.#digestChanges !== this.changes) {
+      this.#digestChanges = this.changes
+      this.#digest = setDigest(this.placements.keys())
     }
-    return this.#digested.digest
+    return this.#digest
   }
 
   /** Why nothing new may be placed here whatever it is, or `undefined`. */

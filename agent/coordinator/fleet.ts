@@ -164,15 +164,16 @@ export class Fleet {
     this.#office.leases.heartbeat(device)
     const agrees = device.reported && !this.#lags(device, load) && load.heldDigest === device.digest()
     if (agrees) {
-      device.mismatch.count = 0
-      device.mismatch.changes = device.changes
+      device.mismatches = 0
+      device.mismatchChanges = device.changes
       return
     }
-    const quiet = device.mismatch.changes === device.changes
-    const count = device.mismatch.count + 1
-    device.mismatch = { count, changes: device.changes }
+    const quiet = device.mismatchChanges === device.changes
+    const count = ++device.mismatches
+    device.mismatchChanges = device.changes
     if ((quiet && count >= MISMATCHES_QUIET) || count >= MISMATCHES_ANY) {
-      device.mismatch = { count: 0, changes: -1 }
+      device.mismatches = 0
+      device.mismatchChanges = -1
       this.#office.inboxes.askFull(device)
     }
   }

@@ -1,15 +1,22 @@
 /**
  * Resource vectors: a name and an amount in thousandths (see quantity.ts) a dimension. A name that is
- * missing counts as zero, so any fleet can add its own counters without a schema. Vectors have no prototype:
+ * missing counts as zero, so any fleet can add its own counters without a schema. Vectors inherit nothing:
  * `constructor` is a name like any other.
  */
 import { parseQuantity } from './quantity.ts'
 
 export type Resources = Readonly<Record<string, number>>
 
+/** Inherits from an object without a name in it: engines keep objects without any prototype as slow hash tables. */
+class Vector {
+  [name: string]: number
+}
+Reflect.deleteProperty(Vector.prototype, 'constructor')
+Object.freeze(Object.setPrototypeOf(Vector.prototype, null))
+
 /** An empty vector to add to. */
 export function emptyVector(): Record<string, number> {
-  return Object.create(null)
+  return new Vector()
 }
 
 export const NO_RESOURCES: Resources = Object.freeze(emptyVector())
