@@ -20,6 +20,8 @@ export default defineConfig({
           name: 'unit',
           include: ['{shared,agent,broker,client}/**/*.test.ts'],
           exclude: never,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       {

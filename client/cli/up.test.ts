@@ -28,7 +28,7 @@ beforeAll(async () => {
     'error',
   ]
   service = { terminal, exit: dispatch(words, terminal.context) }
-  await vi.waitFor(() => expect(terminal.out() + terminal.err()).not.toBe(''), { timeout: 10_000 })
+  await vi.waitFor(() => expect(terminal.out() + terminal.err()).not.toBe(''), { timeout: 30_000 })
   ready = JSON.parse(terminal.out())
 }, 20_000)
 
@@ -80,7 +80,7 @@ test('A detached task is explained and cancelled by its id', async () => {
   const { out } = await covey('run', '--detach', '--', 'sleep', '60')
   const id = out.trim()
   await vi.waitFor(async () => expect((await covey('explain', id)).out).toMatch(/State +running/), {
-    timeout: 5_000,
+    timeout: 30_000,
   })
   expect(await covey('cancel', id)).toMatchObject({ code: 0, out: `task ${id} is cancelled\n` })
   expect((await covey('explain', id)).out).toMatch(/State +cancelled/)
