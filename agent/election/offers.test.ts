@@ -3,7 +3,7 @@ import { Random } from '../../shared/random/random.ts'
 import { CANDIDATES_MAX } from '../core/options.ts'
 import { Offers, offerWaitMs } from './offers.ts'
 
-const LEAST_MS = 300
+const LEAST_MS = 150
 
 /** How many of a fleet make an offer, when each is heard by all a round trip later; and when the first does. */
 function offersOf(agents: number, roundTripMs: number, seed: string): { offers: number; firstMs: number } {

@@ -11,8 +11,6 @@ import { placeOf } from './rank.ts'
 
 export const OFFER_TIMER = 'election/offer'
 export const CLAIM_TIMER = 'election/claim'
-/** The longest wait for the offers of others, on a fast link, in settle times. */
-const OFFER_SETTLES = 2
 
 /** What a vacancy asks of the election, and what it tells it. */
 export interface VacancyEvents {
@@ -56,7 +54,7 @@ export class Vacancy {
     if (this.#events.candidateSinceMs() !== undefined) return this.#wait()
     this.#phase = 'offering'
     const { random, timing } = this.#context
-    const waitMs = offerWaitMs(random, OFFER_SETTLES * timing.settleMs, roundTripMs)
+    const waitMs = offerWaitMs(random, timing.settleMs, roundTripMs)
     this.#context.timer(OFFER_TIMER, waitMs)
   }
 
