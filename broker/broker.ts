@@ -4,10 +4,13 @@
  * A packet's way: listeners (sockets) → packet-guard (size) → aedes → admission and access (who) → publishing
  * (refuse, commit, deliver, acknowledge) → delivery (order, slow readers) → the receivers' sockets.
  */
+import type { Server as HttpServer } from 'node:http'
 import { writeToStream } from 'mqtt-packet'
 import { CoveyError } from '../shared/errors/errors.ts'
 import { createAedes, takeIn } from './aedes-broker.ts'
 import type { InsideAedes } from './aedes-inside.ts'
+import { answerRequests, type RequestParts, requestServer } from './artifacts/requests.ts'
+import { ArtifactStore } from './artifacts/store.ts'
 import { Complaints, type Logger, silent } from './complaints.ts'
 import { Deliveries } from './delivery.ts'
 import { GroupCommit } from './group-commit.ts'
@@ -146,8 +149,8 @@ async function assemble(
     tls: options.tls,
     limits,
     complaints,
-    anyOrigin: options.passwords !== undefined,
-    origins: options.origins ?? [],
+    ...webOf(options),
+    requests: await openRequests(options, { guard, limits, complaints }),
     onStream: (stream, request) => takeIn(aedes, stream, request, { limits, deliveries }),
   })
   opened.push(() => listeners.close())
@@ -196,6 +199,21 @@ async function assemble(
       return closing
     },
   }
+}
+
+/** Which web pages may reach the broker. */
+function webOf({ passwords, origins = [] }: BrokerOptions): Pick<RequestParts, 'anyOrigin' | 'origins'> {
+  return { anyOrigin: passwords !== undefined, origins }
+}
+
+/** What answers requests for artifacts; without a folder it says that there are none. */
+async function openRequests(
+  options: BrokerOptions,
+  parts: Pick<RequestParts, 'guard' | 'limits' | 'complaints'>,
+): Promise<HttpServer> {
+  const { data, durability = 'process' } = options
+  const store = data === undefined ? undefined : await ArtifactStore.open(data, durability, parts.limits)
+  return requestServer(answerRequests({ ...parts, ...webOf(options), store }), parts.limits)
 }
 
 interface CommitParts {

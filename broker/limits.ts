@@ -70,6 +70,14 @@ export const LIMITS = {
   /** Verified passwords remembered, and verifications that may wait. */
   passwordCacheMax: 10_000,
   passwordQueueMax: 10_000,
+  /** One artifact, all of them, their number, and how many may be on their way in. Beyond these they are refused. */
+  artifactBytesMax: 256 * 1024 * 1024,
+  artifactsBytesMax: 4 * 1024 * 1024 * 1024,
+  artifactsMax: 10_000,
+  artifactUploadsMax: 8,
+  /** A connection that moves an artifact is closed after so long without a byte, and after so long in all. */
+  artifactSilenceMs: 10_000,
+  artifactTransferMs: 600_000,
   /** Log lines of one code a second; the rest are counted and summed up. */
   complaintsPerSecondMax: 10,
   /** Removed records after which the store is compacted. */

@@ -1,8 +1,9 @@
 /**
- * The doors: TCP and WebSocket, both with or without TLS. Each connection becomes a stream for aedes.
+ * The doors: TCP and WebSocket, both with or without TLS. Each connection becomes a stream for aedes, or, when it
+ * speaks HTTP, one for the server of artifacts.
  */
 import { readFile } from 'node:fs/promises'
-import { createServer as createHttp, type IncomingMessage } from 'node:http'
+import { createServer as createHttp, type Server as HttpServer, type IncomingMessage } from 'node:http'
 import { createServer as createHttps } from 'node:https'
 import { type AddressInfo, createServer, isIP, type Server, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -11,6 +12,7 @@ import { createWebSocketStream, WebSocketServer } from 'ws'
 import { CoveyError } from '../shared/errors/errors.ts'
 import { type Complaints, limitReached } from './complaints.ts'
 import type { Limits } from './limits.ts'
+import { shareStream } from './port-sharing.ts'
 
 /** Files in PEM. */
 export interface TlsFiles {
@@ -30,6 +32,8 @@ export interface ListenerOptions {
   /** Further origins allowed to connect over WebSocket, like `https://ops.example.org`. */
   readonly origins: readonly string[]
   readonly onStream: (stream: Duplex, request?: IncomingMessage) => void
+  /** Answers HTTP on both ports; it listens nowhere itself. */
+  readonly requests: HttpServer
 }
 
 export interface Listeners {
@@ -114,14 +118,14 @@ function mqttServer(
   if (tls === undefined) {
     return createServer({ noDelay: true }, (socket) => {
       admit(socket)
-      if (!socket.destroyed) options.onStream(socket)
+      if (!socket.destroyed) share(socket, options)
     })
   }
   const server = createTls({ ...tls, noDelay: true, handshakeTimeout: options.limits.connectTimeoutMs })
   server.on('connection', admit)
   server.on('secureConnection', (socket) => {
     socket.setNoDelay(true)
-    options.onStream(socket)
+    share(socket, options)
   })
   server.on('tlsClientError', (cause, socket) => {
     options.complaints.about(new CoveyError('E_PACKET', 'a TLS handshake failed', { cause }), {
@@ -132,6 +136,17 @@ function mqttServer(
   return server
 }
 
+function share(socket: Socket, { limits, complaints, requests, onStream }: ListenerOptions): void {
+  shareStream(socket, limits.connectTimeoutMs, {
+    mqtt: onStream,
+    http: (stream) => requests.emit('connection', stream),
+    silent: () => {
+      const { remoteAddress: address } = socket
+      complaints.about(limitReached('connectTimeoutMs', 'no CONNECT came in time'), { address })
+    },
+  })
+}
+
 function webSocketServer(
   options: ListenerOptions,
   tls: TlsMaterial | undefined,
@@ -140,7 +155,7 @@ function webSocketServer(
   const { connectTimeoutMs, payloadBytesMax } = options.limits
   const timeouts = {
     headersTimeout: connectTimeoutMs,
-    requestTimeout: connectTimeoutMs,
+    requestTimeout: connectTimeoutMs + options.limits.artifactTransferMs,
     connectionsCheckingInterval: Math.max(50, Math.min(connectTimeoutMs, 5_000)),
     noDelay: true,
   }
@@ -149,8 +164,9 @@ function webSocketServer(
       ? createHttp(timeouts)
       : createHttps({ ...timeouts, ...tls, handshakeTimeout: connectTimeoutMs })
   server.on('connection', admit)
-  server.on('request', (_request, response) => {
-    response.writeHead(426, { connection: 'close' }).end('This is the MQTT port for WebSocket clients\n')
+  server.on('request', (request, response) => {
+    if (request.url?.startsWith('/sha256/') === true) options.requests.emit('request', request, response)
+    else response.writeHead(426, { connection: 'close' }).end('This is the MQTT port for WebSocket clients\n')
   })
   // A frame may hold several packets; twice the largest is room enough.
   const webSockets = new WebSocketServer({

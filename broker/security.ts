@@ -8,7 +8,7 @@ import type { Complaints, Logger } from './complaints.ts'
 import { Credentials } from './credentials.ts'
 import type { Limits } from './limits.ts'
 import type { Counters } from './metrics.ts'
-import { readUsers } from './passwords.ts'
+import { readUsers, type User } from './passwords.ts'
 
 export interface Guard {
   /** `holder` tells which connection has this client id now, if any. */
@@ -19,6 +19,8 @@ export interface Guard {
     password: Buffer | undefined,
     done: (refusal?: Refusal) => void,
   ): void
+  /** The user of that name and password, away from any MQTT connection; or why there is none. */
+  identify(name: string | undefined, password: Buffer | undefined): Promise<User | CoveyError>
   mayPublish(client: InsideClient, topic: string): CoveyError | undefined
   maySubscribe(client: InsideClient, filter: string): CoveyError | undefined
   close(): Promise<void>
@@ -34,8 +36,11 @@ export interface GuardParts {
 /** How often the password file is looked at for changes. */
 const LOOK_EVERY_MS = 2_000
 
+const ANYONE: User = { user: 'anyone', role: 'operator' }
+
 const OPEN: Guard = {
   authenticate: (_client, _holder, _user, _password, done) => done(),
+  identify: async () => ANYONE,
   mayPublish: () => undefined,
   maySubscribe: () => undefined,
   close: async () => {},
@@ -96,7 +101,22 @@ class PasswordGuard implements Guard {
     return grant === undefined ? stranger() : refuseSubscribe(grant, filter)
   }
 
+  identify: Guard['identify'] = async (name, password) => {
+    const user = await this.#check(name, password)
+    if (user instanceof CoveyError) this.#parts.counters.denied += 1
+    return user
+  }
+
   close = async (): Promise<void> => clearInterval(this.#look)
+
+  async #check(name: string | undefined, password: Buffer | undefined): Promise<User | CoveyError> {
+    const refused = (message: string): CoveyError => new CoveyError('E_BROKER_REFUSED', message)
+    if (name === undefined || password === undefined)
+      return refused('a client came without user and password')
+    const user = await this.#credentials.check(name, password)
+    if (user === 'busy') return new CoveyError('E_BROKER_LIMIT', 'too many passwords wait')
+    return user ?? refused(`wrong user or password for ${JSON.stringify(name.slice(0, 64))}`)
+  }
 
   async #admit(
     client: InsideClient,
@@ -104,20 +124,11 @@ class PasswordGuard implements Guard {
     name: string | undefined,
     password: Buffer | undefined,
   ): Promise<Refusal | undefined> {
-    const refused = (message: string): Refusal => ({
-      returnCode: CONNACK.badPassword,
-      error: new CoveyError('E_BROKER_REFUSED', message),
-    })
-    if (name === undefined || password === undefined)
-      return refused('a client came without user and password')
-    const user = await this.#credentials.check(name, password)
-    if (user === 'busy') {
-      return {
-        returnCode: CONNACK.unavailable,
-        error: new CoveyError('E_BROKER_LIMIT', 'too many passwords wait'),
-      }
+    const user = await this.#check(name, password)
+    if (user instanceof CoveyError) {
+      const returnCode = user.code === 'E_BROKER_LIMIT' ? CONNACK.unavailable : CONNACK.badPassword
+      return { returnCode, error: user }
     }
-    if (user === undefined) return refused(`wrong user or password for ${JSON.stringify(name.slice(0, 64))}`)
     const grant = grantFor(user, client.id)
     if (grant instanceof CoveyError) return { returnCode: CONNACK.notAuthorized, error: grant }
     const held = holder()

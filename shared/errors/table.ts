@@ -44,7 +44,7 @@ export const ERRORS = {
   },
   E_EXECUTOR: {
     about: 'No executor of that name exists',
-    remedy: 'Use one of: exec, function, container',
+    remedy: 'Use one of: exec, function, container, wasm',
     retry: false,
   },
   E_NO_FUNCTION: {
@@ -165,6 +165,26 @@ export const ERRORS = {
     remedy:
       'Install podman or docker, correct --container-engine and its options, or take container out of --executors',
     retry: false,
+  },
+  E_ARTIFACT: {
+    about: 'An artifact cannot be had; the message says why',
+    remedy: 'Put it with "covey artifact put FILE"; see whether its server is up and --artifacts names it',
+    retry: true,
+  },
+  E_ARTIFACT_DIGEST: {
+    about: 'What was sent as an artifact is not what its name says',
+    remedy: 'Name an artifact by the SHA-256 of its content, as "covey artifact put FILE" prints it',
+    retry: true,
+  },
+  E_MODULE: {
+    about: 'A WebAssembly module cannot be run; the message says why',
+    remedy: 'Build it as a command for WASI preview 1, such as wasm32-wasip1',
+    retry: false,
+  },
+  E_TRAP: {
+    about: 'A WebAssembly module trapped',
+    remedy: 'See the message, and the stack in the result’s stderr',
+    retry: true,
   },
   E_TIMEOUT: {
     about: 'The task ran longer than its timeout',
