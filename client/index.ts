@@ -35,8 +35,16 @@ export {
   type TaskStatus,
   TERMINAL_STATES,
   type TerminalState,
+  type WasmRun,
   type Withdraw,
 } from '../shared/protocol/schemas/index.ts'
+export {
+  type ArtifactOptions,
+  listArtifacts,
+  type PutArtifact,
+  putArtifact,
+  removeArtifact,
+} from './artifacts.ts'
 export type { BoundedQueue } from './bounded-queue.ts'
 export { WATCH_ITEMS_MAX } from './bounded-queue.ts'
 export type { Client, Coordinator } from './client.ts'

@@ -211,7 +211,7 @@ describe('an agent on a device', () => {
     ],
     ['an id that is none', { id: 'a b' }, 'device "a b" is not an id'],
     ['a mesh that is none', { mesh: '' }, 'mesh "" is not an id'],
-    ['an executor that it has not', { executors: ['wasm'] }, 'executor "wasm" is unknown'],
+    ['an executor that it has not', { executors: ['vm'] }, 'executor "vm" is unknown'],
     ['a label without a name', { labels: { '1': 'x' } }, 'label "1" is not a name'],
     ['a capacity that is none', { capacity: { cpu: 'fast' } }, 'capacity cpu: "fast" is not a quantity'],
   ])('refuses %s and leaves the folder free', async (_what, options, message) => {

@@ -2,10 +2,13 @@
 import { randomBytes } from 'node:crypto'
 import { realpathSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { artifactServer } from '../../shared/artifacts/server.ts'
 import type { LogLevel } from '../../shared/ports.ts'
 import type { Candidacy } from '../../shared/protocol/schemas/index.ts'
 import { Agent } from '../core/agent.ts'
 import type { Timing } from '../core/options.ts'
+import { ArtifactCache } from './artifacts/cache.ts'
+import { ArtifactSource } from './artifacts/source.ts'
 import { type Credentials, parseBrokerUrl } from './broker-address.ts'
 import { WORK_FOLDER } from './child-environment.ts'
 import { reapContainers } from './container/container.ts'
@@ -40,6 +43,8 @@ export interface AgentProcessOptions extends KindOptions {
   readonly capacity?: Quantities
   readonly candidate?: Candidacy
   readonly credentials?: Credentials
+  /** Address of the server of artifacts. Default: the broker itself. */
+  readonly artifacts?: string
   readonly logLevel?: LogLevel | 'silent'
   /** In place of a logger to standard error. */
   readonly log?: Log
@@ -66,6 +71,10 @@ export async function runAgent(options: AgentProcessOptions): Promise<AgentProce
   const mesh = checkId('mesh', options.mesh ?? 'home')
   const id = checkId('device', options.id ?? defaultDeviceId())
   const broker = parseBrokerUrl(options.brokerUrl, options.credentials)
+  const server = artifactServer(options.artifacts, {
+    ...broker,
+    secure: ['mqtts', 'wss'].includes(broker.protocol),
+  })
   const labels = { ...detectLabels(), ...options.labels }
   checkLabels(labels)
   const limits = { ...DEFAULT_LIMITS, ...options.limits }
@@ -91,6 +100,8 @@ export async function runAgent(options: AgentProcessOptions): Promise<AgentProce
     limiter.reap()
     if (kinds.engine !== undefined) await reapContainers(kinds.engine, data, log)
     await removeLeftFolders(resolve(data, WORK_FOLDER), log)
+    const source = new ArtifactSource(server, limits, log)
+    const artifacts = await ArtifactCache.open(data, source, limits, log)
     const core = new Agent({
       mesh,
       device: id,
@@ -115,13 +126,18 @@ export async function runAgent(options: AgentProcessOptions): Promise<AgentProce
       writer: journal.writer,
       executor: (emit) =>
         new Executors(emit, (inner) =>
-          makeExecutors(kinds, { agent: { mesh, device: id, data }, emit: inner, log, limits }, limiter),
+          makeExecutors(
+            kinds,
+            { agent: { mesh, device: id, data }, emit: inner, log, limits, artifacts },
+            limiter,
+          ),
         ),
       measure: createLoadProbe(data),
       limits,
     })
     const done = running.done.then((code) => {
       lock.release()
+      source.close()
       log.info({ code }, 'the agent has ended')
       return code
     })

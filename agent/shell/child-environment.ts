@@ -21,7 +21,7 @@ export const DATA_VARIABLE = 'COVEY_AGENT_DATA'
 export const ATTEMPT_VARIABLE = 'COVEY_ATTEMPT'
 
 /** What runs: the task, and of an array which of its elements. */
-function workVariables(name: string): Record<string, string> {
+export function workVariables(name: string): Record<string, string> {
   const { task, element } = parseWork(name)
   return element === undefined ? { COVEY_TASK: task } : { COVEY_TASK: task, COVEY_ELEMENT: String(element) }
 }

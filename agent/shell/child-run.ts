@@ -5,14 +5,14 @@
  * ended when the attempt is killed, or when the agent starts again.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdirSync, statSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { statSync } from 'node:fs'
 import type { Lease, RunEnd } from '../../shared/ports.ts'
 import { type Attempt, attemptKey } from '../../shared/protocol/attempt.ts'
 import type { ExecRun, TaskSpec } from '../../shared/protocol/schemas/index.ts'
+import type { ArtifactCache } from './artifacts/cache.ts'
+import { ARTIFACTS_VARIABLE, placeArtifacts } from './artifacts/inputs.ts'
 import { within } from './bounded-wait.ts'
-import { type AgentIdentity, childEnvironment, WORK_FOLDER } from './child-environment.ts'
+import { type AgentIdentity, childEnvironment } from './child-environment.ts'
 import { ChildOutput } from './child-output.ts'
 import { Ending } from './ending.ts'
 import { failed } from './failed.ts'
@@ -26,6 +26,7 @@ import type { Log } from './log.ts'
 import { programFault } from './program.ts'
 import { reapAttempt } from './reap.ts'
 import type { Run } from './run-table.ts'
+import { makeWorkFolder, removeWorkFolder } from './work-folder.ts'
 
 const GROUP_POLL_MS_MAX = 100
 
@@ -34,6 +35,8 @@ export interface RunContext {
   readonly emit: Emit
   readonly log: Log
   readonly limits: ShellLimits
+  /** What the device has of artifacts; without it no task gets any. */
+  readonly artifacts?: ArtifactCache | undefined
 }
 
 /** Who ends exclusive work when its lease is over. */
@@ -62,6 +65,8 @@ export class ChildRun implements Run {
   #workFolder: string | undefined
   #group: ProcessGroup | undefined
   readonly #ending = new Ending()
+  /** Aborted when it is to end before it began. */
+  readonly #early = new AbortController()
   readonly #limiter: Limiter | undefined
   #hold: Hold | undefined
 
@@ -84,13 +89,14 @@ export class ChildRun implements Run {
       this.#group.signal('SIGCONT')
     }
     this.#ending.ask(graceMs)
+    this.#early.abort()
   }
 
   async #run(): Promise<void> {
     let end: RunEnd
     try {
       const hindrance = await this.#hindrance()
-      end = hindrance === undefined ? await this.#runToEnd() : failed('E_LEASE', hindrance)
+      end = hindrance === undefined ? await this.#prepareAndRun() : failed('E_LEASE', hindrance)
     } catch (error) {
       end = failed('E_START', `start ${this.#command.exec[0]}: ${(error as Error).message}`)
     }
@@ -102,7 +108,7 @@ export class ChildRun implements Run {
     }
     this.#hold?.release()
     this.#context.emit({ in: 'ended', attempt: this.attempt, end })
-    if (this.#workFolder !== undefined) await this.#removeWorkFolder(this.#workFolder)
+    if (this.#workFolder !== undefined) await removeWorkFolder(this.#workFolder, this.#context.log)
   }
 
   /** Exclusive work starts only when its guard has it, and nobody has ended it meanwhile. */
@@ -119,12 +125,22 @@ export class ChildRun implements Run {
     return this.#lapsed || this.#ending.asked ? 'its lease was over' : undefined
   }
 
-  async #runToEnd(): Promise<RunEnd> {
+  async #prepareAndRun(): Promise<RunEnd> {
+    const cwd = this.#enterFolder()
+    const placed = await placeArtifacts(this.#spec, {
+      cache: this.#context.artifacts,
+      attemptFolder: () => this.#ownFolder(),
+      early: this.#early.signal,
+    })
+    return 'outcome' in placed ? placed : this.#runToEnd(cwd, placed.folder)
+  }
+
+  async #runToEnd(cwd: string, artifacts: string | undefined): Promise<RunEnd> {
     const { input } = this.#spec
     const { exec, env: added } = this.#command
     const command = exec as [string, ...string[]]
-    const cwd = this.#enterFolder()
     const env = childEnvironment(this.#context.agent, this.attempt, this.#task, cwd, added)
+    if (artifacts !== undefined) env[ARTIFACTS_VARIABLE] = artifacts
     this.#hold = this.#limiter?.prepare(attemptKey(this.attempt), wishedLimits(this.#spec))
     const [program, ...args] = this.#hold?.wrap(command) ?? command
     // What enters limits is a shell first, which would find this out too late.
@@ -164,10 +180,12 @@ export class ChildRun implements Run {
       if (!found.isDirectory()) throw new Error(`working directory ${cwd} is not a directory`)
       return cwd
     }
-    const folder = join(this.#context.agent.data, WORK_FOLDER, attemptKey(this.attempt))
-    mkdirSync(folder, { recursive: true, mode: 0o700 })
-    this.#workFolder = folder
-    return folder
+    return this.#ownFolder()
+  }
+
+  #ownFolder(): string {
+    this.#workFolder ??= makeWorkFolder(this.#context.agent, this.attempt)
+    return this.#workFolder
   }
 
   /** Waits for the leader; `undefined` when it has not gone long after its KILL. */
@@ -228,17 +246,6 @@ export class ChildRun implements Run {
     return {
       ...failed('E_SIGNAL', `the command was ended by signal ${name}`),
       result: { signal: name, ...output },
-    }
-  }
-
-  async #removeWorkFolder(folder: string): Promise<void> {
-    try {
-      await rm(folder, { recursive: true, force: true, maxRetries: 3 })
-    } catch (error) {
-      this.#context.log.warn(
-        { folder, error: (error as Error).message },
-        'a working directory cannot be removed',
-      )
     }
   }
 }

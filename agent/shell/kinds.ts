@@ -1,6 +1,7 @@
 /** Which kinds of work a device takes: what was wished for, and what is there. */
 import { CoveyError } from '../../shared/errors/errors.ts'
 import { EXECUTORS, type ExecutorName } from '../../shared/protocol/schemas/index.ts'
+import type { ArtifactCache } from './artifacts/cache.ts'
 import type { RunContext } from './child-run.ts'
 import { ContainerExecutor } from './container/container.ts'
 import { type ContainerEngine, type EngineOptions, findEngine } from './container/engine.ts'
@@ -12,6 +13,7 @@ import type { ExecLimits, Limiter } from './limiter/limiter.ts'
 import type { CpuLimit } from './limiter/wished-limits.ts'
 import type { ShellLimits } from './limits.ts'
 import type { Log } from './log.ts'
+import { WasmExecutor } from './wasm/wasm.ts'
 
 export interface KindOptions extends EngineOptions {
   /** Kinds of work to take. Default: all that the device can. */
@@ -64,6 +66,7 @@ export async function findKinds(options: KindOptions, limits: ShellLimits, log: 
     exec: wants('exec', true),
     function: functions !== undefined,
     container: engine !== undefined,
+    wasm: wants('wasm', true),
   }
   const { cpuLimit = 'share' } = options
   return { names: EXECUTORS.filter((name) => has[name]), functions, engine, cpuLimit }
@@ -97,11 +100,16 @@ function known(name: string): ExecutorName {
 }
 
 /** The executors of those kinds. */
-export function makeExecutors(kinds: Kinds, context: RunContext, limiter: Limiter): ExecutorsByName {
+export function makeExecutors(
+  kinds: Kinds,
+  context: RunContext & { readonly artifacts: ArtifactCache },
+  limiter: Limiter,
+): ExecutorsByName {
   const made = new Map<ExecutorName, Executor>()
   // What a former start left behind is ended in any case, so this one is always there.
   made.set('exec', new ExecExecutor(context, limiter))
   if (kinds.functions !== undefined) made.set('function', new FunctionExecutor(context, kinds.functions))
+  if (kinds.names.includes('wasm')) made.set('wasm', new WasmExecutor({ ...context, limiter }))
   const { engine, cpuLimit } = kinds
   if (engine !== undefined) made.set('container', new ContainerExecutor({ ...context, engine, cpuLimit }))
   return made

@@ -46,6 +46,21 @@ export interface ShellLimits {
   readonly functionIdleMax: number
   /** How long a thread is kept warm. */
   readonly functionIdleMs: number
+  /** One artifact. */
+  readonly artifactBytesMax: number
+  /** Artifacts kept on the device; the least recently used go. What is in use stays. */
+  readonly artifactCacheBytesMax: number
+  /** Artifacts that are fetched at the same time. */
+  readonly artifactFetchesMax: number
+  /** How long their server may send nothing. */
+  readonly artifactSilenceMs: number
+  /** How long fetching one may take with all its tries. */
+  readonly artifactFetchMs: number
+  readonly artifactTriesMax: number
+  /** A WebAssembly module: compiled it takes several times as much. */
+  readonly moduleBytesMax: number
+  /** What one run of a module may write into its own folder. */
+  readonly moduleFilesBytesMax: number
   /** How long a group may take to go after KILL; one in an uninterruptible wait may not go at all. */
   readonly killWaitMs: number
 }
@@ -75,5 +90,13 @@ export const DEFAULT_LIMITS: ShellLimits = {
   functionLoadMs: 10_000,
   functionIdleMax: 4,
   functionIdleMs: 60_000,
+  artifactBytesMax: 256 * 2 ** 20,
+  artifactCacheBytesMax: 2 ** 30,
+  artifactFetchesMax: 4,
+  artifactSilenceMs: 10_000,
+  artifactFetchMs: 600_000,
+  artifactTriesMax: 5,
+  moduleBytesMax: 64 * 2 ** 20,
+  moduleFilesBytesMax: 64 * 2 ** 20,
   killWaitMs: 5_000,
 }

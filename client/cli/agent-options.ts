@@ -29,7 +29,7 @@ export const AGENT_OPTIONS = {
     group: 'Agent',
     env: 'COVEY_EXECUTORS',
     defaultText: 'all it can',
-    about: 'Which kinds of work the device takes: exec, function, container',
+    about: 'Which kinds of work the device takes: exec, function, container, wasm',
   },
   functions: {
     kind: 'file',

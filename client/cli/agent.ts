@@ -21,6 +21,7 @@ type WorkingValues = CredentialValues &
     | 'cpuLimit'
     | 'execLimits'
     | 'coordinator'
+    | 'artifacts'
     | 'logLevel'
   >
 
@@ -62,7 +63,7 @@ export async function openAgent(
     import('../../agent/shell/identity.ts'),
   ])
   const { mesh, label, capacity, executors, functions, coordinator, cpuLimit, execLimits, logLevel } = values
-  const { containerEngine, containerGlobal, containerOption } = values
+  const { artifacts, containerEngine, containerGlobal, containerOption } = values
   const id = values.deviceId ?? defaultDeviceId()
   return runAgent({
     brokerUrl: place.brokerUrl,
@@ -74,6 +75,7 @@ export async function openAgent(
     cpuLimit,
     execLimits,
     logLevel,
+    ...(artifacts === undefined ? {} : { artifacts }),
     ...(label === undefined ? {} : { labels: label }),
     ...(capacity === undefined ? {} : { capacity }),
     ...(executors === undefined ? {} : { executors }),

@@ -15,6 +15,7 @@ export interface CommandRule {
 }
 
 const CONNECTION = ['broker', 'mesh', 'username', 'password', 'passwordFile', 'ca', 'connectTimeout'] as const
+const SENDING = [...CONNECTION, 'artifacts'] as const
 const GENERAL = ['config', 'help'] as const
 const SERVING = ['host', 'port', 'wsPort', 'metricsPort', 'durability', 'passwords', 'insecure'] as const
 const WORKING = [
@@ -29,6 +30,7 @@ const WORKING = [
   'cpuLimit',
   'execLimits',
   'coordinator',
+  'artifacts',
 ] as const
 
 export const COMMANDS = {
@@ -78,7 +80,7 @@ export const COMMANDS = {
   },
   run: {
     summary:
-      'Run a command, function or container on a device that suits it; print its output, exit with its exit code',
+      'Run a command, function, container or module on a device that suits it; print its output, exit with its exit code',
     operands: '[--] [PROGRAM [ARG…]]',
     operandsMin: 0,
     operandsMax: Number.POSITIVE_INFINITY,
@@ -95,6 +97,8 @@ export const COMMANDS = {
       'function',
       'image',
       'pull',
+      'wasm',
+      'artifact',
       'input',
       'array',
       'taskEnv',
@@ -104,11 +108,11 @@ export const COMMANDS = {
       'follow',
       'waitTimeout',
       'json',
-      ...CONNECTION,
+      ...SENDING,
       ...GENERAL,
     ],
     notes: [
-      'What to run is a program, a function (--function), or an image (--image) with a program or its own',
+      'What to run is a program, a function (--function), an image (--image) with a program or its own, or a module (--wasm)',
       'No shell is involved: for pipes and variables run sh -c "…"',
       'With --no-follow, and wherever standard output is not a terminal, exactly the result’s output is printed',
       'With --array each element’s output is printed when it has ended; with --json one result a line, then the status. The exit code is 0 only if every element succeeded',
@@ -121,6 +125,8 @@ export const COMMANDS = {
       'covey run --after fetch-x7k2,unpack-9qd4 -- make',
       'covey run --function resize --input \'{"width":640}\'',
       'covey run --image docker.io/library/alpine:3 -- cat /etc/os-release',
+      'covey run --wasm ./count.wasm -- --words',
+      'covey run --artifact model.bin=./model.bin -- ./infer.sh artifacts/model.bin',
       'covey run --array photos.ndjson --retries 2 -- ./thumbnail.sh',
     ],
   },
@@ -147,6 +153,18 @@ export const COMMANDS = {
     operandsMax: 1,
     options: ['json', ...CONNECTION, ...GENERAL],
     examples: ['covey cancel uname-x7k2'],
+  },
+  artifact: {
+    summary: 'Put files where devices find them by their digest; list or remove them',
+    operands: 'put FILE… | list | remove DIGEST…',
+    operandsMin: 1,
+    operandsMax: 100,
+    options: ['json', ...SENDING, ...GENERAL],
+    notes: [
+      'put prints the digest, sha256:…, by which tasks name the file; what is there already is not sent again',
+      'The broker keeps artifacts until they are removed; with --passwords devices read, submitters put, operators remove',
+    ],
+    examples: ['covey artifact put count.wasm', 'covey artifact list --json'],
   },
   events: {
     summary: 'Stream the coordinator’s decisions and their reasons until Ctrl-C',

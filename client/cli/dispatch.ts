@@ -18,6 +18,7 @@ const LOADERS: Readonly<Record<CommandName, () => Promise<{ run: unknown }>>> = 
   get: () => import('./get.ts'),
   explain: () => import('./explain.ts'),
   cancel: () => import('./cancel.ts'),
+  artifact: () => import('./artifact.ts'),
   events: () => import('./events.ts'),
   passwd: () => import('./passwd.ts'),
   demo: () => import('./demo.ts'),

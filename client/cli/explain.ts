@@ -129,6 +129,7 @@ const cutTo = (text: string): string =>
 function wished(spec: TaskSpec | Withdraw): Rows {
   if (isWithdraw(spec)) return [['Wish', 'to be withdrawn']]
   const rows: Rows = [workOf(spec.run)]
+  if (spec.artifacts !== undefined) rows.push(['Artifacts', artifactsOf(spec.artifacts)])
   const pairs = (value: object) =>
     Object.entries(value).map(([key, item]) => `${key}=${JSON.stringify(item)}`)
   if (spec.where !== undefined) rows.push(['Where', printable(pairs(spec.where).join(' '))])
@@ -137,9 +138,18 @@ function wished(spec: TaskSpec | Withdraw): Rows {
   return rows
 }
 
+function artifactsOf(artifacts: Readonly<Record<string, string>>): string {
+  return printable(
+    Object.entries(artifacts)
+      .map((pair) => pair.join('='))
+      .join(' '),
+  )
+}
+
 function workOf(run: Run): Rows[number] {
   if ('function' in run) return ['Function', printable(run.function)]
   if ('exec' in run) return ['Command', words(run.exec)]
+  if ('wasm' in run) return ['Module', words([run.wasm.module, ...(run.wasm.args ?? [])])]
   return ['Container', words([run.container.image, ...(run.container.argv ?? [])])]
 }
 

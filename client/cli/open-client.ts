@@ -1,5 +1,6 @@
 /** A connected client made from the connection options; it is closed whatever happens. */
 import { readFileSync } from 'node:fs'
+import type { ArtifactOptions } from '../artifacts.ts'
 import type { Client } from '../client.ts'
 import { type ConnectOptions, connect } from '../connect.ts'
 import { abortable } from '../link.ts'
@@ -38,6 +39,21 @@ export function connectOptionsOf(values: ConnectionValues): ConnectOptions {
     timeoutMs: values.connectTimeout,
     ...credentialsOf(values),
     ...(values.ca === undefined ? {} : { ca: readNamedFile('--ca', values.ca) }),
+  }
+}
+
+/** Where artifacts are, from the command line's options. */
+export function artifactOptionsOf(
+  context: Context,
+  values: ConnectionValues & Values<'artifacts'>,
+): ArtifactOptions {
+  const { artifacts, ca } = values
+  return {
+    url: values.broker,
+    ...credentialsOf(values),
+    signal: context.interrupted,
+    ...(ca === undefined ? {} : { ca: readNamedFile('--ca', ca) }),
+    ...(artifacts === undefined ? {} : { artifacts }),
   }
 }
 

@@ -28,7 +28,7 @@ export type OptionRule = Common &
   (
     | { readonly kind: 'flag' }
     | {
-        readonly kind: 'text' | 'id' | 'file' | 'folder' | 'url'
+        readonly kind: 'text' | 'id' | 'file' | 'folder' | 'url' | 'web'
         readonly placeholder?: string
         readonly default?: string
       }
@@ -37,7 +37,7 @@ export type OptionRule = Common &
     | { readonly kind: 'duration'; readonly default?: number }
     | { readonly kind: 'choice'; readonly choices: readonly string[]; readonly default?: string }
     | { readonly kind: 'list'; readonly placeholder: string }
-    | { readonly kind: 'pairs' | 'selector' | 'quantities' }
+    | { readonly kind: 'pairs' | 'selector' | 'quantities'; readonly placeholder?: string }
   )
 
 /** What stands for the value in help texts; empty for a flag without one. */
@@ -54,6 +54,7 @@ const PLACEHOLDERS = {
   file: 'FILE',
   folder: 'FOLDER',
   url: 'URL',
+  web: 'URL',
   port: 'PORT',
   count: 'N',
   duration: 'DURATION',

@@ -52,6 +52,14 @@ export const OPTIONS = {
     defaultText: 'the system’s',
     about: 'Certificate of the authority to trust for mqtts:// and wss://, PEM',
   },
+  artifacts: {
+    kind: 'web',
+    group: 'Connection',
+    env: 'COVEY_ARTIFACT_SERVER',
+    defaultText: 'the broker',
+    about:
+      'Web server of artifacts in place of the broker; it gets only the user and password in this address',
+  },
   connectTimeout: {
     kind: 'duration',
     group: 'Connection',
@@ -207,6 +215,20 @@ export const OPTIONS = {
     placeholder: 'NAME',
     group: 'Task',
     about: 'Call a function of that name, which devices with --functions have; its value is printed as JSON',
+  },
+  wasm: {
+    kind: 'text',
+    placeholder: 'MODULE',
+    group: 'Task',
+    about:
+      'Run a WebAssembly module: a file, which is put among the artifacts first, or sha256:…; its arguments follow',
+  },
+  artifact: {
+    kind: 'pairs',
+    placeholder: 'NAME=FILE',
+    group: 'Task',
+    about:
+      'File that the task finds as NAME in its folder "artifacts": a file, which is put there first, or sha256:…',
   },
   image: {
     kind: 'text',

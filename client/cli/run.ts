@@ -19,8 +19,9 @@ import {
   EXIT_TIMED_OUT,
 } from './exit-codes.ts'
 import { LinkNotice } from './link-notice.ts'
-import { connectOptionsOf } from './open-client.ts'
+import { artifactOptionsOf, connectOptionsOf } from './open-client.ts'
 import { remark, reportError } from './report-error.ts'
+import { putFiles } from './task-artifacts.ts'
 import { TaskOutput } from './task-output.ts'
 import { nameOf, type RunValues, specOf } from './task-spec.ts'
 import { WaitingNotice } from './waiting-notice.ts'
@@ -31,7 +32,14 @@ const TAKE_BACK_TIMEOUT_MS = 2_000
 export async function run(context: Context, values: RunValues, operands: readonly string[]): Promise<number> {
   const spec = await specOf(context, values, operands)
   encodeSpec(spec) // a wrong spec is told before a broker is asked for
-  const id = values.taskId ?? randomTaskId(nameOf(spec.run))
+  const id = values.taskId ?? randomTaskId(nameOf(spec.run, values))
+  if (values.wasm !== undefined || values.artifact !== undefined) {
+    const names = new Set([
+      ...Object.values(spec.artifacts ?? {}),
+      ...('wasm' in spec.run ? [spec.run.wasm.module] : []),
+    ])
+    await putFiles(values, names, artifactOptionsOf(context, values))
+  }
   const link = new LinkNotice(context)
   const connecting = connect({ ...connectOptionsOf(values), onLink: (down) => link.note(down) })
   const client = await abortable(connecting, context.interrupted)

@@ -1,6 +1,7 @@
 /** The spec of `covey run`, made from its options and operands. */
 import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
+import { isArtifactName } from '../../shared/artifacts/names.ts'
 import { CoveyError } from '../../shared/errors/errors.ts'
 import {
   ARRAY_BYTES_MAX,
@@ -13,6 +14,7 @@ import type { OptionsOf } from './commands.ts'
 import type { Context, Input } from './context.ts'
 import { exactDuration } from './defaults.ts'
 import type { Values } from './options.ts'
+import { artifactName } from './task-artifacts.ts'
 import { wrongValue } from './values.ts'
 
 export type RunValues = Values<OptionsOf<'run'>>
@@ -26,9 +28,11 @@ export async function specOf(
   values: RunValues,
   operands: readonly string[],
 ): Promise<TaskSpec> {
-  const { input, array, where, resources, priority, after, exclusive, timeout, retries, ttl } = values
+  const { artifact, input, array, where, resources, priority, after, exclusive, timeout, retries, ttl } =
+    values
   return {
-    run: runOf(values, operands),
+    run: await runOf(values, operands),
+    ...(artifact === undefined ? {} : { artifacts: await artifactsOf(artifact) }),
     ...(input === undefined ? {} : { input: parseInput(await inputText(context, input)) }),
     ...(array === undefined ? {} : { array: parseArray(array, await arrayText(context, array)) }),
     ...(where === undefined
@@ -45,18 +49,13 @@ export async function specOf(
 }
 
 /** What to run; which of its parts go together is for the codec to say. */
-function runOf(values: RunValues, operands: readonly string[]): Run {
-  const { taskEnv, cwd } = values
+async function runOf(values: RunValues, operands: readonly string[]): Promise<Run> {
+  const { taskEnv, cwd, image, pull, wasm } = values
   const around = {
     ...(taskEnv === undefined ? {} : { env: { ...taskEnv } }),
     ...(cwd === undefined ? {} : { cwd }),
   }
-  const { image, pull } = values
-  if (image !== undefined && values.function !== undefined) {
-    throw new CoveyError('E_USAGE', '--function and --image exclude each other', {
-      remedy: 'Leave one of them out',
-    })
-  }
+  oneKind(values)
   if (image === undefined && pull !== undefined) {
     throw new CoveyError('E_USAGE', '--pull says when an image is fetched, and there is none', {
       remedy: 'Name one with --image',
@@ -66,21 +65,40 @@ function runOf(values: RunValues, operands: readonly string[]): Run {
     const argv = operands.length === 0 ? {} : { argv: [...operands] }
     return { container: { image, ...argv, ...(pull === undefined ? {} : { pull }) }, ...around }
   }
+  if (wasm !== undefined) {
+    const args = operands.length === 0 ? {} : { args: [...operands] }
+    return { wasm: { module: await artifactName(wasm), ...args }, ...around }
+  }
   if (values.function !== undefined) {
     if (operands.length === 0) return { function: values.function, ...around }
     const message = `with --function there is no command, and ${JSON.stringify(operands[0])} follows`
     throw new CoveyError('E_USAGE', message, { remedy: 'Pass what the function needs with --input' })
   }
   if (operands.length > 0) return { exec: [...operands], ...around }
-  throw new CoveyError('E_USAGE', 'covey run wants a program, --function or --image', {
+  throw new CoveyError('E_USAGE', 'covey run wants a program, --function, --image or --wasm', {
     remedy: 'See covey help run',
   })
 }
 
+function oneKind(values: RunValues): void {
+  const named = (['function', 'image', 'wasm'] as const).filter((name) => values[name] !== undefined)
+  if (named.length < 2) return
+  const flags = named.map((name) => `--${name}`).join(' and ')
+  throw new CoveyError('E_USAGE', `${flags} exclude each other`, { remedy: 'Leave all but one of them out' })
+}
+
+async function artifactsOf(written: Readonly<Record<string, string>>): Promise<Record<string, string>> {
+  const names: Record<string, string> = {}
+  for (const [file, artifact] of Object.entries(written)) names[file] = await artifactName(artifact)
+  return names
+}
+
 /** What a task's id begins with when it is not chosen. */
-export function nameOf(run: Run): string {
+export function nameOf(run: Run, { wasm }: Pick<RunValues, 'wasm'> = {}): string {
   if ('exec' in run) return basename(run.exec[0] ?? '')
-  return 'function' in run ? run.function : basename(run.container.image)
+  if ('function' in run) return run.function
+  if ('container' in run) return basename(run.container.image)
+  return wasm === undefined || isArtifactName(wasm) ? 'module' : basename(wasm, '.wasm')
 }
 
 function copy(value: string | readonly string[]): string | string[] {

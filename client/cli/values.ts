@@ -1,4 +1,5 @@
 /** Reads the written values of options: each kind has one form, and every error says what would be right. */
+import { parseServerUrl } from '../../shared/artifacts/server.ts'
 import { CoveyError } from '../../shared/errors/errors.ts'
 import { didYouMean } from '../../shared/errors/suggest.ts'
 import { parseDuration } from '../../shared/model/duration.ts'
@@ -33,6 +34,9 @@ export function readValue(where: string, rule: OptionRule, texts: readonly strin
       return text
     case 'url':
       parseBrokerUrl(text)
+      return text
+    case 'web':
+      parseServerUrl(text)
       return text
     case 'id':
       if (!isId(text)) {

@@ -1,6 +1,7 @@
 /** Renders docs/protocol.md: the written introduction, then everything that the tables and schemas say. */
 
 import type { TSchema } from 'typebox'
+import { ARTIFACTS_MAX } from '../artifacts/names.ts'
 import { FUNCTIONS_MAX, VALUE_JSON_BYTES_MAX } from '../functions/bounds.ts'
 import { formatDuration } from '../model/duration.ts'
 import { formatQuantity } from '../model/quantity.ts'
@@ -152,7 +153,8 @@ function limits(): string {
     ['Requirements in `where`', WHERE_MAX, ''],
     ['Tasks in `after`', AFTER_MAX, ''],
     ['Output of predecessors in an input', HANDOVER_BYTES_MAX, 'bytes'],
-    ['Arguments in `run.exec` and `run.container.argv`', ARGS_MAX, ''],
+    ['Arguments in `run.exec`, `run.container.argv` and `run.wasm.args`', ARGS_MAX, ''],
+    ['Artifacts of a task', ARTIFACTS_MAX, ''],
     ['Functions of a device', FUNCTIONS_MAX, ''],
     ['Value that a function returns, as JSON', VALUE_JSON_BYTES_MAX, 'bytes'],
     ['Each of `retries`', RETRIES_MAX, ''],

@@ -17,6 +17,8 @@ export interface FunctionContext {
   readonly task: string
   /** Name of the attempt, as it stands in logs. */
   readonly attempt: string
+  /** Absolute paths of the task's artifacts by name: files to read, gone when the handler has ended. */
+  readonly artifacts: Readonly<Record<string, string>>
   /**
    * Aborted when the task is cancelled, its time is over or the agent stops. A handler that has not ended when the
    * task's grace is over is ended with its thread.

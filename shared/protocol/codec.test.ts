@@ -3,6 +3,7 @@ import { decode, decodeBody } from './codec.ts'
 import { Topics } from './topics.ts'
 
 const topics = new Topics('home')
+const DIGEST = `sha256:${'0a'.repeat(32)}`
 const spec = (text: string) => decodeBody('spec', text)
 
 describe('codec', () => {
@@ -19,6 +20,32 @@ describe('codec', () => {
     ['a function that cannot be named so', '{"run":{"function":"a b"}}', 'E_SHAPE', '/run/function'],
     ['an environment of a function', '{"run":{"function":"f","env":{"A":"1"}}}', 'E_SHAPE', '/run/env'],
     ['an exclusive function', '{"run":{"function":"f"},"exclusive":true}', 'E_SHAPE', '/exclusive'],
+    ['a module without its digest', '{"run":{"wasm":{"module":"tool.wasm"}}}', 'E_SHAPE', '/run/wasm/module'],
+    [
+      'a digest in capitals',
+      `{"run":{"wasm":{"module":"${DIGEST.toUpperCase()}"}}}`,
+      'E_SHAPE',
+      '/run/wasm/module',
+    ],
+    ['a folder for a module', `{"run":{"wasm":{"module":"${DIGEST}"},"cwd":"/"}}`, 'E_SHAPE', '/run/cwd'],
+    [
+      'an exclusive module',
+      `{"run":{"wasm":{"module":"${DIGEST}"}},"exclusive":true}`,
+      'E_SHAPE',
+      '/exclusive',
+    ],
+    [
+      'an artifact that is a path',
+      `{"run":{"exec":["ls"]},"artifacts":{"../a":"${DIGEST}"}}`,
+      'E_SHAPE',
+      '/artifacts/../a',
+    ],
+    [
+      'artifacts of a container',
+      `{"run":{"container":{"image":"a"}},"artifacts":{"a":"${DIGEST}"}}`,
+      'E_SHAPE',
+      '/artifacts',
+    ],
     ['a container without image', '{"run":{"container":{}}}', 'E_SHAPE', '/run/container/image'],
     ['an option as an image', '{"run":{"container":{"image":"--rm"}}}', 'E_SHAPE', '/run/container/image'],
     [
@@ -73,12 +100,13 @@ describe('codec', () => {
   })
 
   it('takes each kind of work, and says which there are when none or several are named', () => {
-    for (const run of ['"exec":["ls"]', '"function":"f-1"', '"container":{"image":"a/b:1","argv":["c"]}']) {
+    const wasm = `"wasm":{"module":"${DIGEST}","args":["-v"]},"env":{"A":"1"}`
+    for (const run of ['"exec":["ls"]', '"function":"f-1"', '"container":{"image":"a/b:1"}', wasm]) {
       expect(spec(`{"run":{${run}}}`)).toHaveProperty('body')
     }
     for (const run of ['', '"exec":["ls"],"container":{"image":"a"}']) {
       expect(spec(`{"run":{${run}}}`)).toMatchObject({
-        rejection: { remedy: 'Use exactly one of: exec, function, container' },
+        rejection: { remedy: 'Use exactly one of: exec, function, container, wasm' },
       })
     }
   })

@@ -7,6 +7,7 @@ import { type Rejection, rejection } from '../errors/errors.ts'
 import { ID_CHARS_MAX, isId, isPageName } from './ids.ts'
 import {
   EXECUTORS,
+  type ExecutorName,
   executorOf,
   type Messages,
   PAYLOAD_BYTES_MAX,
@@ -100,6 +101,7 @@ export function checkBody(route: Route, value: unknown): Rejection | undefined {
     findFault('spec', value) ??
     emptyCommand(value as TaskSpec) ??
     unguarded(value as TaskSpec) ??
+    misplacedArtifacts(value as TaskSpec) ??
     badArray(value as TaskSpec)
   )
 }
@@ -150,14 +152,34 @@ function emptyCommand({ run }: TaskSpec): Rejection | undefined {
   return rejection('E_SHAPE', '/run/exec/0', 'the program to run is empty', 'Name a program')
 }
 
+const NOUNS: Readonly<Record<ExecutorName, string>> = {
+  exec: 'a command',
+  function: 'a function',
+  container: 'a container',
+  wasm: 'a module',
+}
+
 /** What is exclusive must be ended even when its agent is frozen or dead, and that takes a process of its own. */
 function unguarded({ run, exclusive }: TaskSpec): Rejection | undefined {
   if (exclusive !== true || 'exec' in run) return undefined
-  const message = `a ${executorOf(run)} cannot be exclusive: nobody but its agent can end it`
+  const message = `${NOUNS[executorOf(run)]} cannot be exclusive: nobody but its agent can end it`
   return rejection('E_SHAPE', '/exclusive', message, 'Run it as a command, with "exec"')
 }
 
+/** A container has files of its own, and sees none of the device's. */
+function misplacedArtifacts({ run, artifacts }: TaskSpec): Rejection | undefined {
+  if (artifacts === undefined || !('container' in run)) return undefined
+  const message = 'a container gets no artifacts: its files come with its image'
+  return rejection('E_SHAPE', '/artifacts', message, 'Put them into the image, or run it with "exec"')
+}
+
 const WITH_PROCESS = ['env', 'cwd']
+
+/** Which of those a kind cannot have, and why. */
+const WITHOUT: Partial<Record<ExecutorName, { readonly keys: readonly string[]; readonly why: string }>> = {
+  function: { keys: WITH_PROCESS, why: 'all functions share a process' },
+  wasm: { keys: ['cwd'], why: 'it sees no folder but its own' },
+}
 
 /** `run` names its kind by one key, so a wrong one deserves better than "unknown field". */
 function wrongKind(value: unknown): Rejection | undefined {
@@ -179,8 +201,10 @@ function wrongKind(value: unknown): Rejection | undefined {
     if (name !== undefined) return rejection('E_EXECUTOR', `/run/${name}`, `there is no executor "${name}"`)
     return rejection('E_SHAPE', '/run', 'it names nothing to run', allowed)
   }
-  const extra = kinds[0] === 'function' ? keys.find((key) => WITH_PROCESS.includes(key)) : undefined
-  if (extra === undefined) return undefined
-  const message = `a function has no "${extra}" of its own: all functions share a process`
+  const kind = kinds[0] as ExecutorName
+  const without = WITHOUT[kind]
+  const extra = keys.find((key) => without?.keys.includes(key))
+  if (without === undefined || extra === undefined) return undefined
+  const message = `${NOUNS[kind]} has no "${extra}" of its own: ${without.why}`
   return rejection('E_SHAPE', `/run/${extra}`, message, `Remove "${extra}", or pass it in "input"`)
 }

@@ -1,13 +1,15 @@
 /** One attempt as a call of a function: in a thread of its own while it lasts, ended with the thread if it must be. */
 import type { RunEnd } from '../../../shared/ports.ts'
 import { type Attempt, attemptKey } from '../../../shared/protocol/attempt.ts'
-import type { LogStream, ResultBody } from '../../../shared/protocol/schemas/index.ts'
+import type { LogStream, ResultBody, TaskSpec } from '../../../shared/protocol/schemas/index.ts'
+import { type PlacedArtifacts, placeArtifacts } from '../artifacts/inputs.ts'
 import { Capture } from '../capture.ts'
 import type { RunContext } from '../child-run.ts'
 import { Ending } from '../ending.ts'
 import { failed } from '../failed.ts'
 import { ByteBudget, LiveOutput } from '../live-output.ts'
 import type { Run } from '../run-table.ts'
+import { makeWorkFolder, removeWorkFolder } from '../work-folder.ts'
 import { LatestOnly } from './latest-only.ts'
 import type { Returned, ThreadFault, ThreadListener } from './messages.ts'
 import type { RemoteThread } from './remote-thread.ts'
@@ -19,6 +21,7 @@ export interface CallWish {
   readonly name: string
   readonly input: unknown
   readonly memoryBytesMax: number
+  readonly artifacts: TaskSpec['artifacts']
 }
 
 const PROGRESS_EVERY_MS = 250
@@ -31,6 +34,9 @@ export class FunctionCall implements Run, ThreadListener {
   readonly #captures: { stdout: Capture; stderr: Capture }
   readonly #live: { stdout: LiveOutput; stderr: LiveOutput }
   readonly #progress: LatestOnly
+  /** Aborted when it is to end before it began. */
+  readonly #early = new AbortController()
+  #folder: string | undefined
   #thread: RemoteThread | undefined
   readonly #ending = new Ending()
   #settle: (end: Returned | ThreadFault) => void = () => undefined
@@ -59,6 +65,7 @@ export class FunctionCall implements Run, ThreadListener {
   kill(graceMs: number): void {
     if (graceMs > 0) this.#thread?.abort()
     this.#ending.ask(graceMs)
+    this.#early.abort()
   }
 
   output(stream: 'stdout' | 'stderr', text: string): void {
@@ -80,9 +87,36 @@ export class FunctionCall implements Run, ThreadListener {
   }
 
   async #run(): Promise<void> {
+    const end = await this.#placeAndCall()
+    this.#progress.end()
+    this.#live.stdout.end()
+    this.#live.stderr.end()
+    this.#context.emit({ in: 'ended', attempt: this.#wish.attempt, end })
+    if (this.#folder !== undefined) await removeWorkFolder(this.#folder, this.#context.log)
+  }
+
+  async #placeAndCall(): Promise<RunEnd> {
+    const { artifacts, attempt, name } = this.#wish
+    let placed: PlacedArtifacts | RunEnd
+    try {
+      placed = await placeArtifacts(artifacts === undefined ? {} : { artifacts }, {
+        cache: this.#context.artifacts,
+        attemptFolder: () => {
+          this.#folder ??= makeWorkFolder(this.#context.agent, attempt)
+          return this.#folder
+        },
+        early: this.#early.signal,
+      })
+    } catch (error) {
+      return failed('E_START', `${name}: ${(error as Error).message}`)
+    }
+    return 'outcome' in placed ? placed : this.#callInThread(placed.paths)
+  }
+
+  async #callInThread(artifacts: PlacedArtifacts['paths']): Promise<RunEnd> {
     const thread = this.#threads.take(this.#wish.memoryBytesMax)
     this.#thread = thread
-    const ended = (await this.#ending.wait(this.#call(thread))) ?? this.#terminate(thread)
+    const ended = (await this.#ending.wait(this.#call(thread, artifacts))) ?? this.#terminate(thread)
     this.#thread = undefined
     const { asked } = this.#ending
     // What was told to end may have left work behind that still runs.
@@ -94,14 +128,10 @@ export class FunctionCall implements Run, ThreadListener {
         'a thread does not go although it was terminated',
       )
     }
-    const end = this.#conclude(ended)
-    this.#progress.end()
-    this.#live.stdout.end()
-    this.#live.stderr.end()
-    this.#context.emit({ in: 'ended', attempt: this.#wish.attempt, end })
+    return this.#conclude(ended)
   }
 
-  async #call(thread: RemoteThread): Promise<Returned | ThreadFault> {
+  async #call(thread: RemoteThread, artifacts: PlacedArtifacts['paths']): Promise<Returned | ThreadFault> {
     const ended = new Promise<Returned | ThreadFault>((resolve) => {
       this.#settle = resolve
     })
@@ -109,7 +139,7 @@ export class FunctionCall implements Run, ThreadListener {
     if ('code' in loaded) return loaded
     const { name, input, task, attempt } = this.#wish
     const text = input === undefined ? undefined : JSON.stringify(input)
-    thread.call({ name, input: text, task, attempt: attemptKey(attempt) }, this)
+    thread.call({ name, input: text, task, attempt: attemptKey(attempt), artifacts }, this)
     // It may have been asked to end while the module was loading.
     if (this.#ending.asked) thread.abort()
     return ended

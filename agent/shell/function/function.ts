@@ -67,7 +67,8 @@ export class FunctionExecutor implements Executor {
   run(attempt: Attempt, task: string, spec: TaskSpec): void {
     const { function: name } = spec.run as FunctionRun
     const memoryBytesMax = Math.floor((demandOf(spec).resources['memory'] ?? 0) / THOUSANDTHS)
-    const wish = { attempt, task, name, input: spec.input, memoryBytesMax }
+    const { input, artifacts } = spec
+    const wish = { attempt, task, name, input, artifacts, memoryBytesMax }
     this.#runs.start(attempt, () => new FunctionCall(wish, this.#context, this.#threads))
   }
 

@@ -22,6 +22,8 @@ export interface ThreadCall {
   readonly input: string | undefined
   readonly task: string
   readonly attempt: string
+  /** Paths of the task's artifacts by name. */
+  readonly artifacts: Readonly<Record<string, string>>
 }
 
 export type ToThread = { readonly to: 'call'; readonly call: ThreadCall } | { readonly to: 'abort' }

@@ -1,8 +1,5 @@
-/** Programs of threads and of the process they live in. Node 20 takes no TypeScript there, so sources start what was built. */
-const built = (name: string): URL =>
-  import.meta.url.endsWith('.ts')
-    ? new URL(`../../../dist/agent/shell/function/${name}.js`, import.meta.url)
-    : new URL(`./${name}.js`, import.meta.url)
+/** Programs of threads and of the process they live in. */
+import { builtEntry } from '../built-entry.ts'
 
-export const THREAD_ENTRY = built('thread-main')
-export const HOST_ENTRY = built('host-main')
+export const THREAD_ENTRY = builtEntry('function/thread-main')
+export const HOST_ENTRY = builtEntry('function/host-main')

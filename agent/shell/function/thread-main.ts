@@ -73,6 +73,7 @@ function contextOf(call: ThreadCall, signal: AbortSignal): FunctionContext {
     device,
     task: call.task,
     attempt: call.attempt,
+    artifacts: call.artifacts,
     signal,
     log: (text) => output('stdout', `${text}\n`),
     progress: (value) => {

@@ -1,5 +1,6 @@
 /** A task as its submitter wishes it (spec), as the coordinator knows it (status), and its output (log). */
 import { type Static, Type } from 'typebox'
+import { ARTIFACT_FILE_PATTERN, ARTIFACTS_MAX } from '../../artifacts/names.ts'
 import { ELEMENTS_MAX } from '../ids.ts'
 import {
   Attempt,
@@ -13,7 +14,7 @@ import {
   RESOURCES_MAX,
   Term,
 } from './fragments.ts'
-import { Run } from './run.ts'
+import { ArtifactName, Run } from './run.ts'
 
 export const RETRIES_MAX = 100
 export const WHERE_MAX = 32
@@ -32,8 +33,15 @@ export const TaskSpec = Type.Object(
     run: Run,
     input: Type.Optional(
       Type.Unknown({
+        description: 'Any JSON; a function is called with it, everything else reads it on standard input',
+      }),
+    ),
+    artifacts: Type.Optional(
+      Type.Record(Type.String({ pattern: ARTIFACT_FILE_PATTERN }), ArtifactName, {
+        maxProperties: ARTIFACTS_MAX,
+        additionalProperties: false,
         description:
-          'Any JSON; a command or container reads it on standard input, a function is called with it',
+          'Files that it gets, by the name each has for it: artifacts of the mesh; not for containers',
       }),
     ),
     array: Type.Optional(
