@@ -1,3 +1,6 @@
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { nameOf, type RunValues, specOf } from './task-spec.ts'
 import { testTerminal } from './testing/terminal.ts'
@@ -45,4 +48,26 @@ test('An image takes the command as its own', async () => {
   expect(await runOf({ image: 'alpine' })).toEqual({ container: { image: 'alpine' } })
   await expect(runOf({ image: 'alpine', function: 'f' })).rejects.toMatchObject({ code: 'E_USAGE' })
   await expect(runOf({ pull: 'never' }, 'ls')).rejects.toMatchObject({ code: 'E_USAGE' })
+})
+
+test('A module is a digest, or a file that becomes one', async () => {
+  const module = `sha256:${'0'.repeat(64)}`
+  expect(await runOf({ wasm: module, taskEnv: { A: '1' } }, '-v')).toEqual({
+    wasm: { module, args: ['-v'] },
+    env: { A: '1' },
+  })
+  expect(nameOf({ wasm: { module } }, { wasm: module })).toBe('module')
+  expect(nameOf({ wasm: { module } }, { wasm: './tools/count.wasm' })).toBe('count')
+  const file = fileURLToPath(new URL('../../LICENSE', import.meta.url))
+  const digest = `sha256:${createHash('sha256').update(readFileSync(file)).digest('hex')}`
+  expect(await runOf({ wasm: file })).toEqual({ wasm: { module: digest } })
+  const spec = await specOf(context, { artifact: { text: file, other: module } } as unknown as RunValues, [
+    'ls',
+  ])
+  expect(spec.artifacts).toEqual({ text: digest, other: module })
+  await expect(runOf({ wasm: './nowhere.wasm' })).rejects.toMatchObject({ code: 'E_USAGE' })
+  await expect(runOf({ wasm: module, function: 'f' })).rejects.toMatchObject({
+    code: 'E_USAGE',
+    message: '--function and --wasm exclude each other',
+  })
 })

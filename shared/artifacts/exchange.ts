@@ -75,6 +75,8 @@ export function explain({ url }: ArtifactServer, error: Error & { code?: string 
 }
 
 const ANSWER_CHARS_MAX = 10_000
+/** Of what an answer says, so much is passed on. */
+const TOLD_CHARS_MAX = 500
 
 /**
  * What an answer says that is no success, read to its end.
@@ -111,7 +113,8 @@ function errorIn(text: string): CoveyError | undefined {
     const { code, message, remedy } = (JSON.parse(text) as { error: Record<string, unknown> }).error
     if (typeof code !== 'string' || !Object.hasOwn(ERRORS, code) || typeof message !== 'string')
       return undefined
-    return new CoveyError(code as ErrorCode, message, typeof remedy === 'string' ? { remedy } : {})
+    const told = typeof remedy === 'string' ? { remedy: remedy.slice(0, TOLD_CHARS_MAX) } : {}
+    return new CoveyError(code as ErrorCode, message.slice(0, TOLD_CHARS_MAX), told)
   } catch {
     // Other servers answer in other ways.
     return undefined

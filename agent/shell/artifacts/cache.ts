@@ -269,7 +269,7 @@ class Part implements Sink {
       await this.#file?.writeFile(chunk)
     } catch (error) {
       // The next try finds the room.
-      if ((error as NodeJS.ErrnoException).code === 'ENOSPC') await this.#room.free()
+      if (isFull(error as NodeJS.ErrnoException)) await this.#room.free()
       throw error
     }
   }
@@ -285,6 +285,11 @@ class Part implements Sink {
     await this.#file?.close().catch(() => undefined)
     await rm(this.#path, { force: true }).catch(() => undefined)
   }
+}
+
+/** The disk is full, or the agent's share of it. */
+function isFull({ code }: NodeJS.ErrnoException): boolean {
+  return code === 'ENOSPC' || code === 'EDQUOT'
 }
 
 const COPY_BYTES = 256 * 1024

@@ -1,7 +1,7 @@
 /** The artifacts of one attempt: copies in a folder of its own, each under the name that the task gives it. */
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { CoveyError } from '../../../shared/errors/errors.ts'
+import { CoveyError, failure } from '../../../shared/errors/errors.ts'
 import type { RunEnd } from '../../../shared/ports.ts'
 import type { TaskSpec } from '../../../shared/protocol/schemas/index.ts'
 import { failed } from '../failed.ts'
@@ -61,7 +61,7 @@ export async function placeArtifact(
   } catch (error) {
     if (early.aborted) return endedEarly()
     if (!(error instanceof CoveyError)) throw error
-    return failed(error.code, error.message)
+    return { outcome: 'failed', error: { ...failure(error.code, error.message), remedy: error.remedy } }
   }
 }
 
