@@ -11,11 +11,11 @@ import { type Attempt, attemptKey } from '../../shared/protocol/attempt.ts'
 import type { ExecRun, TaskSpec } from '../../shared/protocol/schemas/index.ts'
 import type { ArtifactCache } from './artifacts/cache.ts'
 import { ARTIFACTS_VARIABLE, placeArtifacts } from './artifacts/inputs.ts'
-import { within } from './bounded-wait.ts'
 import { type AgentIdentity, childEnvironment } from './child-environment.ts'
 import { ChildOutput } from './child-output.ts'
 import { Ending } from './ending.ts'
 import { failed } from './failed.ts'
+import { exitOrKill } from './forced-exit.ts'
 import { ProcessGroup } from './group.ts'
 import type { Guard } from './guard.ts'
 import type { Hold, Limiter } from './limiter/limiter.ts'
@@ -162,7 +162,7 @@ export class ChildRun implements Run {
     this.#context.emit({ in: 'started', attempt: this.attempt, pid: child.pid })
     if (input !== undefined) feed(child, input, this.#task, this.#context.log)
     this.#output.listen(child)
-    const exit = await this.#awaitExit(this.#group, exited)
+    const exit = await exitOrKill(exited, this.#group, this.#ending, { ...this.#context, task: this.#task })
     await this.#endGroup(this.#group)
     await this.#output.drain()
     child.stdin?.destroy()
@@ -186,20 +186,6 @@ export class ChildRun implements Run {
   #ownFolder(): string {
     this.#workFolder ??= makeWorkFolder(this.#context.agent, this.attempt)
     return this.#workFolder
-  }
-
-  /** Waits for the leader; `undefined` when it has not gone long after its KILL. */
-  async #awaitExit(group: ProcessGroup, exited: Promise<Exit>): Promise<Exit | undefined> {
-    const exit = await this.#ending.wait(exited)
-    if (exit !== undefined) return exit
-    group.signal('SIGKILL')
-    const { killWaitMs } = this.#context.limits
-    const killed = await within(exited, killWaitMs)
-    if (killed === undefined) {
-      const fields = { task: this.#task, pid: group.pid, killWaitMs }
-      this.#context.log.error(fields, 'a process does not go although it was killed')
-    }
-    return killed
   }
 
   /** Ends what the leader left behind. */

@@ -1,37 +1,13 @@
 /** The executor `container`: images, run by the engine that the device has. */
-import type { Attempt } from '../../../shared/protocol/attempt.ts'
-import type { TaskSpec } from '../../../shared/protocol/schemas/index.ts'
-import type { Executor } from '../executor.ts'
 import type { Log } from '../log.ts'
-import { RunTable } from '../run-table.ts'
+import { PlainExecutor } from '../plain-executor.ts'
 import { type ContainerContext, ContainerRun, DATA_LABEL, removeContainers } from './container-run.ts'
 import type { ContainerEngine } from './engine.ts'
 
-export class ContainerExecutor implements Executor {
-  readonly #context: ContainerContext
-  readonly #runs: RunTable<ContainerRun>
-
+/** What an earlier start left was ended before the agent began, see `reapContainers`; by now its own may run. */
+export class ContainerExecutor extends PlainExecutor {
   constructor(context: ContainerContext) {
-    this.#context = context
-    this.#runs = new RunTable(context.emit, context.limits)
-  }
-
-  run(attempt: Attempt, task: string, spec: TaskSpec): void {
-    this.#runs.start(attempt, () => new ContainerRun(attempt, task, spec, this.#context))
-  }
-
-  /** No container is exclusive: its engine would not end it while the agent is frozen. */
-  extend(): void {}
-
-  kill(attempt: Attempt, graceMs: number): void {
-    this.#runs.kill(attempt, graceMs)
-  }
-
-  /** They were ended before the agent began, see `reapContainers`; by now its own may run. */
-  reap(): void {}
-
-  async close(): Promise<void> {
-    await this.#runs.close()
+    super(context, (attempt, task, spec) => new ContainerRun(attempt, task, spec, context))
   }
 }
 

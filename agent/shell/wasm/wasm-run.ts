@@ -19,6 +19,7 @@ import { ChildOutput } from '../child-output.ts'
 import { type Exit, feed, type RunContext, watchExit } from '../child-run.ts'
 import { Ending } from '../ending.ts'
 import { failed } from '../failed.ts'
+import { exitOrKill } from '../forced-exit.ts'
 import { ProcessGroup } from '../group.ts'
 import type { Hold, Limiter } from '../limiter/limiter.ts'
 import { wishedLimits } from '../limiter/wished-limits.ts'
@@ -141,24 +142,11 @@ export class WasmRun implements Run {
     const reported = exchangeWith(child, order)
     if (input !== undefined) feed(child, input, this.#task, this.#context.log)
     this.#output.listen(child)
-    const exit = await this.#awaitExit(this.#group, exited)
+    const exit = await exitOrKill(exited, this.#group, this.#ending, { ...this.#context, task: this.#task })
     await this.#output.drain()
     child.stdin?.destroy()
     if (exit === undefined) child.unref()
     return this.#conclude(exit, await within(reported, this.#context.limits.pipeDrainMs))
-  }
-
-  /** `undefined` when it has not gone long after its KILL. */
-  async #awaitExit(group: ProcessGroup, exited: Promise<Exit>): Promise<Exit | undefined> {
-    const exit = await this.#ending.wait(exited)
-    if (exit !== undefined) return exit
-    group.signal('SIGKILL')
-    const { killWaitMs } = this.#context.limits
-    const killed = await within(exited, killWaitMs)
-    if (killed !== undefined) return killed
-    const fields = { task: this.#task, pid: group.pid, killWaitMs }
-    this.#context.log.error(fields, 'the process of a module does not go although it was killed')
-    return undefined
   }
 
   #conclude(exit: Exit | undefined, report: ModuleReport | undefined): RunEnd {
