@@ -40,6 +40,7 @@ const MAY: Readonly<Record<Method, readonly Role[]>> = {
 const LIST = '/sha256/'
 /** Of the body of a request that is refused, so many bytes are read, so that its sender gets to read the answer. */
 const REFUSED_BYTES_MAX = 1024 * 1024
+const URL_CHARS_MAX = 200
 
 /** An answer that is no success. */
 class Refused extends Error {
@@ -224,7 +225,10 @@ function refuse(
   { complaints }: RequestParts,
 ): void {
   // That something is not there is nothing to hold against anyone.
-  if (status !== 404) complaints.about(error, { address: request.socket.remoteAddress, url: request.url })
+  if (status !== 404) {
+    const url = request.url?.slice(0, URL_CHARS_MAX)
+    complaints.about(error, { address: request.socket.remoteAddress, url })
+  }
   const { code, message, remedy } = error
   send(response, status, { error: { code, message, remedy } })
   drain(request)
