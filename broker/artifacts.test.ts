@@ -109,6 +109,12 @@ describe('on the port of MQTT', () => {
     await mqtt.publishAsync('x', 'y', { qos: 1 })
   })
 
+  test('with the durability that a power cut wants, too', async () => {
+    const { base } = await keeping({ durability: 'power' })
+    expect(await ask(base, 'PUT', pathOf(nameOf('kept')), { body: 'kept' })).toMatchObject({ status: 201 })
+    expect((await ask(base, 'GET', pathOf(nameOf('kept')))).text).toBe('kept')
+  })
+
   test('a broker without a folder says that it keeps none', async () => {
     const broker = await start()
     const answer = await ask(urlOf(broker), 'GET', pathOf(nameOf('x')))

@@ -11,6 +11,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { ArtifactCache } from '../agent/shell/artifacts/cache.ts'
 import { ArtifactSource } from '../agent/shell/artifacts/source.ts'
@@ -18,6 +19,8 @@ import { ExecExecutor } from '../agent/shell/exec.ts'
 import type { Executor } from '../agent/shell/executor.ts'
 import { FunctionExecutor, loadFunctions } from '../agent/shell/function/function.ts'
 import { DEFAULT_LIMITS, type ShellLimits } from '../agent/shell/limits.ts'
+import { startBroker } from '../broker/broker.ts'
+import { putArtifact } from '../client/artifacts.ts'
 import type { RunEnd } from '../shared/ports.ts'
 import type { TaskSpec } from '../shared/protocol/schemas/index.ts'
 import { InputRecorder, recordLog, startSilentServer, until } from './agent-shell-support.ts'
@@ -45,10 +48,11 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-async function open(wished: Partial<ShellLimits> = {}, url = server.url) {
+async function open(wished: Partial<ShellLimits> = {}, url = server.url, ca?: string) {
   const limits = { ...DEFAULT_LIMITS, ...wished }
   const log = recordLog()
-  const cache = await ArtifactCache.open(data, new ArtifactSource({ url }, limits, log), limits, log)
+  const place = { url, ...(ca === undefined ? {} : { ca }) }
+  const cache = await ArtifactCache.open(data, new ArtifactSource(place, limits, log), limits, log)
   const copy = async (name: string, signal: AbortSignal = never) => {
     const to = join(folder, `copy-${++copies}`)
     await cache.copy(name, to, signal)
@@ -218,6 +222,29 @@ describe('a server', () => {
       message: expect.stringContaining('did not come within 300 ms'),
     })
     for (const timer of timers) clearInterval(timer)
+  })
+
+  it('speaks TLS with an authority of its own, and is not believed without it', async () => {
+    const tls = fileURLToPath(new URL('./broker-tls/', import.meta.url))
+    const broker = await startBroker({
+      port: 0,
+      data: join(folder, 'broker'),
+      tls: { key: join(tls, 'key.pem'), cert: join(tls, 'cert.pem') },
+    })
+    try {
+      const ca = readFileSync(join(tls, 'cert.pem'), 'utf8')
+      const file = join(folder, 'secret.txt')
+      writeFileSync(file, 'hello')
+      const { name } = await putArtifact(file, { url: `mqtts://localhost:${broker.port}`, ca })
+      const url = `https://localhost:${broker.port}`
+      await expect((await open(IMPATIENT, url)).copy(name)).rejects.toMatchObject({
+        code: 'E_ARTIFACT',
+        message: expect.stringContaining('certificate'),
+      })
+      expect(await (await open({}, url, ca)).copy(name)).toBe('hello')
+    } finally {
+      await broker.close()
+    }
   })
 
   it('that is not there, or wants credentials, is told apart', async () => {

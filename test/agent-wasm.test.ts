@@ -46,14 +46,14 @@ interface Wish {
   readonly artifacts?: Record<string, string>
 }
 
-async function executor(wished: Partial<ShellLimits> = {}) {
+async function executor(wished: Partial<ShellLimits> = {}, execLimits: 'auto' | 'none' = 'none') {
   const recorder = new InputRecorder()
   const limits = { ...DEFAULT_LIMITS, ...wished }
   const log = recordLog()
   const data = join(folder, 'agent')
   const source = new ArtifactSource({ url: `http://127.0.0.1:${broker.port}` }, limits, log)
   const artifacts = await ArtifactCache.open(data, source, limits, log)
-  const limiter = new Limiter({ execLimits: 'none', cpuLimit: 'share', data, log })
+  const limiter = new Limiter({ execLimits, cpuLimit: 'share', data, log })
   const agent = { mesh: 'home', device: 'pi-1', data }
   const made = new WasmExecutor({ agent, emit: recorder.emit, log, limits, artifacts, limiter })
   executors.push(made)
@@ -145,6 +145,24 @@ describe('a module', () => {
       listProcesses()?.filter(({ pid }) => readEnvironment(pid).includes(`COVEY_AGENT_DATA=${data}`)),
     ).toEqual([])
   })
+
+  it('is held to a cpu that it states where something can hold it, and the result says by what', async () => {
+    const resources = { cpu: '500m' }
+    const bare = await executor()
+    expect((await bare.run(modules.says('x'), { resources })).result?.limits).toEqual({
+      cpu: 'none',
+      memory: 'wasm',
+    })
+    await bare.made.close()
+    const held = await executor({}, 'auto')
+    expect(await held.run(modules.says('x'), { resources })).toMatchObject({
+      outcome: 'succeeded',
+      result: {
+        stdout: 'x',
+        limits: { cpu: expect.stringMatching(/^cgroup v[12] share$|^none$/), memory: 'wasm' },
+      },
+    })
+  })
 })
 
 describe('a bad module', () => {
@@ -205,6 +223,21 @@ describe('a bad module', () => {
     const { result } = await call.end()
     expect(result).toMatchObject({ signal: 'SIGKILL', truncated: true })
     expect(result?.stdout?.length).toBeLessThanOrEqual(1_000)
+  })
+
+  it('whose process is killed, or cannot go on, is told how', async () => {
+    const { begin } = await executor()
+    const aborts = modules.lingers('FATAL ERROR: JavaScript heap out of memory', 2)
+    for (const [module, signal, code] of [
+      [modules.loops(), 'SIGKILL', 'E_SIGNAL'],
+      [aborts, 'SIGABRT', 'E_MEMORY'],
+    ] as const) {
+      const call = begin(await put(module))
+      const { pid } = await until(() => call.started(), 'the start')
+      if (code === 'E_MEMORY') await until(() => call.printed() !== '', 'its last words')
+      process.kill(pid, signal)
+      expect(await call.end()).toMatchObject({ outcome: 'failed', error: { code } })
+    }
   })
 
   it('that fills its folder is told that there is no room', async () => {

@@ -168,6 +168,11 @@ export const tells = (what: 'args' | 'environ'): Buffer =>
     ...print(AT.buffer, load(12)),
   ])
 export const loops = (): Buffer => assemble(loop())
+/** Prints a text, and then loops for ever. */
+export const lingers = (words: string, fd = 1): Buffer =>
+  assemble([...print(AT.buffer, int(Buffer.byteLength(words)), fd), ...loop()], {
+    data: { [AT.buffer]: words },
+  })
 export const traps = (): Buffer => assemble(UNREACHABLE)
 /** Calls itself for ever. */
 export const recurses = (): Buffer => assemble([0x10, ...leb(NAMES.length)])

@@ -14,6 +14,8 @@ import type { ArtifactSource, Sink } from './source.ts'
 /** Below the data folder. */
 export const ARTIFACT_FOLDER = 'artifacts'
 const UNFINISHED = '.part'
+/** To copy one: what is damaged is fetched anew, and a full disk is made room on, once. */
+const TRIES_MAX = 2
 
 export type CacheLimits = Pick<ShellLimits, 'artifactCacheBytesMax'>
 
@@ -82,27 +84,35 @@ export class ArtifactCache {
    * @throws CoveyError E_ARTIFACT, E_ARTIFACT_DIGEST, E_BROKER_REFUSED; the signal's reason when that aborts
    */
   async copy(name: string, to: string, signal: AbortSignal): Promise<void> {
-    for (let again = true; ; again = false) {
-      const entry = await this.#take(name, signal)
-      try {
-        if (await copyChecked(name, this.#file(name), to, signal)) return
-      } catch (error) {
-        if (signal.aborted) throw signal.reason
-        throw new CoveyError(
-          'E_ARTIFACT',
-          `the artifact ${name} cannot be copied: ${(error as Error).message}`,
-          {
-            cause: error,
-            remedy: ROOM,
-          },
-        )
-      } finally {
-        entry.users -= 1
+    for (let tries = 1; ; tries++) {
+      const whole = await this.#copyOnce(name, to, signal, tries < TRIES_MAX)
+      if (whole) return
+      if (tries === TRIES_MAX) {
+        throw new CoveyError('E_ARTIFACT_DIGEST', `the artifact ${name} is damaged on this device`)
       }
-      this.#log.warn({ artifact: name }, 'an artifact in the cache is damaged; it is fetched again')
-      await this.#drop(name)
-      if (!again) throw new CoveyError('E_ARTIFACT_DIGEST', `the artifact ${name} is damaged on this device`)
     }
+  }
+
+  /** False when there is no copy, and what kept it from being made is out of the way. */
+  async #copyOnce(name: string, to: string, signal: AbortSignal, mayMend: boolean): Promise<boolean> {
+    const entry = await this.#take(name, signal)
+    try {
+      if (await copyChecked(name, this.#file(name), to, signal)) return true
+    } catch (error) {
+      await rm(to, { force: true }).catch(() => undefined)
+      if (signal.aborted) throw signal.reason
+      if (mayMend && isFull(error as NodeJS.ErrnoException)) {
+        await this.#makeRoom(this.#limits.artifactCacheBytesMax)
+        return false
+      }
+      const message = `the artifact ${name} cannot be copied: ${(error as Error).message}`
+      throw new CoveyError('E_ARTIFACT', message, { cause: error, remedy: ROOM })
+    } finally {
+      entry.users -= 1
+    }
+    this.#log.warn({ artifact: name }, 'an artifact in the cache is damaged; it is fetched again')
+    await this.#drop(name)
+    return false
   }
 
   async #load(): Promise<void> {

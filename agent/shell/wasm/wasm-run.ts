@@ -30,6 +30,8 @@ import type { ModuleOrder, ModuleReport } from './messages.ts'
 const PROGRAM = fileURLToPath(builtEntry('wasm/module-main'))
 /** For what the engine keeps beside the module's memory: its own objects, and those of modules with a collector. */
 const HEAP_MIB_MAX = 64
+/** How V8 ends a process that it cannot go on in. */
+const ENGINE_ABORTS: readonly NodeJS.Signals[] = ['SIGABRT', 'SIGTRAP', 'SIGILL']
 /** Bytes from the thousandths in which resources are counted. */
 const THOUSANDTHS = 1_000
 
@@ -164,13 +166,13 @@ export class WasmRun implements Run {
     if (exit === undefined) {
       return { ...failed('E_SIGNAL', 'the module was killed and has not gone yet'), result: output }
     }
-    if (/FATAL ERROR|out of memory/i.test(output.stderr ?? '') && !this.#ending.asked) {
+    const { code, signal } = exit
+    if (signal !== null && ENGINE_ABORTS.includes(signal) && /out of memory/i.test(output.stderr ?? '')) {
       return {
         ...failed('E_MEMORY', 'the engine ran out of memory beside that of the module'),
         result: output,
       }
     }
-    const { code, signal } = exit
     if (signal === null) {
       return { ...failed('E_START', `the process of the module ended with code ${code}`), result: output }
     }
