@@ -174,7 +174,9 @@ describe('a bad module', () => {
     for (const memory of [[1], [1, 65_536], [1, pages(16)]] as const) {
       const end = await run(modules.countsPages({ memory }), { resources: { memory: '16Mi' } })
       expect(end.result).toMatchObject({ exitCode: pages(16), limits: { memory: 'wasm' } })
-      expect(end.error?.message).toContain('all its memory')
+      expect(end.error?.message).toContain(
+        `with ${16 * 2 ** 20} of its ${16 * 2 ** 20} bytes of memory in use`,
+      )
     }
     expect((await run(modules.countsPages({ memory: [1, 3] }))).result?.exitCode).toBe(3)
     const resources = { memory: '8Mi' }
@@ -182,6 +184,12 @@ describe('a bad module', () => {
       outcome: 'failed',
       error: { code: 'E_MEMORY', message: expect.stringContaining(String(8 * 2 ** 20)) },
       result: { stderr: expect.stringContaining('unreachable') },
+    })
+    // It asks for a mebibyte at once, and so is refused one before the last page.
+    const greedy = await run(modules.takesAllAndTraps({}, 16), { resources: { memory: '8100Ki' } })
+    expect(greedy.error).toMatchObject({
+      code: 'E_MEMORY',
+      message: expect.stringContaining('7405568 of its 8294400'),
     })
     expect(await run(modules.says('x', 0, 1), { resources: { memory: '1Ki' } })).toMatchObject({
       error: { code: 'E_MEMORY', message: expect.stringContaining('from its start') },

@@ -177,9 +177,9 @@ export const traps = (): Buffer => assemble(UNREACHABLE)
 /** Calls itself for ever. */
 export const recurses = (): Buffer => assemble([0x10, ...leb(NAMES.length)])
 /** Takes memory until there is none, and then does what `then` says. */
-const takesAll = (then: Bytes, shape: Shape = {}): Buffer =>
-  assemble([...loop(leaveIf(isEqual(grow(1), int(-1)))), ...then], shape)
-export const takesAllAndTraps = (shape: Shape = {}): Buffer => takesAll(UNREACHABLE, shape)
+const takesAll = (then: Bytes, shape: Shape = {}, pages = 1): Buffer =>
+  assemble([...loop(leaveIf(isEqual(grow(pages), int(-1)))), ...then], shape)
+export const takesAllAndTraps = (shape: Shape = {}, pages = 1): Buffer => takesAll(UNREACHABLE, shape, pages)
 /** Ends with the number of its pages as its code. */
 export const countsPages = (shape: Shape = {}): Buffer => takesAll(exit([0x3f, 0]), shape)
 export const prints = (): Buffer =>

@@ -15,7 +15,18 @@ export interface ModuleOrder {
 export type ModuleReport =
   | {
       readonly exitCode: number
-      /** It ended with all the memory that it may have. */
-      readonly memoryFull: boolean
+      /** Memory in use at the end. */
+      readonly memoryBytes: number
     }
   | { readonly fault: ModuleFault }
+
+/**
+ * How full its memory was when a module failed; `undefined` when there was room. A module is not seen to ask for memory
+ * in vain, so this is the sign of it: some ask for an eighth more at once.
+ */
+export function memoryHint(memoryBytes: number, memoryBytesMax: number): string | undefined {
+  if (memoryBytes <= memoryBytesMax * FULL_SHARE) return undefined
+  return `with ${memoryBytes} of its ${memoryBytesMax} bytes of memory in use`
+}
+
+const FULL_SHARE = 7 / 8

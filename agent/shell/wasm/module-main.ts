@@ -3,9 +3,9 @@
  * and one folder. It blocks while the module runs; who wants it to end signals the process.
  */
 import { readFileSync, writeSync } from 'node:fs'
-import { boundModule, type ModuleFault, PAGE_BYTES } from './bounded-module.ts'
+import { boundModule, type ModuleFault } from './bounded-module.ts'
 import { engine, type WasmInstance, type WasmMemory } from './engine.ts'
-import type { ModuleOrder, ModuleReport } from './messages.ts'
+import { type ModuleOrder, type ModuleReport, memoryHint } from './messages.ts'
 import { boundFiles, type Calls } from './own-files.ts'
 
 const NAMESPACE = 'wasi_snapshot_preview1'
@@ -38,21 +38,17 @@ async function run(order: ModuleOrder): Promise<ModuleReport> {
   const instance = link(bytes, calls)
   if ('code' in instance) return { fault: instance }
   memory = instance.exports['memory'] as WasmMemory
-  const memoryFull = () => (memory?.buffer.byteLength ?? 0) + PAGE_BYTES > order.memoryBytesMax
+  const memoryBytes = () => memory?.buffer.byteLength ?? 0
   try {
     // Without a call of `proc_exit` there is no code, and that is success.
     const exitCode = (wasi.start(instance) as number | undefined) ?? 0
-    return { exitCode, memoryFull: memoryFull() }
+    return { exitCode, memoryBytes: memoryBytes() }
   } catch (error) {
     writeSync(STDERR, `${String((error as Error).stack ?? error).slice(0, STACK_CHARS_MAX)}\n`)
     const message = `the module trapped: ${(error as Error).message}`
-    if (!memoryFull()) return { fault: { code: 'E_TRAP', message } }
-    return {
-      fault: {
-        code: 'E_MEMORY',
-        message: `${message}, with all its ${order.memoryBytesMax} bytes of memory in use`,
-      },
-    }
+    const hint = memoryHint(memoryBytes(), order.memoryBytesMax)
+    if (hint === undefined) return { fault: { code: 'E_TRAP', message } }
+    return { fault: { code: 'E_MEMORY', message: `${message}, ${hint}` } }
   }
 }
 

@@ -25,7 +25,7 @@ import type { Hold, Limiter } from '../limiter/limiter.ts'
 import { wishedLimits } from '../limiter/wished-limits.ts'
 import type { Run } from '../run-table.ts'
 import { makeWorkFolder, removeWorkFolder } from '../work-folder.ts'
-import type { ModuleOrder, ModuleReport } from './messages.ts'
+import { type ModuleOrder, type ModuleReport, memoryHint } from './messages.ts'
 
 const PROGRAM = fileURLToPath(builtEntry('wasm/module-main'))
 /** For what the engine keeps beside the module's memory: its own objects, and those of modules with a collector. */
@@ -47,6 +47,7 @@ export class WasmRun implements Run {
   readonly #spec: TaskSpec
   readonly #run: WasmSpec
   readonly #context: WasmContext
+  readonly #memoryBytesMax: number
   readonly #output: ChildOutput
   /** Aborted when it is to end before it began. */
   readonly #early = new AbortController()
@@ -61,6 +62,7 @@ export class WasmRun implements Run {
     this.#spec = spec
     this.#run = spec.run as WasmSpec
     this.#context = context
+    this.#memoryBytesMax = Math.floor((demandOf(spec).resources['memory'] ?? 0) / THOUSANDTHS)
     this.#output = new ChildOutput(attempt, task, context)
     this.done = this.#toEnd()
   }
@@ -115,7 +117,7 @@ export class WasmRun implements Run {
         [ATTEMPT_VARIABLE]: attemptKey(this.#attempt),
       },
       filesBytesMax: limits.moduleFilesBytesMax,
-      memoryBytesMax: Math.floor((demandOf(this.#spec).resources['memory'] ?? 0) / THOUSANDTHS),
+      memoryBytesMax: this.#memoryBytesMax,
     }
   }
 
@@ -157,11 +159,12 @@ export class WasmRun implements Run {
       return { ...failed(report.fault.code, report.fault.message), result: output }
     }
     if (report !== undefined) {
-      const { exitCode, memoryFull } = report
+      const { exitCode, memoryBytes } = report
       const result = { exitCode, ...output }
       if (exitCode === 0) return { outcome: 'succeeded', result }
-      const hint = memoryFull ? ', with all its memory in use' : ''
-      return { ...failed('E_EXIT', `the module ended with code ${exitCode}${hint}`), result }
+      const hint = memoryHint(memoryBytes, this.#memoryBytesMax)
+      const how = `code ${exitCode}${hint === undefined ? '' : `, ${hint}`}`
+      return { ...failed('E_EXIT', `the module ended with ${how}`), result }
     }
     if (exit === undefined) {
       return { ...failed('E_SIGNAL', 'the module was killed and has not gone yet'), result: output }
