@@ -17,6 +17,7 @@ for await (const text of createInterface({ input: process.stdin })) {
   else pids.add(pid)
 }
 await endProcesses()
+await endGuards(root)
 await reapTasks(root)
 await rm(root, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 })
 
@@ -28,6 +29,21 @@ async function endProcesses(): Promise<void> {
   while (groups.some((group) => group.alive)) {
     if (performance.now() > untilMs) throw new Error(`processes ${[...pids].join(', ')} do not go`)
     await new Promise((resolve) => setTimeout(resolve, POLL_MS))
+  }
+}
+
+/** A killed agent's guard of exclusive work stays until the last lease is over; the agent's folder is its argument. */
+async function endGuards(folder: string): Promise<void> {
+  const { listProcesses, readArguments } = await import('../../agent/shell/process-table.ts')
+  const agents = join(folder, 'agents') + sep
+  for (const { pid } of listProcesses() ?? []) {
+    if (!readArguments(pid).some((word) => word.startsWith(agents))) continue
+    try {
+      process.kill(pid, 'SIGKILL')
+    } catch (error) {
+      // It has gone meanwhile.
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+    }
   }
 }
 

@@ -189,14 +189,14 @@ export const COMMANDS = {
     examples: ['covey passwd users ann --role operator', 'covey passwd users pi-1 --role coordinator'],
   },
   demo: {
-    summary: 'Run real work on three agents, kill one, and check that nothing is lost',
+    summary: 'Run real work on five agents, kill some of them and the broker, and check that nothing is lost',
     operands: '',
     operandsMin: 0,
     operandsMax: 0,
     options: ['folder', 'files', 'kill', 'demoTimeout', 'json', ...GENERAL],
     notes: [
       'It starts a broker and the agents on free ports of this machine, and takes everything away again',
-      'Exit code 0 means that every task ended exactly once with the right result',
+      'Exit code 0 means that every task ended exactly once with the right result, exclusive ones never overlapped',
     ],
     examples: ['covey demo', 'covey demo --folder ~/notes --kill worker'],
   },

@@ -1,6 +1,7 @@
 /**
- * The demo: a mesh of real processes gets real work, one device is killed in the middle of it, and everything that
- * came out is compared with what this process computed itself. Measured, not told: an observer of its own counts.
+ * The demo: a mesh of real processes gets real work; a device, the coordinator and the broker are killed in the middle
+ * of it, and everything that came out is compared with what this process computed itself. Measured, not told: an
+ * observer of its own counts what was said, and a witness what truly ran.
  */
 import { setMaxListeners } from 'node:events'
 import { CoveyError } from '../../shared/errors/errors.ts'
@@ -8,16 +9,17 @@ import { connect } from '../connect.ts'
 import { deadline } from '../deadline.ts'
 import { abortable } from '../link.ts'
 import { check } from './check.ts'
-import { Disturbance, rerouted, type Victim } from './disturbance.ts'
+import { Disturbance, rerouted, type Target } from './disturbance.ts'
 import { MESH, Mesh } from './mesh.ts'
 import { Observer, WAITS_MAX } from './observer.ts'
 import { Progress, type Screen } from './progress.ts'
 import { type Report, report } from './report.ts'
 import { Submission } from './submission.ts'
 import { until } from './until.ts'
-import { makeCopiesFolder, planWork, type Work } from './work.ts'
+import { Witness } from './witness.ts'
+import { planWork, type Work } from './work.ts'
 
-const DEVICES = ['attic', 'cellar', 'garage'] as const
+const DEVICES = ['attic', 'cellar', 'garage', 'kitchen', 'porch'] as const
 /** Tasks that a device runs at the same time; each asks for one core, so each device says that it has as many. */
 const SLOTS_PER_DEVICE = 4
 const CAPACITY = `cpu=${SLOTS_PER_DEVICE},memory=1Gi`
@@ -30,7 +32,8 @@ const QUIET_MS = 1_500
 export interface DemoOptions {
   readonly folder: string
   readonly filesMax: number
-  readonly victim: Victim
+  /** What is killed, in this order. */
+  readonly targets: readonly Target[]
   /** Limit for everything but cleaning up. */
   readonly timeoutMs: number
   readonly env: Readonly<Record<string, string | undefined>>
@@ -69,15 +72,19 @@ async function onMesh(
   progress: Progress,
   signal: AbortSignal,
 ): Promise<Report> {
-  const work = planWork(options.folder, makeCopiesFolder(mesh.root), options.filesMax, SLOTS)
+  const work = planWork(options.folder, mesh.root, {
+    filesMax: options.filesMax,
+    slots: SLOTS,
+    devices: DEVICES,
+  })
   await mesh.start()
   const observer = await Observer.start(mesh.url, MESH)
   try {
     const isComplete = () =>
       observer.coordinator !== undefined && DEVICES.every((id) => observer.devices.get(id)?.online === true)
     await until(observer, isComplete, signal)
-    progress.say(`${DEVICES.join(', ')} are online, ${observer.coordinator} is coordinator`)
-    progress.say(`look on from another terminal: covey get tasks -w --broker ${mesh.url} --mesh ${MESH}`)
+    progress.say(`${DEVICES.length} devices are online, ${observer.coordinator} is coordinator; look on by:`)
+    progress.say(`covey get tasks -w --broker ${mesh.url} --mesh ${MESH}`)
     return await withWork(mesh, observer, work, options, progress, signal)
   } finally {
     await observer.close()
@@ -93,20 +100,22 @@ async function withWork(
   signal: AbortSignal,
 ): Promise<Report> {
   const client = await abortable(connect({ url: mesh.url, mesh: MESH }), signal)
-  const submission = new Submission(work.jobs, UNFINISHED_MAX)
-  const disturbance = new Disturbance(mesh, observer, work.jobs, work.holdMs)
+  const { jobs } = work
+  const witness = new Witness(work.witness)
+  const submission = new Submission(jobs, UNFINISHED_MAX)
+  const tell = (text: string) => progress.say(text)
+  const disturbance = new Disturbance({ mesh, observer, witness, jobs, devices: DEVICES, tell })
   const startedMs = performance.now()
   const troubles: string[] = []
-  progress.say(`${work.jobs.length} tasks: checksum and word count of ${work.files} files`)
-  progress.follow(() => state(observer, submission, work))
-  const tell = (text: string) => progress.say(text)
+  progress.say(`${jobs.length} tasks: checksum, word count and archives of ${work.files} files`)
+  progress.follow(() => state(observer, witness, work))
   try {
     await together(signal, [
-      (own) => submission.run(client, observer, own),
-      (own) => disturbance.run(options.victim, DEVICES, tell, own),
+      (own) => submission.run(client, observer, () => disturbance.part, own),
+      (own) => disturbance.run(options.targets, own),
     ])
     const isOver = () =>
-      observer.ended >= submission.receipts.size && performance.now() - observer.lastStatusMs > QUIET_MS
+      observer.tasksEnded >= submission.receipts.size && performance.now() - observer.lastStatusMs > QUIET_MS
     await until(observer, isOver, signal)
   } catch (error) {
     // At the limit the report still says what there is and what is missing; only a wish to end ends it.
@@ -116,20 +125,19 @@ async function withWork(
     progress.stop()
     await client.close()
   }
-  troubles.push(...mesh.failures(), ...witnessTroubles(observer))
-  const { course } = disturbance
+  witness.look()
+  const { strikes } = disturbance
   const { receipts, failures } = submission
-  const moved = course === undefined ? [] : rerouted(course, observer)
-  const verdict = check({ jobs: work.jobs, receipts, failures, seen: observer.tasks, rerouted: moved })
+  const blows = strikes.filter(({ device }) => device !== undefined)
+  const verdict = check({
+    ...{ jobs, receipts, failures, seen: observer.tasks, elements: observer.elements, lives: witness.lives },
+    rerouted: blows.map((strike) => rerouted(strike, witness).map(({ work }) => work)),
+  })
+  troubles.push(...mesh.failures(), ...observerTroubles(observer, strikes.length - blows.length))
+  if (witness.unreadable > 0) troubles.push(`${witness.unreadable} lines of the witness file are none`)
+  const { folder } = options
   return report({
-    folder: options.folder,
-    devices: DEVICES,
-    work,
-    verdict,
-    troubles,
-    observer,
-    course,
-    startedMs,
+    ...{ folder, devices: DEVICES, work, verdict, troubles, observer, witness, strikes, startedMs },
     endedMs: observer.lastEndMs,
   })
 }
@@ -155,23 +163,23 @@ async function together(
   if (results.some(({ status }) => status === 'rejected')) throw signal.reason
 }
 
-/** What would make the observer's count worth less. */
-function witnessTroubles({ losses, unreadable }: Observer): string[] {
+/** What would make the observer's count worth less. @param expected losses of its connection, with the broker */
+function observerTroubles({ losses, unheard, unreadable }: Observer, expected: number): string[] {
   return [
-    ...(losses === 0
-      ? []
-      : [`the observer lost its connection ${losses} times and may have missed something`]),
+    ...(losses <= expected ? [] : [`the observer lost its connection ${losses} times, not ${expected}`]),
+    ...(unheard === 0 ? [] : ['a coordinator took office unheard, so an end may have been missed']),
     ...(unreadable === 0 ? [] : [`the observer could not read ${unreadable} messages`]),
   ]
 }
 
-function state(observer: Observer, submission: Submission, work: Work): string {
+function state(observer: Observer, witness: Witness, work: Work): string {
+  witness.look()
   const devices = DEVICES.map((id) => {
     const online = observer.devices.get(id)?.online === true
-    return `${id} ${online ? observer.runningOn(id).size : 'gone'}`
+    return `${id} ${online ? witness.runningOn(id).size : 'gone'}`
   })
-  const { length } = work.jobs
-  return `${submission.receipts.size} of ${length} accepted, ${observer.ended} ended; running: ${devices.join(', ')}`
+  const pieces = work.jobs.reduce((sum, job) => sum + job.pieces.length, 0)
+  return `${observer.ended} of ${pieces} ended; ${devices.join(', ')}`
 }
 
 function timeUp(timeoutMs: number): CoveyError {

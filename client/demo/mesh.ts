@@ -39,10 +39,23 @@ export class Mesh {
 
   /** Resolves when all are ready. @throws CoveyError E_START with the end of the log of what did not start */
   async start(): Promise<void> {
-    this.#broker = this.#launch('broker', ['broker', '--port', '0', '--data', join(this.root, 'broker')])
+    await this.startBroker()
+    await Promise.all(this.#options.devices.map((device) => this.startAgent(device)))
+  }
+
+  /** Starts the broker, or starts it again where it was and with what it kept. Resolves when it is ready. */
+  async startBroker(): Promise<void> {
+    const data = join(this.root, 'broker')
+    const port = this.url === '' ? '0' : new URL(this.url).port
+    this.#broker = this.#launch('broker', ['broker', '--port', port, '--data', data])
     const { url } = await abortable(this.#broker.ready, this.#options.signal)
     this.url = String(url)
-    await Promise.all(this.#options.devices.map((device) => this.startAgent(device)))
+  }
+
+  /** SIGKILLs the broker. Returns when the signal is sent. */
+  killBroker(): void {
+    if (this.#broker === undefined) throw new RangeError('there is no broker')
+    this.#broker.kill()
   }
 
   /** Starts the agent of a device, or starts it again. Resolves when it is connected. */
@@ -51,7 +64,7 @@ export class Mesh {
     const data = join(this.root, 'agents', device)
     const agent = this.#launch(`agent ${device}`, [
       ...['agent', '--executors', 'exec', '--broker', this.url, '--mesh', MESH, '--id', device],
-      ...['--data', data, '--capacity', capacity],
+      ...['--data', data, '--capacity', capacity, '--label', `room=${device}`],
     ])
     this.#agents.set(device, agent)
     await abortable(agent.ready, signal)

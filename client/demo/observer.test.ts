@@ -55,20 +55,29 @@ test('A task that is told to run after its end is noticed, however it ends then'
   expect(await last('at last')).toMatchObject({ revived: true, ends: [{ stdout: '7' }] })
 })
 
-test('What runs on a device is counted until it ends or moves', async () => {
-  await status('running')
-  await vi.waitFor(() => expect([...observer.runningOn('attic')]).toEqual(['t']))
-  await status('pending', { device: undefined })
-  await status('running', { device: 'cellar', attempt: attempt(2) })
-  await vi.waitFor(() => expect([...observer.runningOn('cellar')]).toEqual(['t']))
-  expect(observer.runningOn('attic').size).toBe(0)
-  await ended('7', { device: 'cellar', explanation: 'done' })
-  await last('done')
-  expect(observer.runningOn('cellar').size).toBe(0)
-  expect([...observer.peaks]).toEqual([
-    ['attic', 1],
-    ['cellar', 1],
-  ])
+const page = (agent: string, results: unknown[]) =>
+  peer.say(`tasks/a/results/1-${agent}-0`, { task: 'a', digest: 'd', term: 1, agent, page: 0, results })
+const element = (n: number, stdout: string, more: Record<string, unknown> = {}) => ({
+  ...{ element: n, state: 'succeeded', attempt: attempt(n + 1), device: 'attic', attempts: 1 },
+  ...{ result: { exitCode: 0, stdout, stderr: '', durationMs: 1 }, ...more },
+})
+
+test('Elements end in pages, once however often a page is told, and the array besides', async () => {
+  await page('attic', [element(0, '7')])
+  await page('attic', [element(0, '7'), element(1, '12')])
+  const array = { elements: 2, states: { succeeded: 2 }, reported: 2, errors: [] }
+  await peer.say('tasks/a/status', statusOf('a', 'succeeded', { array }))
+  await vi.waitFor(() => expect(observer.tasksEnded).toBe(1), { timeout: 5_000 })
+  expect([...observer.elements.keys()]).toEqual(['a[0]', 'a[1]'])
+  expect(observer.elements.get('a[0]')).toMatchObject([{ stdout: '7', attempt: '1.attic.1' }])
+  expect(observer.ended).toBe(2)
+})
+
+test('An element that another page tells to have ended by another attempt has two ends', async () => {
+  await page('attic', [element(0, '7')])
+  await page('cellar', [element(0, '7', { device: 'cellar', attempt: attempt(9) })])
+  await vi.waitFor(() => expect(observer.elements.get('a[0]')).toHaveLength(2), { timeout: 5_000 })
+  expect(observer.ended).toBe(1)
 })
 
 test('Each new holder of the seat is one election, however many beacons it sends', async () => {
@@ -85,6 +94,25 @@ test('Each new holder of the seat is one election, however many beacons it sends
     { term: 1, agent: 'attic' },
     { term: 2, agent: 'cellar' },
   ])
+})
+
+test('It comes back when the broker does, and tells what it may have missed', async () => {
+  const beacon = { nonce: 'n', intervalMs: 1000, heartbeatMs: 1000, candidates: [] }
+  await peer.say('coordinator', { ...beacon, term: 1, agent: 'attic' })
+  await vi.waitFor(() => expect(observer.coordinator).toBe('attic'))
+  broker.cut()
+  await vi.waitFor(() => expect(observer.losses).toBe(1))
+  await ended('7')
+  await last('')
+  await peer.say('coordinator', { ...beacon, term: 2, agent: 'cellar' })
+  await vi.waitFor(() => expect(observer.coordinator).toBe('cellar'))
+  expect(observer).toMatchObject({ losses: 1, unheard: 0 })
+  observer.take(
+    'covey/v1/demo/coordinator',
+    Buffer.from(JSON.stringify({ ...beacon, term: 3, agent: 'a' })),
+    true,
+  )
+  expect(observer.unheard).toBe(1)
 })
 
 test('What it could not read or hear is counted', async () => {

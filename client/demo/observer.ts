@@ -1,16 +1,20 @@
 /**
- * An independent witness: its own MQTT connection, which believes neither the submitter nor the agents. It hears every
- * status, beacon and device state, and remembers of each task every end that it was ever said to have.
+ * An onlooker with an MQTT connection of its own, which believes neither the submitter nor the agents. It hears every
+ * status, page of results, beacon and device state, and remembers of each task, and of each element of an array, every
+ * end that it was ever said to have.
  */
 import { EventEmitter } from 'node:events'
 import type { Socket } from 'node:net'
 import { connectAsync, type MqttClient } from 'mqtt'
 import { CoveyError } from '../../shared/errors/errors.ts'
 import { attemptKey } from '../../shared/protocol/attempt.ts'
+import { elementName } from '../../shared/protocol/ids.ts'
 import {
   type Beacon,
   type DeviceState,
+  type ElementResult,
   isTerminal,
+  type ResultPage,
   type TaskState,
   type TaskStatus,
 } from '../../shared/protocol/schemas/index.ts'
@@ -18,6 +22,8 @@ import { Topics } from '../../shared/protocol/topics.ts'
 import { bodyOf, readMessage } from '../incoming.ts'
 
 const CONNECT_TIMEOUT_MS = 5_000
+/** Short, so that it is there again before anyone can have been elected. */
+const RECONNECT_MS = 50
 /** Ends of one task that are kept; one is right, so more than a few prove nothing new. */
 const ENDS_MAX = 8
 /** How many may wait for a change at the same time; Node warns of a leak when there are more. */
@@ -33,18 +39,16 @@ export interface End {
   readonly explanation: string
 }
 
-/** What was seen of one task. Times are milliseconds of `performance.now()`. */
+/** What was seen of one task. */
 export interface Seen {
   status: TaskStatus
-  /** When the present state was first seen. */
-  sinceMs: number
   /** Ends that differ; an end that is told again is the same. */
   readonly ends: End[]
   /** A status that was not terminal after one that was. */
   revived: boolean
 }
 
-/** The seat has a new holder. */
+/** The seat has a new holder. Times are milliseconds of `performance.now()`. */
 export interface Election {
   readonly term: number
   readonly agent: string
@@ -54,21 +58,24 @@ export interface Election {
 /** Says 'change' after each message that told something new. */
 export class Observer extends EventEmitter<{ change: [] }> {
   readonly tasks = new Map<string, Seen>()
+  /** Ends of elements, by their names; those that differ. */
+  readonly elements = new Map<string, End[]>()
   readonly elections: Election[] = []
   readonly devices = new Map<string, DeviceState>()
-  /** Most tasks that ran at the same time, by device. */
-  readonly peaks = new Map<string, number>()
   /** Messages on the watched topics that are none of the protocol. */
   unreadable = 0
-  /** How often the connection was lost; ends may have been missed then. */
+  /** How often the connection was lost. */
   losses = 0
+  /** Coordinators who took office while there was no connection; what they said at first may have been missed. */
+  unheard = 0
   lastStatusMs = 0
-  /** When a task was first seen to end, the last time. */
+  /** When something was first seen to end, the last time. */
   lastEndMs = 0
-  /** Tasks that were seen to end. */
+  /** Tasks that were seen to end, arrays among them. */
+  tasksEnded = 0
+  /** What was seen to end: tasks that are no arrays, and elements. */
   ended = 0
-  #closing = false
-  readonly #running = new Map<string, Set<string>>()
+  #connected = true
   readonly #topics: Topics
   readonly #mqtt: MqttClient
 
@@ -78,8 +85,14 @@ export class Observer extends EventEmitter<{ change: [] }> {
     this.#mqtt = mqtt
     this.#topics = topics
     mqtt.on('message', (topic, payload, packet) => this.take(topic, payload, packet.retain))
+    mqtt.on('connect', () => {
+      this.#connected = true
+      noDelay(mqtt)
+    })
+    // It comes after every attempt to connect that fails, too.
     mqtt.on('close', () => {
-      if (!this.#closing) this.losses++
+      if (this.#connected) this.losses++
+      this.#connected = false
     })
     mqtt.on('error', () => {}) // every error ends the connection, which is counted
   }
@@ -92,19 +105,17 @@ export class Observer extends EventEmitter<{ change: [] }> {
         clientId: `covey-${mesh}-observer`,
         clean: true,
         protocolVersion: 4,
-        reconnectPeriod: 0,
+        reconnectPeriod: RECONNECT_MS,
         connectTimeout: CONNECT_TIMEOUT_MS,
       },
       false,
     )
-    ;(mqtt.stream as unknown as Partial<Socket>).setNoDelay?.(true)
+    noDelay(mqtt)
     const topics = new Topics(mesh)
     const observer = new Observer(mqtt, topics)
     const granted = await mqtt.subscribeAsync(
-      [topics.all('status'), topics.all('state'), topics.of('beacon')],
-      {
-        qos: 1,
-      },
+      [topics.all('status'), topics.ofPage('+', '+'), topics.all('state'), topics.of('beacon')],
+      { qos: 1 },
     )
     const denied = granted.find(({ qos }) => qos > 1)
     if (denied !== undefined) {
@@ -118,77 +129,85 @@ export class Observer extends EventEmitter<{ change: [] }> {
     return this.elections.at(-1)?.agent
   }
 
-  /** The tasks that run on a device, as the statuses have it. */
-  runningOn(device: string): ReadonlySet<string> {
-    return this.#running.get(device) ?? NONE
-  }
-
   /** Takes one message; public for tests. */
   take(topic: string, payload: Buffer, retained: boolean): void {
     const message = readMessage(this.#topics, topic, payload, retained)
     if (message === undefined || 'rejection' in message) this.unreadable++
     if (message === undefined || !('body' in message)) return
     const status = bodyOf(message, 'status')
+    const page = bodyOf(message, 'results')
     const state = bodyOf(message, 'state')
     const beacon = bodyOf(message, 'beacon')
     if (status !== undefined) this.#status(message.id, status)
+    if (page !== undefined) this.#page(page)
     if (state !== undefined) this.devices.set(message.id, state)
-    if (beacon !== undefined) this.#beacon(beacon)
+    if (beacon !== undefined) this.#beacon(beacon, retained)
     this.emit('change')
   }
 
   close(): Promise<void> {
-    this.#closing = true
+    this.#connected = false
     return this.#mqtt.endAsync(true)
   }
 
-  #beacon({ term, agent }: Beacon): void {
+  #beacon({ term, agent }: Beacon, retained: boolean): void {
     const last = this.elections.at(-1)
     if (last?.term === term && last.agent === agent) return
+    if (retained && last !== undefined) this.unheard++
     this.elections.push({ term, agent, atMs: performance.now() })
   }
 
   #status(id: string, status: TaskStatus): void {
-    const now = performance.now()
-    this.lastStatusMs = now
+    this.lastStatusMs = performance.now()
     const known = this.tasks.get(id)
-    const seen = known ?? { status, sinceMs: now, ends: [], revived: false }
+    const seen = known ?? { status, ends: [], revived: false }
     if (known === undefined) this.tasks.set(id, seen)
-    this.#moved(id, known?.status, status)
-    if (seen.status.state !== status.state || attemptOf(seen.status) !== attemptOf(status)) seen.sinceMs = now
     seen.status = status
     if (!isTerminal(status.state)) {
       if (seen.ends.length > 0) seen.revived = true
       return
     }
-    const end = endOf(status)
-    if (seen.ends.length >= ENDS_MAX || seen.ends.some((other) => sameEnd(other, end))) return
-    seen.ends.push(end)
-    if (seen.ends.length > 1) return
-    this.ended++
-    this.lastEndMs = now
+    if (!this.#end(seen.ends, endOf(status, status.explanation))) return
+    this.tasksEnded++
+    if (status.array === undefined) this.ended++
   }
 
-  #moved(id: string, before: TaskStatus | undefined, after: TaskStatus): void {
-    if (before?.device !== undefined) this.#running.get(before.device)?.delete(id)
-    if (after.state !== 'running' || after.device === undefined) return
-    const running = this.#running.get(after.device) ?? new Set()
-    this.#running.set(after.device, running.add(id))
-    this.peaks.set(after.device, Math.max(this.peaks.get(after.device) ?? 0, running.size))
+  #page({ task, results }: ResultPage): void {
+    this.lastStatusMs = performance.now()
+    for (const result of results) {
+      const name = elementName(task, result.element)
+      const ends = this.elements.get(name) ?? []
+      this.elements.set(name, ends)
+      if (this.#end(ends, endOf(result, result.error?.message ?? ''))) this.ended++
+    }
+  }
+
+  /** True when it is the first end. */
+  #end(ends: End[], end: End): boolean {
+    if (ends.length >= ENDS_MAX || ends.some((other) => sameEnd(other, end))) return false
+    ends.push(end)
+    if (ends.length > 1) return false
+    this.lastEndMs = performance.now()
+    return true
   }
 }
 
-const NONE: ReadonlySet<string> = new Set()
-
-function attemptOf({ attempt }: TaskStatus): string {
-  return attempt === undefined ? '' : attemptKey(attempt)
+function noDelay({ stream }: MqttClient): void {
+  ;(stream as unknown as Partial<Socket>).setNoDelay?.(true)
 }
 
-function endOf(status: TaskStatus): End {
-  const { state, device, result, explanation } = status
+function endOf(
+  {
+    state,
+    attempt,
+    device,
+    result,
+  }: Pick<ElementResult, 'attempt' | 'device' | 'result'> & { state: TaskState },
+  explanation: string,
+): End {
   return {
     state,
-    attempt: attemptOf(status),
+    attempt: attempt === undefined ? '' : attemptKey(attempt),
     device,
     stdout: result?.stdout ?? '',
     exitCode: result?.exitCode,

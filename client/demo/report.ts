@@ -1,7 +1,8 @@
 /** What the demo found, as an object for programs and as a text of at most 80 columns for people. */
 import type { Figures, Verdict } from './check.ts'
-import type { Course } from './disturbance.ts'
+import { rerouted, type Strike, type Target } from './disturbance.ts'
 import type { Observer } from './observer.ts'
+import type { Witness } from './witness.ts'
 import type { Work } from './work.ts'
 
 const COLUMNS = 80
@@ -15,28 +16,33 @@ export interface Report extends Figures {
   readonly filesLeftOut: number
   /** From the first submission to the last end. */
   readonly workMs: number
-  readonly killed?: {
-    readonly device: string
-    readonly wasCoordinator: boolean
-    /** Since the first submission. */
-    readonly atMs: number
-    readonly runningChecksums: number
-    readonly runningWords: number
-    /** From SIGKILL to the first of its tasks placed elsewhere. */
-    readonly rerouteMs?: number
-    /** From SIGKILL to the new coordinator's first beacon. */
-    readonly failoverMs?: number
-    readonly coordinator?: string
-    /** From SIGKILL to the device's return. */
-    readonly backMs?: number
-  }
+  readonly killed: readonly StrikeFigures[]
   readonly devices: readonly DeviceFigures[]
+}
+
+export interface StrikeFigures {
+  readonly target: Target
+  /** Whose agent it was; absent for the broker. */
+  readonly device?: string
+  /** Since the first submission. */
+  readonly atMs: number
+  /** Pieces of work that were running on the device, or with the broker gone on all. */
+  readonly running: number
+  /** Those among them that were begun on another device later. */
+  readonly rerouted: number
+  /** From SIGKILL to the first of them. */
+  readonly rerouteMs?: number
+  /** From SIGKILL to the new coordinator's first beacon. */
+  readonly failoverMs?: number
+  readonly coordinator?: string
+  /** From SIGKILL to its return. */
+  readonly backMs?: number
 }
 
 export interface DeviceFigures {
   readonly id: string
-  /** Tasks that ended on it. */
-  readonly tasks: number
+  /** Pieces of work whose accepted result came from it. */
+  readonly pieces: number
   /** Most that ran on it at the same time. */
   readonly peak: number
 }
@@ -49,16 +55,19 @@ export interface Findings {
   /** Problems of the demo itself, besides those of the tasks. */
   readonly troubles: readonly string[]
   readonly observer: Observer
-  readonly course: Course | undefined
+  readonly witness: Witness
+  readonly strikes: readonly Strike[]
   readonly startedMs: number
   readonly endedMs: number
 }
 
 /** Puts the findings together. */
 export function report(findings: Findings): Report {
-  const { folder, devices, work, verdict, troubles, observer, course, startedMs, endedMs } = findings
+  const { folder, devices, work, verdict, troubles, observer, witness, strikes } = findings
+  const { startedMs, endedMs } = findings
   const problems = [...verdict.problems, ...troubles]
-  const ends = [...observer.tasks.values()].map((seen) => seen.ends[0]?.device)
+  const tasks = [...observer.tasks.values()].map(({ ends }) => ends)
+  const ends = [...tasks, ...observer.elements.values()].map(([end]) => end?.device)
   return {
     ok: problems.length === 0,
     problems,
@@ -66,26 +75,27 @@ export function report(findings: Findings): Report {
     folder,
     files: work.files,
     filesLeftOut: work.filesLeftOut,
-    workMs: Math.round(endedMs - startedMs),
-    ...(course === undefined ? {} : { killed: killedPart(course, startedMs) }),
+    workMs: Math.max(0, Math.round(endedMs - startedMs)),
+    killed: strikes.map((strike) => strikePart(strike, startedMs, witness)),
     devices: devices.map((id) => ({
       id,
-      tasks: ends.filter((device) => device === id).length,
-      peak: observer.peaks.get(id) ?? 0,
+      pieces: ends.filter((device) => device === id).length,
+      peak: witness.peaks.get(id) ?? 0,
     })),
   }
 }
 
-function killedPart(course: Course, startedMs: number): NonNullable<Report['killed']> {
-  const { device, wasCoordinator, killedAtMs, running, reroutedAtMs, succession, backAtMs } = course
+function strikePart(strike: Strike, startedMs: number, witness: Witness): StrikeFigures {
+  const { target, device, killedAtMs, struck, succession, backAtMs } = strike
+  const moved = rerouted(strike, witness)
   const since = (ms: number) => Math.round(ms - killedAtMs)
   return {
-    device,
-    wasCoordinator,
+    target,
+    ...(device === undefined ? {} : { device }),
     atMs: Math.round(killedAtMs - startedMs),
-    runningChecksums: running.checksum,
-    runningWords: running.words,
-    ...(reroutedAtMs === undefined ? {} : { rerouteMs: since(reroutedAtMs) }),
+    running: struck.length,
+    rerouted: moved.length,
+    ...(moved.length === 0 ? {} : { rerouteMs: since(Math.min(...moved.map(({ beginMs }) => beginMs))) }),
     ...(succession === undefined
       ? {}
       : { failoverMs: since(succession.atMs), coordinator: succession.agent }),
@@ -96,49 +106,56 @@ function killedPart(course: Course, startedMs: number): NonNullable<Report['kill
 /** The report for people; every line but those of problems fits 80 columns. */
 export function reportText(report: Report): string {
   const { killed } = report
+  const cut = `${report.attemptsCut} of them cut short`
   const rows: [string, string, string][] = [
-    ['tasks', String(report.tasks), `checksum and word count of ${report.files} files`],
-    ['devices', String(report.devices.length), 'processes of their own; one agent was killed at work'],
+    ['tasks', String(report.tasks), `with arrays of ${report.elements} elements in all`],
     ['receipts', String(report.receipts), 'the broker acknowledged, the coordinator answered'],
-    ['right', String(report.right), 'ended once, with what was computed here as well'],
-    ['attempts', String(report.attempts), `${report.attemptsLost} of them were lost with the killed device`],
-    ['rerouted', String(report.rerouted), 'tasks seen on the killed device and then on another'],
-    ['duplicates', String(report.duplicates), 'results of attempts given up before'],
+    ['right', String(report.right), 'tasks and elements: one end each, as computed here'],
+    ['attempts', String(report.attempts), `commands begun; ${cut}`],
+    ['rerouted', String(report.rerouted), 'were at work on a killed device, begun on another'],
     ['failed', String(report.failed), ''],
     ['wrong', String(report.wrong), ''],
-    ['ended twice', String(report.endedTwice), ''],
     ['lost', String(report.lost), ''],
+    ['accepted twice', String(report.acceptedTwice), ''],
+    ['executed twice', String(report.executedTwice), 'ran to the end again; one result was taken'],
+    ['overlaps', String(report.overlaps), 'exclusive tasks with two attempts at work together'],
+    ['early', String(report.early), 'begun before what they are after had ended'],
     ['time', seconds(report.workMs), 'from the first submission to the last end'],
   ]
-  if (killed?.rerouteMs !== undefined) {
-    rows.push(['reroute', seconds(killed.rerouteMs), 'from SIGKILL to the first task placed elsewhere'])
+  const failover = killed.find(({ target }) => target === 'coordinator')
+  if (failover?.failoverMs !== undefined) {
+    const note = `from SIGKILL to the beacon of ${failover.coordinator}`
+    rows.push(['failover', seconds(failover.failoverMs), note])
   }
-  if (killed?.failoverMs !== undefined) {
-    rows.push(['failover', seconds(killed.failoverMs), `from SIGKILL to the beacon of ${killed.coordinator}`])
-  }
-  const lines = rows.map(([name, value, note]) => `  ${name.padEnd(11)}  ${value.padStart(7)}  ${note}`)
-  lines.push('', `  ${'DEVICE'.padEnd(11)}  ${'TASKS'.padStart(7)}  MOST AT ONCE`)
-  for (const { id, tasks, peak } of report.devices) {
-    lines.push(
-      `  ${id.padEnd(11)}  ${String(tasks).padStart(7)}  ${String(peak).padEnd(4)}${fate(id, killed)}`,
-    )
+  const lines = rows.map(([name, value, note]) => `  ${name.padEnd(14)}  ${value.padStart(7)}  ${note}`)
+  lines.push('', `  ${'KILLED'.padEnd(14)}  ${'AT'.padStart(7)}  RUNNING  REROUTED`)
+  for (const strike of killed) lines.push(strikeLine(strike))
+  lines.push('', `  ${'DEVICE'.padEnd(14)}  ${'RESULTS'.padStart(7)}  MOST AT ONCE`)
+  for (const { id, pieces, peak } of report.devices) {
+    lines.push(`  ${id.padEnd(14)}  ${String(pieces).padStart(7)}  ${peak}`)
   }
   const leftOut =
     report.filesLeftOut === 0
       ? []
-      : ['', `  ${report.filesLeftOut} more files were left out: too many, too large, empty or unreadable`]
+      : [
+          '',
+          `  ${report.files} files; ${report.filesLeftOut} more were left out: too many, too large or empty`,
+        ]
   const verdict = report.ok
     ? ['', 'Every task ended exactly once with the right result; nothing was lost.']
     : ['', 'This is wrong:', ...report.problems.map((problem) => `  - ${problem}`)]
-  const shown = [...lines, ...leftOut].map((line) => line.trimEnd().slice(0, COLUMNS))
+  const shown = [...lines, ...leftOut].map((line) => line.trimEnd().slice(0, COLUMNS - 1))
   return `\n${[...shown, ...verdict].join('\n')}\n`
 }
 
-function fate(device: string, killed: Report['killed']): string {
-  if (killed?.device !== device) return ''
-  const role = killed.wasCoordinator ? 'coordinator, ' : ''
-  const back = killed.backMs === undefined ? 'not back' : `back ${seconds(killed.backMs)} later`
-  return `${role}killed at ${seconds(killed.atMs)}, ${back}`
+function strikeLine(strike: StrikeFigures): string {
+  const { target, device, atMs, running, rerouteMs, failoverMs, coordinator, backMs } = strike
+  const moved = rerouteMs === undefined ? '' : `${strike.rerouted}, first after ${seconds(rerouteMs)}; `
+  const next =
+    target === 'broker' && failoverMs !== undefined ? `; ${coordinator} leads ${seconds(failoverMs)}` : ''
+  const back = backMs === undefined ? 'not back' : `back ${seconds(backMs)}`
+  const name = (device ?? target).padEnd(14)
+  return `  ${name}  ${seconds(atMs).padStart(7)}  ${String(running).padEnd(7)}  ${moved}${back}${next}`
 }
 
 export function seconds(ms: number): string {

@@ -14,26 +14,33 @@ export class Submission {
   readonly receipts = new Set<string>()
   /** Why others have none, by id. */
   readonly failures = new Map<string, string>()
-  #handedIn = 0
+  #next = 0
+  #piecesHandedIn = 0
   readonly #jobs: readonly Job[]
   readonly #unfinishedMax: number
 
-  /** @param unfinishedMax tasks handed in that have not ended */
+  /** @param unfinishedMax pieces handed in that have not ended; the array that reaches it may exceed it */
   constructor(jobs: readonly Job[], unfinishedMax: number) {
     this.#jobs = jobs
     this.#unfinishedMax = unfinishedMax
   }
 
-  /** Resolves when each task has its receipt or its failure; never rejects but for the signal. */
-  async run(client: Client, observer: Observer, signal: AbortSignal): Promise<void> {
+  /**
+   * Resolves when each task has its receipt or its failure; never rejects but for the signal.
+   *
+   * @param part up to which part the work may be handed in at present
+   */
+  async run(client: Client, observer: Observer, part: () => number, signal: AbortSignal): Promise<void> {
     const lane = async () => {
       for (;;) {
         let job: Job | undefined
         const take = () => {
-          if (this.#handedIn < this.#jobs.length) {
-            if (this.#handedIn - observer.ended >= this.#unfinishedMax) return false
-            job = this.#jobs[this.#handedIn++]
-          }
+          const next = this.#jobs[this.#next]
+          if (next === undefined) return true
+          if (next.part > part() || this.#piecesHandedIn - observer.ended >= this.#unfinishedMax) return false
+          this.#next++
+          this.#piecesHandedIn += next.pieces.length
+          job = next
           return true
         }
         await until(observer, take, signal)

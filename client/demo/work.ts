@@ -1,116 +1,207 @@
 /**
- * The demo's work: two tasks for each file below a folder, its SHA-256 checksum and its number of words. What each
- * task must answer is computed here, in this process and by other code than the tasks run.
+ * The demo's work, from the files below a folder: single tasks take the checksum of each, arrays count the words in
+ * it, exclusive tasks write archives of several, and tasks after those make an index of what they found. What each
+ * must answer is computed here, in this process and mostly by other code than the tasks run.
  */
 import { createHash } from 'node:crypto'
-import { mkdirSync, opendirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
-import { CoveyError } from '../../shared/errors/errors.ts'
+import { gzipSync } from 'node:zlib'
+import { elementName } from '../../shared/protocol/ids.ts'
 import type { TaskSpec } from '../../shared/protocol/schemas/index.ts'
+import { command, type Kind } from './commands.ts'
+import { type InputFile, readFolder } from './files.ts'
 
-export const FILE_BYTES_MAX = 2 ** 20
-const FOLDER_BYTES_MAX = 64 * 2 ** 20
-/** Entries looked at on the way; a folder with more is not walked to its end. */
-const ENTRIES_MAX = 100_000
-const LEFT_OUT: ReadonlySet<string> = new Set(['node_modules', '.git', 'dist'])
+/** A folder of fewer files is gone through several times, so that there is enough to be struck. */
+const TURNS_MIN = 40
+/** Files whose words one array counts, and that one index lists; it is after at most 64 tasks, its array among them. */
+const CHUNK_FILES_MAX = 50
+const CHUNKS_MIN = 10
+/** Where the second and the third part of the work begin. */
+const PART_BEGINS = [0.5, 0.75]
 
 /** How long the whole work is to keep all devices busy, were there no interruption. */
-const WORK_MS = 15_000
+const WORK_MS = 16_000
 const HOLD_MS_MIN = 350
-const HOLD_MS_MAX = 3_000
+const HOLD_MS_MAX = 2_500
 /** About what starting Node takes. */
 const START_MS = 100
-const ROUNDS = 5
+/** Enough that the coordinator runs some. */
+const ARCHIVES_PER_DEVICE = 2
+/** Long enough to be struck in the middle. */
+const ARCHIVE_HOLD_MS = 2_500
+/** The barrier that every new coordinator sets to exclusive work falls late: then nothing may be in its way. */
+const ARCHIVE_PRIORITY = 90
 
-export type Kind = 'checksum' | 'words'
+/** What runs by itself: a task that is no array, or an element. */
+export interface Piece {
+  readonly name: string
+  /** What it is about, for people. */
+  readonly subject: string
+  /** What it must print. */
+  readonly expected: string
+}
 
-/** A task and what it must print. */
+/** What is handed in as one spec. */
 export interface Job {
   readonly id: string
   readonly kind: Kind
-  /** Relative to the folder. */
-  readonly file: string
+  /** Which part of the work it belongs to, from 0; the next is handed in after the next disturbance. */
+  readonly part: number
+  /** How long each piece takes at least. */
+  readonly holdMs: number
   readonly spec: TaskSpec
-  readonly expected: string
+  readonly pieces: readonly Piece[]
 }
 
 export interface Work {
   readonly jobs: readonly Job[]
   readonly files: number
-  /** Files that could not be read, or that a limit kept out: their size, their number, or that of all bytes. */
   readonly filesLeftOut: number
-  /** How long a task takes at least. */
-  readonly holdMs: number
+  /** What every command appends to. */
+  readonly witness: string
 }
 
-/** Hashes the file again and again, spread over a while, and prints the checksum if it was the same each time. */
-const CHECKSUM_SCRIPT = `
-const { createHash } = require('node:crypto'), { readFileSync } = require('node:fs')
-const [file, rounds, pauseMs] = process.argv.slice(1)
-const seen = new Set()
-const round = (left) => {
-  seen.add(createHash('sha256').update(readFileSync(file)).digest('hex'))
-  if (left > 1) return setTimeout(round, Number(pauseMs), left - 1)
-  if (seen.size !== 1) throw new Error('the file changed')
-  console.log([...seen][0])
+export interface WorkSize {
+  readonly filesMax: number
+  /** Pieces that run at the same time in the whole mesh. */
+  readonly slots: number
+  /** At least two. Each has a label `room` with its name. */
+  readonly devices: readonly string[]
 }
-round(Number(rounds))
-`
 
-const WORDS_SCRIPT = `
-const { readFileSync } = require('node:fs')
-const [file, rounds, pauseMs] = process.argv.slice(1)
-const seen = new Set()
-const round = (left) => {
-  seen.add(readFileSync(file, 'utf8').split(/\\s+/).filter((word) => word !== '').length)
-  if (left > 1) return setTimeout(round, Number(pauseMs), left - 1)
-  if (seen.size !== 1) throw new Error('the file changed')
-  console.log([...seen][0])
-}
-round(Number(rounds))
-`
-
-/** What each task reserves. */
-export const TASK_RESOURCES = { cpu: '1', memory: '128Mi' } as const
+/** What each piece reserves. */
+export const RESOURCES = { cpu: '1', memory: '128Mi' } as const
 
 /**
  * Plans the work. The files are copied first, so that one that is edited meanwhile is not taken for a wrong result.
  *
  * @param folder whose files are read, subfolders included
- * @param copies an existing folder for the copies
- * @param slots how many tasks run at the same time in the whole mesh
+ * @param root an existing folder for the copies, the archives and the witness file
  * @throws CoveyError E_USAGE when the folder cannot be read or holds no file that fits
  */
-export function planWork(folder: string, copies: string, filesMax: number, slots: number): Work {
-  const paths = listFiles(folder)
-  const files = readFiles(paths, filesMax)
-  if (files.length === 0) {
-    throw new CoveyError('E_USAGE', `${folder} holds no file of 1 to ${FILE_BYTES_MAX} bytes`, {
-      remedy: 'Name a folder with files in it with --folder',
-    })
-  }
-  const waves = (2 * files.length) / slots
+export function planWork(folder: string, root: string, size: WorkSize): Work {
+  const { files, leftOut } = readFolder(folder, size.filesMax)
+  const copies = copyFiles(folder, root, files)
+  const turns = Array.from(
+    { length: Math.max(TURNS_MIN, copies.length) },
+    (_, i) => copies[i % copies.length] as Copy,
+  )
+  const waves = (2 * turns.length) / size.slots
   const holdMs = Math.round(Math.min(HOLD_MS_MAX, Math.max(HOLD_MS_MIN, WORK_MS / waves - START_MS)))
-  const jobs = files.flatMap(({ path, content }, i) => {
-    const copy = join(copies, String(i))
-    writeFileSync(copy, content)
-    const file = relative(folder, path)
-    return [
-      job(`checksum-${i}`, 'checksum', file, copy, holdMs, checksumOf(content)),
-      job(`words-${i}`, 'words', file, copy, holdMs, String(wordsIn(content.toString('utf8')))),
-    ]
+  const witness = join(root, 'witness')
+  const plan = new Plan(witness, holdMs)
+  const rooms = (i: number) => [i, i + 1].map((k) => size.devices[k % size.devices.length] as string)
+  const archives = deal(turns, ARCHIVES_PER_DEVICE * size.devices.length).map((some, i) =>
+    plan.archive(i, some, root, rooms(i)),
+  )
+  const chunks = deal(turns, Math.max(CHUNKS_MIN, Math.ceil(turns.length / CHUNK_FILES_MAX)))
+  const indexes = chunks.map((chunk, i) => {
+    const part = PART_BEGINS.filter((begin) => i / chunks.length >= begin).length
+    return plan.chunk(i, part, chunk)
   })
-  return { jobs, files: files.length, filesLeftOut: paths.length - files.length, holdMs }
+  plan.index('index', PART_BEGINS.length, [...archives, ...indexes], [])
+  return { jobs: plan.jobs, files: files.length, filesLeftOut: leftOut, witness }
 }
 
-function job(id: string, kind: Kind, file: string, copy: string, holdMs: number, expected: string): Job {
-  const script = kind === 'checksum' ? CHECKSUM_SCRIPT : WORDS_SCRIPT
-  const pauseMs = String(Math.ceil(holdMs / (ROUNDS - 1)))
-  const exec = [process.execPath, '-e', script, copy, String(ROUNDS), pauseMs]
-  return { id, kind, file, expected, spec: { run: { exec }, resources: TASK_RESOURCES, timeout: '60s' } }
+interface Copy {
+  /** Relative to the folder. */
+  readonly file: string
+  readonly path: string
+  readonly content: Buffer
 }
 
-export function checksumOf(content: Uint8Array): string {
+function copyFiles(folder: string, root: string, files: readonly InputFile[]): Copy[] {
+  for (const name of ['files', 'archives']) mkdirSync(join(root, name))
+  return files.map(({ path, content }, i) => {
+    const copy = join(root, 'files', String(i))
+    writeFileSync(copy, content)
+    return { file: relative(folder, path), path: copy, content }
+  })
+}
+
+/** Neighbours together, in so many shares that differ by one at most. */
+function deal<T>(all: readonly T[], shares: number): T[][] {
+  const begin = (share: number) => Math.floor((share * all.length) / shares)
+  return Array.from({ length: shares }, (_, share) => all.slice(begin(share), begin(share + 1)))
+}
+
+class Plan {
+  readonly jobs: Job[] = []
+  readonly #witness: string
+  readonly #holdMs: number
+
+  constructor(witness: string, holdMs: number) {
+    this.#witness = witness
+    this.#holdMs = holdMs
+  }
+
+  /** One task writes an archive of them all, in one of the rooms; no other attempt of it may write meanwhile. */
+  archive(i: number, copies: readonly Copy[], root: string, rooms: string[]): Piece {
+    const content = Buffer.concat(copies.map((copy) => gzipSync(copy.content)))
+    const piece = {
+      name: `archive-${i}`,
+      subject: `archive of ${copies.length} files`,
+      expected: checksumOf(content),
+    }
+    const archive = join(root, 'archives', `${i}.gz`)
+    const input = { archive, files: copies.map(({ path }) => path) }
+    this.#add(piece.name, 'archive', 0, ARCHIVE_HOLD_MS, [piece], {
+      ...{ input, exclusive: true, where: { room: rooms }, priority: ARCHIVE_PRIORITY },
+    })
+    return piece
+  }
+
+  /** The words of all by an array, the checksum of each by a task, and after them the index of the checksums. */
+  chunk(i: number, part: number, copies: readonly Copy[]): Piece {
+    const words = `words-${i}`
+    const counts = copies.map(({ file, content }, n) => ({
+      name: elementName(words, n),
+      subject: file,
+      expected: String(wordsIn(content.toString('utf8'))),
+    }))
+    const array = copies.map(({ path }) => ({ file: path }))
+    this.#add(words, 'words', part, this.#holdMs, counts, { array })
+    const checksums = copies.map(({ file, path, content }, n) => {
+      const piece = { name: `checksum-${i}-${n}`, subject: file, expected: checksumOf(content) }
+      this.#add(piece.name, 'checksum', part, this.#holdMs, [piece], { input: { file: path } })
+      return piece
+    })
+    return this.index(`index-${i}`, part, checksums, [words])
+  }
+
+  /** A task after others, which prints the checksum of what they printed. */
+  index(id: string, part: number, listed: readonly Piece[], more: readonly string[]): Piece {
+    const lines = listed.map(({ name, expected }) => `${name} ${expected}`)
+    const piece = {
+      name: id,
+      subject: `index of ${listed.length} results`,
+      expected: checksumOf(lines.join('\n')),
+    }
+    const names = listed.map(({ name }) => name)
+    this.#add(id, 'index', part, 0, [piece], { input: names, after: [...names, ...more] })
+    return piece
+  }
+
+  #add(
+    id: string,
+    kind: Kind,
+    part: number,
+    holdMs: number,
+    pieces: readonly Piece[],
+    more: Partial<TaskSpec>,
+  ): void {
+    const spec: TaskSpec = {
+      run: { exec: command(kind, this.#witness, holdMs) },
+      resources: RESOURCES,
+      timeout: '60s',
+      ...more,
+    }
+    this.jobs.push({ id, kind, part, holdMs, spec, pieces })
+  }
+}
+
+export function checksumOf(content: Uint8Array | string): string {
   return createHash('sha256').update(content).digest('hex')
 }
 
@@ -124,70 +215,4 @@ export function wordsIn(text: string): number {
     inside = !blank
   }
   return words
-}
-
-/** Files in a fixed order, so that the same folder makes the same work; links are not followed. */
-function listFiles(folder: string): string[] {
-  const found: string[] = []
-  const folders = [folder]
-  let entries = 0
-  for (let next = folders.pop(); next !== undefined; next = folders.pop()) {
-    const open = openFolder(next, next === folder)
-    if (open === undefined) continue
-    for (let entry = open.readSync(); entry !== null && entries < ENTRIES_MAX; entry = open.readSync()) {
-      entries++
-      if (entry.isDirectory() && !LEFT_OUT.has(entry.name)) folders.push(join(next, entry.name))
-      else if (entry.isFile()) found.push(join(next, entry.name))
-    }
-    open.closeSync()
-  }
-  return found.sort()
-}
-
-interface ReadFile {
-  readonly path: string
-  readonly content: Buffer
-}
-
-/** The first files that fit; one that is gone by now, or may not be read, is among those left out. */
-function readFiles(paths: readonly string[], filesMax: number): ReadFile[] {
-  const files: ReadFile[] = []
-  let bytes = 0
-  for (const path of paths) {
-    if (files.length >= filesMax) break
-    const content = readFitting(path, Math.min(FILE_BYTES_MAX, FOLDER_BYTES_MAX - bytes))
-    if (content === undefined) continue
-    files.push({ path, content })
-    bytes += content.length
-  }
-  return files
-}
-
-function readFitting(path: string, bytesMax: number): Buffer | undefined {
-  try {
-    const { size } = statSync(path)
-    return size === 0 || size > bytesMax ? undefined : readFileSync(path)
-  } catch {
-    // It is counted as left out, which the report says.
-    return undefined
-  }
-}
-
-function openFolder(path: string, isFirst: boolean): ReturnType<typeof opendirSync> | undefined {
-  try {
-    return opendirSync(path)
-  } catch (error) {
-    // One below that may not be read is passed over; the one that was named must be there.
-    if (!isFirst) return undefined
-    throw new CoveyError('E_USAGE', `--folder: ${path} cannot be read: ${(error as Error).message}`, {
-      remedy: 'Name a folder that may be read',
-    })
-  }
-}
-
-/** Makes the folder for the copies. */
-export function makeCopiesFolder(root: string): string {
-  const copies = join(root, 'files')
-  mkdirSync(copies)
-  return copies
 }
