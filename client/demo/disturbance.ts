@@ -187,6 +187,8 @@ export class Disturbance {
       const before = observer.devices.get(device)?.incarnation ?? 0
       const mayReturn = () => awayMs() > AWAY_MS_MAX || (awayMs() > AWAY_MS && this.#isRerouted(strike))
       await until(observer, mayReturn, signal)
+      // What began in the moment of the blow: the agent ends it before it does anything else.
+      this.#scene.witness.orphan(device)
       await mesh.startAgent(device)
       const isBack = () => {
         const state = observer.devices.get(device)

@@ -66,6 +66,7 @@ export class Witness {
 
   /** The agent of a device is dead: what ran there is orphaned, whether or not it comes to its end. */
   orphan(device: string): Life[] {
+    this.look()
     const orphans = [...this.runningOn(device)]
     this.#running.delete(device)
     return orphans
