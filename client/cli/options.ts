@@ -304,7 +304,7 @@ export const OPTIONS = {
     min: 1,
     max: 2_000,
     group: 'Demo',
-    default: 100,
+    default: 80,
     about: 'How many of its files are taken at most, each of at most 1 MiB',
   },
   kill: {
