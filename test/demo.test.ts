@@ -76,42 +76,36 @@ it('exits with 0 when all ended once with the right result although device, coor
   await nothingRemains(temporary)
 })
 
-it('shows a worker’s death to people: plain lines in a pipe, then a table', async () => {
-  const run = demo('--kill', 'worker')
-  expect([await run.exit, run.err]).toEqual([0, ''])
+it('shows people plain lines in a pipe, then a table; and at its time limit it exits with 1 and says what is missing', async () => {
+  // Long enough to start; and the exclusive tasks do not even begin so early.
+  const run = demo('--kill', 'worker', '--timeout', '14s')
+  expect([await run.exit, run.err]).toEqual([1, ''])
   expect(run.out).toMatch(/\d s {2}\w+ is killed while \d pieces of work run\n/)
   expect(run.out).toMatch(/\d s {2}\d+ of 101 ended; attic (\d|gone), cellar/)
-  expect(run.out).toMatch(/\n {2}lost +0\n/)
+  expect(run.out).toMatch(/\n {2}accepted twice +0\n/)
   expect(run.out).not.toContain('failover')
   // biome-ignore lint/suspicious/noControlCharactersInRegex: the absence of control sequences is what is checked
   expect(run.out).not.toMatch(/[\u001b\r]/)
-  for (const line of run.out.split('\n')) expect(line.length, line).toBeLessThan(80)
-  await nothingRemains(temporary)
-})
-
-it('exits with 1 at its time limit, and says what is missing', async () => {
-  // Long enough to start; and the exclusive tasks do not even begin so early.
-  const run = demo('--json', '--timeout', '14s')
-  expect(await run.exit).toBe(1)
-  const { ok, problems, right } = JSON.parse(run.out) as Report
-  expect(ok).toBe(false)
-  expect(right).toBeLessThan(PIECES)
-  expect(problems).toContain('the demo was not through within 14000 ms')
-  expect(problems.join('\n')).toMatch(/no receipt: |lost: a receipt and no end: /)
+  const [shown = '', problems] = run.out.split('\nThis is wrong:\n')
+  for (const line of shown.split('\n')) expect(line.length, line).toBeLessThan(80)
+  expect(problems).toContain('  - the demo was not through within 14000 ms\n')
+  expect(problems).toMatch(/no receipt: |lost: a receipt and no end: /)
   await nothingRemains(temporary)
 })
 
 it.each([
-  ['SIGINT', 130],
-  ['SIGTERM', 143],
-  ['SIGHUP', 'SIGHUP'],
-  ['SIGKILL', 'SIGKILL'],
-] as const)('leaves nothing behind when it is ended by %s', async (signal, code) => {
+  // By then there are guards of exclusive work too; this end waits until all has gone.
+  ['SIGINT', 130, 'the coordinator, is killed while', 0],
+  ['SIGTERM', 143, 'is killed while', 0],
+  ['SIGHUP', 'SIGHUP', 'is killed while', undefined],
+  ['SIGKILL', 'SIGKILL', 'is killed while', undefined],
+] as const)('leaves nothing behind when it is ended by %s', async (signal, code, moment, remaining) => {
   const run = demo()
-  await vi.waitFor(() => expect(run.out).toContain('is killed while'), { timeout: 60_000 })
+  await vi.waitFor(() => expect(run.out).toContain(moment), { timeout: 60_000 })
   await processesRun()
   run.child.kill(signal)
   expect(await run.exit).toBe(code)
+  if (remaining !== undefined) expect(processesOf(temporary) ?? remaining).toBe(remaining)
   await nothingRemains(temporary)
 })
 

@@ -202,7 +202,7 @@ export class Disturbance {
 }
 
 /** For each of the struck that was begun on another device since: its first attempt there. */
-export function rerouted(strike: Strike, witness: Witness): Life[] {
+export function rerouted(strike: Strike, witness: Pick<Witness, 'lives'>): Life[] {
   if (strike.device === undefined) return []
   return strike.struck
     .map(({ work }) =>
