@@ -78,13 +78,14 @@ export class Disturbance {
   }
 
   async #strike(target: Target, signal: AbortSignal): Promise<Strike> {
-    const { observer, tell } = this.#scene
+    const { observer, witness, tell } = this.#scene
     if (target === 'coordinator') await this.#exclusiveBegun(signal)
     this.part = TARGETS.indexOf(target)
     const sinceMs = performance.now()
     let found: Strike | undefined
     const look = () => {
-      this.#scene.witness.look()
+      witness.look()
+      if (witness.ended < ENDED_MIN) return false
       // At once, before the message after next says that all has ended.
       if (target === 'broker') found = this.#killBroker()
       else {
@@ -119,7 +120,6 @@ export class Disturbance {
   /** A device with enough work that has just begun, so that none ends before the blow. */
   #victim(target: Target, anyWillDo: boolean): string | undefined {
     const { observer, witness, devices } = this.#scene
-    if (witness.ended < ENDED_MIN) return undefined
     return devices.find((device) => {
       if (observer.devices.get(device)?.online !== true) return false
       if ((device === observer.coordinator) !== (target === 'coordinator')) return false

@@ -42,7 +42,8 @@ export class Progress {
       this.#screen?.write(`${line}\n`)
       return
     }
-    this.#screen?.write(`\r${line.slice(0, (this.#screen.columns ?? 80) - 1)}\u001b[K`)
+    // A terminal that does not know how wide it is says 0.
+    this.#screen?.write(`\r${line.slice(0, (this.#screen.columns || 80) - 1)}\u001b[K`)
     this.#shown = true
   }
 
