@@ -78,7 +78,7 @@ it('exits with 0 when all ended once with the right result although device, coor
 
 it('shows people plain lines in a pipe, then a table; and at its time limit it exits with 1 and says what is missing', async () => {
   // Long enough to start; and the exclusive tasks do not even begin so early.
-  const run = demo('--kill', 'worker', '--timeout', '14s')
+  const run = demo('--kill', 'worker', '--timeout', '16s')
   expect([await run.exit, run.err]).toEqual([1, ''])
   expect(run.out).toMatch(/\d s {2}\w+ is killed while \d pieces of work run\n/)
   expect(run.out).toMatch(/\d s {2}\d+ of 101 ended; attic (\d|gone), cellar/)
@@ -88,7 +88,7 @@ it('shows people plain lines in a pipe, then a table; and at its time limit it e
   expect(run.out).not.toMatch(/[\u001b\r]/)
   const [shown = '', problems] = run.out.split('\nThis is wrong:\n')
   for (const line of shown.split('\n')) expect(line.length, line).toBeLessThan(80)
-  expect(problems).toContain('  - the demo was not through within 14000 ms\n')
+  expect(problems).toContain('  - the demo was not through within 16000 ms\n')
   expect(problems).toMatch(/no receipt: |lost: a receipt and no end: /)
   await nothingRemains(temporary)
 })
