@@ -1,6 +1,6 @@
 /** Artifacts over HTTP beside MQTT: one port, the same users, and nothing but what its name says. */
 import { createHash } from 'node:crypto'
-import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { readdir, readFile, readlink, writeFile } from 'node:fs/promises'
 import { request as httpRequest } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { connect as connectTcp } from 'node:net'
@@ -170,17 +170,37 @@ describe('what is wrong', () => {
   })
 
   test('an upload that stops is ended, leaves nothing, and gives its room back', async () => {
-    const limits = { artifactSilenceMs: 200, artifactsBytesMax: 10, artifactUploadsMax: 1 }
+    const limits = { artifactSilenceMs: 3_000, artifactsBytesMax: 10, artifactUploadsMax: 1 }
     const { base, stored } = await keeping({ limits })
     const body = '1234567890'
     const stuck = ask(base, 'PUT', pathOf(nameOf(body)), { body, stopAfter: 4 })
     stuck.catch(() => undefined)
-    await vi.waitFor(async () => expect(await stored()).toHaveLength(1))
+    await vi.waitFor(async () => expect(await stored()).toHaveLength(1), { timeout: 10_000 })
     const other = await ask(base, 'PUT', pathOf(nameOf('x')), { body: 'x' })
     expect(other).toMatchObject({ status: 503, error: { code: 'E_BROKER_LIMIT' } })
     await expect(stuck).rejects.toThrow()
-    await vi.waitFor(async () => expect(await stored()).toEqual([]))
+    await vi.waitFor(async () => expect(await stored()).toEqual([]), { timeout: 10_000 })
     expect(await ask(base, 'PUT', pathOf(nameOf(body)), { body })).toMatchObject({ status: 201 })
+  })
+
+  test('a connection carries one request, and what comes behind it opens nothing', async () => {
+    const { base, broker } = await keeping()
+    const body = Buffer.alloc(1_000_000)
+    const path = pathOf(nameOf(body))
+    expect(await ask(base, 'PUT', path, { body })).toMatchObject({ status: 201 })
+    const socket = connectTcp(broker.port, broker.host)
+    later(async () => socket.destroy())
+    socket.on('error', () => undefined)
+    socket.pause()
+    socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`.repeat(200))
+    const open = async () => {
+      const files = await readdir('/proc/self/fd')
+      const names = await Promise.all(files.map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => '')))
+      return names.filter((name) => name.endsWith(path.slice('/sha256/'.length))).length
+    }
+    await new Promise((resolve) => socket.once('close', resolve).resume())
+    await vi.waitFor(async () => expect(await open()).toBe(0), { timeout: 10_000 })
+    expect(await ask(base, 'GET', path)).toMatchObject({ status: 200 })
   })
 
   test('what an earlier start left unfinished goes at the next', async () => {

@@ -164,6 +164,7 @@ function webSocketServer(
       ? createHttp(timeouts)
       : createHttps({ ...timeouts, ...tls, handshakeTimeout: connectTimeoutMs })
   server.on('connection', admit)
+  server.on('checkContinue', (request, response) => server.emit('request', request, response))
   server.on('request', (request, response) => {
     if (request.url?.startsWith('/sha256/') === true) options.requests.emit('request', request, response)
     else response.writeHead(426, { connection: 'close' }).end('This is the MQTT port for WebSocket clients\n')

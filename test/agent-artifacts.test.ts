@@ -7,6 +7,7 @@ import {
   readFileSync,
   realpathSync,
   rmSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -29,7 +30,8 @@ import { artifactNameOf } from './wasm-modules.ts'
 
 const never = new AbortController().signal
 /** No test waits long for what will not come. */
-const IMPATIENT = { artifactSilenceMs: 150, artifactTriesMax: 2 }
+const TWICE = { artifactTriesMax: 2 }
+const IMPATIENT = { artifactSilenceMs: 150, ...TWICE }
 
 let folder: string
 let data: string
@@ -119,7 +121,7 @@ describe('an artifact', () => {
     }
     await expect((await open({ artifactBytesMax: 999 })).copy(name)).rejects.toMatchObject(refused)
     expect(server.requests).toHaveLength(2)
-    const small = await open({ artifactCacheBytesMax: 999, ...IMPATIENT })
+    const small = await open({ artifactCacheBytesMax: 999, ...TWICE })
     await expect(small.copy(name)).rejects.toMatchObject(refused)
     expect(kept()).toEqual([])
   })
@@ -174,7 +176,7 @@ describe('a server', () => {
   it('that sends something else is not believed', async () => {
     const name = server.keep('hello')
     server.answer = (response) => response.end('hellO')
-    const { copy } = await open(IMPATIENT)
+    const { copy } = await open(TWICE)
     await expect(copy(name)).rejects.toMatchObject({
       code: 'E_ARTIFACT_DIGEST',
       message: expect.stringContaining(artifactNameOf('hellO')),
@@ -224,6 +226,21 @@ describe('a server', () => {
     for (const timer of timers) clearInterval(timer)
   })
 
+  it('says why it does not take a file, however large that is', async () => {
+    const limits = { artifactBytesMax: 1_000 }
+    const broker = await startBroker({ port: 0, data: join(folder, 'broker'), limits })
+    const file = join(folder, 'large')
+    writeFileSync(file, Buffer.alloc(20_000_000))
+    try {
+      const put = () => putArtifact(file, { url: `mqtt://127.0.0.1:${broker.port}` })
+      for (let n = 0; n < 10; n++) await expect(put()).rejects.toMatchObject({ code: 'E_BROKER_LIMIT' })
+      truncateSync(file, 1_000)
+      expect(await put()).toMatchObject({ bytes: 1_000, existed: false })
+    } finally {
+      await broker.close()
+    }
+  })
+
   it('speaks TLS with an authority of its own, and is not believed without it', async () => {
     const tls = fileURLToPath(new URL('./broker-tls/', import.meta.url))
     const broker = await startBroker({
@@ -237,7 +254,7 @@ describe('a server', () => {
       writeFileSync(file, 'hello')
       const { name } = await putArtifact(file, { url: `mqtts://localhost:${broker.port}`, ca })
       const url = `https://localhost:${broker.port}`
-      await expect((await open(IMPATIENT, url)).copy(name)).rejects.toMatchObject({
+      await expect((await open(TWICE, url)).copy(name)).rejects.toMatchObject({
         code: 'E_ARTIFACT',
         message: expect.stringContaining('certificate'),
       })
@@ -251,7 +268,7 @@ describe('a server', () => {
     const name = server.keep('hello')
     server.answer = (response) => response.writeHead(401).end()
     await expect((await open()).copy(name)).rejects.toMatchObject({ code: 'E_BROKER_REFUSED' })
-    const nobody = await open(IMPATIENT, 'http://127.0.0.1:1')
+    const nobody = await open(TWICE, 'http://127.0.0.1:1')
     await expect(nobody.copy(name)).rejects.toMatchObject({
       code: 'E_ARTIFACT',
       message: expect.stringContaining('ECONNREFUSED'),

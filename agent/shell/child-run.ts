@@ -146,6 +146,10 @@ export class ChildRun implements Run {
     // What enters limits is a shell first, which would find this out too late.
     const fault = program === command[0] ? undefined : programFault(command[0], env['PATH'] ?? '', cwd)
     if (fault !== undefined) return explainSpawn(command[0], fault)
+    // Fetching its artifacts took its time, and while there is no process the guard has nothing to end.
+    if (this.#guarded !== undefined && (this.#lapsed || this.#guarded.guard.over(attemptKey(this.attempt)))) {
+      return failed('E_LEASE', 'its lease was over before it began')
+    }
     const child = spawn(program, args, {
       cwd,
       env,

@@ -38,7 +38,7 @@ const MAY: Readonly<Record<Method, readonly Role[]>> = {
 }
 
 const LIST = '/sha256/'
-/** Of the body of a request that is refused, so many bytes are read, so that its sender gets to read the answer. */
+/** Of the body of a request that is refused, so many bytes are read: who did not ask before may then read the answer. */
 const REFUSED_BYTES_MAX = 1024 * 1024
 const URL_CHARS_MAX = 200
 
@@ -55,7 +55,14 @@ class Refused extends Error {
 }
 
 export function answerRequests(parts: RequestParts): OnRequest {
+  const asked = new WeakSet<object>()
   return (request, response) => {
+    // A second request would wait for the first one's answer, with all that it has opened, and never be seen to close.
+    if (asked.has(request.socket)) {
+      request.socket.destroy()
+      return
+    }
+    asked.add(request.socket)
     response.setHeader('connection', 'close')
     const { limits } = parts
     request.socket.setTimeout(limits.artifactSilenceMs, () => request.socket.destroy())
@@ -76,6 +83,7 @@ export function requestServer(onRequest: OnRequest, limits: Limits): Server {
     clearTimeout(late.get(request.socket))
     onRequest(request, response)
   })
+  server.on('checkContinue', (request, response) => server.emit('request', request, response))
   server.on('connection', (socket) => {
     late.set(
       socket,
@@ -170,6 +178,8 @@ async function put(
   const length = request.headers['content-length']
   const announced = length === undefined ? undefined : Number(length)
   if ((announced ?? 0) > limits.artifactBytesMax) throw tooLarge(limits.artifactBytesMax)
+  // A client that asks before it sends gets to read why not; others may find their connection closed.
+  if (request.headers.expect !== undefined) response.writeContinue()
   // Otherwise what ends the reading would end the connection, before the answer.
   await store.write(name, announced, request.iterator({ destroyOnReturn: false }))
   send(response, 201, { name, bytes: store.size(name) })

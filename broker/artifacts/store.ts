@@ -88,7 +88,8 @@ export class ArtifactStore {
   }
 
   /**
-   * Takes an artifact in. On any error nothing of it remains.
+   * Takes an artifact in. On any error nothing of it remains, unless only the last thing, that a power cut cannot
+   * take it away, could not be had.
    *
    * @param announced how many bytes will come, if that is known
    * @throws CoveyError E_BROKER_LIMIT, E_ARTIFACT_DIGEST, E_STORE_WRITE; whatever reading the content throws
@@ -101,10 +102,10 @@ export class ArtifactStore {
       room.open()
       const bytes = await this.#receive(name, part, room, content)
       await onDisk(() => rename(part, this.#file(name)))
-      if (this.#durability === 'power') await onDisk(() => syncFolder(this.#folder))
       // Another upload of the same content may have come first.
       if (!this.#artifacts.has(name)) this.#bytes += bytes
       this.#artifacts.set(name, bytes)
+      if (this.#durability === 'power') await onDisk(() => syncFolder(this.#folder))
     } catch (error) {
       await rm(part, { force: true }).catch(() => undefined)
       throw error

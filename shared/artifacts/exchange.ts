@@ -1,5 +1,5 @@
 /** One request to a server of artifacts, and what went wrong with it in words that help. */
-import { type Agent, type IncomingMessage, request as requestHttp } from 'node:http'
+import { type Agent, type ClientRequest, type IncomingMessage, request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
 import type { Readable } from 'node:stream'
 import { CoveyError } from '../errors/errors.ts'
@@ -14,6 +14,9 @@ export interface ExchangeOptions {
   readonly agent?: Agent
   readonly content?: { readonly bytes: number; readonly stream: Readable }
 }
+
+/** A server that knows nothing of `Expect` says nothing; then the content goes without its leave (RFC 9110, 10.1.1). */
+const LEAVE_MS = 1_000
 
 /** The name of an artifact, or `''` for the list of all. */
 export type What = string
@@ -40,7 +43,9 @@ export function exchange(
       ...(ca === undefined ? {} : { ca }),
       ...(signal === undefined ? {} : { signal }),
       ...(agent === undefined ? {} : { agent }),
-      ...(content === undefined ? {} : { headers: { 'content-length': content.bytes } }),
+      ...(content === undefined
+        ? {}
+        : { headers: { 'content-length': content.bytes, expect: '100-continue' } }),
     },
   )
   return new Promise((resolve, reject) => {
@@ -54,12 +59,27 @@ export function exchange(
       answer = came
       resolve(came)
     })
-    if (content === undefined) {
-      request.end()
-      return
-    }
-    content.stream.once('error', (error) => request.destroy(error))
-    content.stream.pipe(request)
+    if (content === undefined) request.end()
+    else sendWithLeave(request, content.stream)
+  })
+}
+
+/** Sends the content when the server asks for it, so that a server that wants none can say why. */
+function sendWithLeave(request: ClientRequest, stream: Readable): void {
+  const send = (): void => {
+    clearTimeout(unheard)
+    stream.pipe(request)
+  }
+  const unheard = setTimeout(send, LEAVE_MS)
+  stream.once('error', (error) => request.destroy(error))
+  request.once('continue', send)
+  request.once('response', (answer) => {
+    clearTimeout(unheard)
+    answer.once('close', () => request.destroy())
+  })
+  request.once('close', () => {
+    clearTimeout(unheard)
+    stream.destroy()
   })
 }
 

@@ -15,6 +15,8 @@ function setting(bytesMax: number, errno = 0) {
     'path_create_directory',
     'path_symlink',
     'fd_read',
+    'fd_close',
+    'fd_renumber',
   ]
   const calls = Object.fromEntries(
     names.map((name) => [
@@ -47,6 +49,16 @@ test('The standard streams are bounded elsewhere', () => {
   const { call } = setting(0)
   expect(call('fd_write', 1, 0, 2, 32)).toBe(0)
   expect(call('fd_write', 2, 0, 2, 32)).toBe(0)
+})
+
+test('No file takes the number of a standard stream', () => {
+  const { came, call } = setting(0)
+  for (const fd of [0, 1, 2]) expect(call('fd_close', fd)).toBe(BADF)
+  expect(call('fd_renumber', 4, 1)).toBe(BADF)
+  expect(call('fd_renumber', 1, 4)).toBe(BADF)
+  expect(came).toEqual([])
+  expect(call('fd_renumber', 4, 5)).toBe(0)
+  expect(call('fd_close', 4)).toBe(0)
 })
 
 test('Files and folders count too, reading and opening what is there does not', () => {
