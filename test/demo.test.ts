@@ -80,7 +80,6 @@ it('shows people plain lines in a pipe, then a table; and at its time limit it e
   // Long enough to start; and the exclusive tasks do not even begin so early.
   const run = demo('--kill', 'worker', '--timeout', '16s')
   expect([await run.exit, run.err]).toEqual([1, ''])
-  expect(run.out).toMatch(/\d s {2}\w+ is killed while \d pieces of work run\n/)
   expect(run.out).toMatch(/\d s {2}\d+ of 101 ended; attic (\d|gone), cellar/)
   expect(run.out).toMatch(/\n {2}accepted twice +0\n/)
   expect(run.out).not.toContain('failover')

@@ -196,7 +196,7 @@ export const COMMANDS = {
     options: ['folder', 'files', 'kill', 'demoTimeout', 'json', ...GENERAL],
     notes: [
       'It starts a broker and the agents on free ports of this machine, and takes everything away again',
-      'Exit code 0 means that every task ended exactly once with the right result, and no exclusive one ran twice at the same time',
+      'Exit code 0 means that every task ended exactly once with the right result, and no exclusive one was seen to run twice at the same time',
     ],
     examples: ['covey demo', 'covey demo --folder ~/notes --kill worker'],
   },
