@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { readCounts } from './counts.mjs'
 import { root, runNode } from './stage.mjs'
 
-const STAGE_LIMIT_MS = 600_000
+const STAGE_LIMIT_MS = 1_800_000
 const skipsFail = process.env.COVEY_REQUIRE === 'all'
 const reports = mkdtempSync(join(tmpdir(), 'covey-gate-'))
 

@@ -63,11 +63,7 @@ for (const on of BROKERS) {
       ],
       ['wrong-type', { run, priority: 'high' }, { code: 'E_SHAPE', path: '/priority', says: /integer/ }],
       ['nothing-to-run', {}, { code: 'E_SHAPE', path: '/run', says: /run/ }],
-      [
-        'unknown-executor',
-        { run: { wasm: 'x.wasm' } },
-        { code: 'E_EXECUTOR', path: '/run/wasm', says: /wasm/ },
-      ],
+      ['unknown-executor', { run: { vm: 'x.qcow2' } }, { code: 'E_EXECUTOR', path: '/run/vm', says: /vm/ }],
       [
         'oversized',
         { run, input: 'x'.repeat(PAYLOAD_BYTES_MAX) },
