@@ -142,7 +142,8 @@ describe('modules', () => {
     await mesh.program('handy').ended('SIGKILL')
     expect(readProcess(pid)?.state ?? 'Z').not.toBe('Z')
     await mesh.agent('handy', { coordinator: 'never', executors: ['exec', 'wasm'] })
-    expect(readProcess(pid)?.state ?? 'Z').toBe('Z')
+    // What was told to die may take a moment for it.
+    await mesh.observer.until(() => (readProcess(pid)?.state ?? 'Z') === 'Z', 'the process to end')
     await mesh.observer.until(
       () => mesh.observer.statuses('orphan').some(({ lost }) => lost === 1),
       'the loss',
