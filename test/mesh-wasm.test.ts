@@ -140,7 +140,7 @@ describe('modules', () => {
     const journal = mesh.data('handy')
     const pid = await mesh.observer.until(() => pidIn(journal), 'the process in the journal')
     await mesh.program('handy').ended('SIGKILL')
-    expect(readProcess(pid)?.state ?? 'Z').not.toBe('Z')
+    // One that had not begun by then ends by itself; one at work is ended by the next start.
     await mesh.agent('handy', { coordinator: 'never', executors: ['exec', 'wasm'] })
     // What was told to die may take a moment for it.
     await mesh.observer.until(() => (readProcess(pid)?.state ?? 'Z') === 'Z', 'the process to end')
