@@ -23,7 +23,7 @@ const fleet = (seed: string, devices: number, simulatedMs: number): SimCase => (
   devices,
   tasks: devices / 2,
   faults: 0,
-  // A thousand agents a second at most: that is what brokers take in.
+  // Measured is a fleet that runs, not one that connects: a thousand agents a second at most.
   startMs: Math.max(20, devices / 1_000) * second,
   simulatedMs,
 })

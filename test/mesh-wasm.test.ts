@@ -139,8 +139,10 @@ describe('modules', () => {
     await mesh.running(['orphan'])
     const journal = mesh.data('handy')
     const pid = await mesh.observer.until(() => pidIn(journal), 'the process in the journal')
+    // One that has not begun yet would end by itself.
+    await mesh.observer.until(() => mesh.observer.log('orphan').length > 0, 'the module to print')
     await mesh.program('handy').ended('SIGKILL')
-    // One that had not begun by then ends by itself; one at work is ended by the next start.
+    expect(readProcess(pid)?.state ?? 'Z').not.toBe('Z')
     await mesh.agent('handy', { coordinator: 'never', executors: ['exec', 'wasm'] })
     // What was told to die may take a moment for it.
     await mesh.observer.until(() => (readProcess(pid)?.state ?? 'Z') === 'Z', 'the process to end')

@@ -102,13 +102,17 @@ export class ChildRun implements Run {
     }
     if (this.#guarded !== undefined) {
       const key = attemptKey(this.attempt)
-      if (end.outcome === 'failed' && (this.#lapsed || this.#guarded.guard.over(key)))
-        end = { ...end, lapsed: true }
+      if (end.outcome === 'failed' && this.#overdue) end = { ...end, lapsed: true }
       this.#guarded.guard.drop(key)
     }
     this.#hold?.release()
     this.#context.emit({ in: 'ended', attempt: this.attempt, end })
     if (this.#workFolder !== undefined) await removeWorkFolder(this.#workFolder, this.#context.log)
+  }
+
+  /** It is exclusive, and its lease is over. */
+  get #overdue(): boolean {
+    return this.#guarded !== undefined && (this.#lapsed || this.#guarded.guard.over(attemptKey(this.attempt)))
   }
 
   /** Exclusive work starts only when its guard has it, and nobody has ended it meanwhile. */
@@ -147,9 +151,7 @@ export class ChildRun implements Run {
     const fault = program === command[0] ? undefined : programFault(command[0], env['PATH'] ?? '', cwd)
     if (fault !== undefined) return explainSpawn(command[0], fault)
     // Fetching its artifacts took its time, and while there is no process the guard has nothing to end.
-    if (this.#guarded !== undefined && (this.#lapsed || this.#guarded.guard.over(attemptKey(this.attempt)))) {
-      return failed('E_LEASE', 'its lease was over before it began')
-    }
+    if (this.#overdue) return failed('E_LEASE', 'its lease was over before it began')
     const child = spawn(program, args, {
       cwd,
       env,

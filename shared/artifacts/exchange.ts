@@ -51,10 +51,7 @@ export function exchange(
   return new Promise((resolve, reject) => {
     let answer: IncomingMessage | undefined
     request.on('timeout', () => (answer ?? request).destroy(silent(server, silenceMs)))
-    request.on('error', (error) => {
-      content?.stream.destroy()
-      reject(signal?.aborted === true ? signal.reason : explain(server, error))
-    })
+    request.on('error', (error) => reject(signal?.aborted === true ? signal.reason : explain(server, error)))
     request.once('response', (came) => {
       answer = came
       resolve(came)

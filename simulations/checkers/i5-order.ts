@@ -51,7 +51,7 @@ export class OrderChecker implements Checker {
   #statuses = 0
   /** Tasks of which nothing is asked, because of what the broker has lost. */
   readonly #excused = new Set<string>()
-  /** By task: what has run of it when it might. */
+  /** By task that is after others: what has run of it when it might. */
   readonly #begun = new Map<string, Set<string>>()
   /** By attempt: the task that it is of. */
   readonly #tasks = new Map<string, string>()
@@ -123,6 +123,7 @@ export class OrderChecker implements Checker {
     const wishes = (this.#wishes.get(task) ?? []).filter((wish) => wish.run === run)
     const missing = wishes.map(({ after }) => after.filter((id) => !this.#succeeded.has(id)))
     const least = missing.sort((a, b) => a.length - b.length)[0] ?? []
+    if (wishes.every(({ after }) => after.length === 0)) return
     if (least.length === 0 || this.#excused.has(task)) {
       this.#begun.set(task, begun.add(run))
       return
