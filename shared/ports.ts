@@ -64,7 +64,7 @@ export interface JournalChange {
 /** What the device measures of itself; fields that the system does not show are absent. */
 export type Measured = Pick<
   DeviceLoad,
-  'cpu' | 'memoryUsed' | 'memoryTotal' | 'diskFree' | 'uptime' | 'temperature' | 'battery'
+  'cpu' | 'cpuTotal' | 'memoryUsed' | 'memoryTotal' | 'diskFree' | 'uptime' | 'temperature' | 'battery'
 >
 
 /** How a run ended, as its executor saw it. */

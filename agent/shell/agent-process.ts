@@ -23,10 +23,15 @@ import { DEFAULT_LIMITS, type ShellLimits } from './limits.ts'
 import { createLog, type Log } from './log.ts'
 import { detectCapacity, type Quantities } from './probes/capacity.ts'
 import { createLoadProbe } from './probes/load.ts'
+import { createOwnProbe } from './probes/own.ts'
+import { SYSTEM_ROOTS } from './probes/roots.ts'
 import { detectLabels } from './probes/system.ts'
 import { reapLeftovers, removeLeftFolders } from './reap.ts'
 import { type RunningAgent, startAgent } from './runtime.ts'
 import { agentVersion } from './version.ts'
+
+/** Agents that share a machine count their own. */
+export type LoadOf = 'machine' | 'own'
 
 export interface AgentProcessOptions extends KindOptions {
   /** Like "mqtt://192.168.1.2:1883"; mqtts://, ws:// and wss:// too. */
@@ -41,6 +46,8 @@ export interface AgentProcessOptions extends KindOptions {
   readonly labels?: Readonly<Record<string, string>>
   /** Added to what is detected (`cpu`, `memory`, `disk`), or in its place. */
   readonly capacity?: Quantities
+  /** Whose load counts: the whole machine's, or that of the agent and its work. Default: "machine". */
+  readonly load?: LoadOf
   readonly candidate?: Candidacy
   readonly credentials?: Credentials
   /** Address of the server of artifacts. Default: the broker itself. */
@@ -86,6 +93,9 @@ export async function runAgent(options: AgentProcessOptions): Promise<AgentProce
     const data = realpathSync(options.data)
     const capacity = detectCapacity(data, options.capacity)
     checkResources(capacity)
+    const nowMs = () => performance.now()
+    const own = options.load === 'own' ? createOwnProbe(capacity, nowMs) : undefined
+    const measure = createLoadProbe(data, SYSTEM_ROOTS, nowMs, own)
     const journal = await openJournal({
       folder: data,
       durability: options.durability ?? 'power',
@@ -132,7 +142,7 @@ export async function runAgent(options: AgentProcessOptions): Promise<AgentProce
             limiter,
           ),
         ),
-      measure: createLoadProbe(data),
+      measure,
       limits,
     })
     const done = running.done.then((code) => {

@@ -5,12 +5,15 @@ export const PROC = '/proc'
 
 export interface ProcessRow {
   readonly pid: number
+  readonly parent: number
   /** One letter: R, S, D, T, Z (ended, not yet collected), … */
   readonly state: string
   readonly group: number
   readonly session: number
   /** Clock ticks from the system's start to the process's; with the pid it names a process. */
   readonly startTicks: string
+  /** Clock ticks that it and those of its children that have ended and were waited for computed. */
+  readonly cpuTicks: number
 }
 
 /** The process, or `undefined` when there is none of that pid, or no /proc. */
@@ -22,9 +25,12 @@ export function readProcess(pid: number, proc: string = PROC): ProcessRow | unde
   return {
     pid,
     state: fields[0] ?? '?',
+    parent: Number(fields[1]),
     group: Number(fields[2]),
     session: Number(fields[3]),
     startTicks: fields[19] ?? '',
+    // utime, stime, cutime, cstime
+    cpuTicks: fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0),
   }
 }
 
@@ -35,6 +41,12 @@ export function listProcesses(proc: string = PROC): ProcessRow[] | undefined {
     .filter((name) => /^\d+$/.test(name))
     .map((name) => readProcess(Number(name), proc))
     .filter((row) => row !== undefined)
+}
+
+/** Memory of a process that is in RAM, in bytes, with what it shares with others; 0 when there is none to tell of. */
+export function readResidentBytes(pid: number, proc: string = PROC): number {
+  const kibibytes = /^VmRSS:\s+(\d+) kB$/m.exec(readOrUndefined(`${proc}/${pid}/status`) ?? '')?.[1]
+  return Number(kibibytes ?? 0) * 1024
 }
 
 /** The environment a process was started with, like `['A=1']`; empty when it may not be read. */

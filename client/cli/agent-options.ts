@@ -23,6 +23,15 @@ export const AGENT_OPTIONS = {
     defaultText: 'what the machine has',
     about: 'What the device offers, like cpu=2,memory=1Gi',
   },
+  loadOf: {
+    flag: 'load',
+    kind: 'choice',
+    choices: ['machine', 'own'],
+    group: 'Agent',
+    env: 'COVEY_LOAD',
+    default: 'machine',
+    about: 'What the device measures: the whole machine, or what the agent and its work take of --capacity',
+  },
   executors: {
     kind: 'list',
     placeholder: 'NAME',

@@ -13,6 +13,7 @@ type WorkingValues = CredentialValues &
     | 'deviceId'
     | 'label'
     | 'capacity'
+    | 'loadOf'
     | 'executors'
     | 'functions'
     | 'containerEngine'
@@ -71,6 +72,7 @@ export async function openAgent(
     id,
     data: dataFolder(context, place.data, 'agents', mesh, id),
     credentials: { ...credentialsOf(values), ...(place.ca === undefined ? {} : { ca: place.ca }) },
+    load: values.loadOf,
     candidate: coordinator,
     cpuLimit,
     execLimits,

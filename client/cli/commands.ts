@@ -22,6 +22,7 @@ const WORKING = [
   'deviceId',
   'label',
   'capacity',
+  'loadOf',
   'executors',
   'functions',
   'containerEngine',

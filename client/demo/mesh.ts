@@ -1,5 +1,5 @@
 /** The demo's mesh: a broker and agents as processes of their own on free loopback ports, in a temporary folder. */
-import { mkdirSync, mkdtempSync, realpathSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, realpathSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { CoveyError } from '../../shared/errors/errors.ts'
@@ -8,6 +8,9 @@ import { abortable } from '../link.ts'
 import { Service } from './service.ts'
 
 export const MESH = 'demo'
+
+/** All agents share this machine, so each measures its own load, where that can be told. */
+const OWN_LOAD = existsSync('/proc/self/stat') ? ['--load', 'own'] : []
 
 export interface MeshOptions {
   readonly devices: readonly string[]
@@ -64,7 +67,7 @@ export class Mesh {
     const data = join(this.root, 'agents', device)
     const agent = this.#launch(`agent ${device}`, [
       ...['agent', '--executors', 'exec', '--broker', this.url, '--mesh', MESH, '--id', device],
-      ...['--data', data, '--capacity', capacity, '--label', `room=${device}`],
+      ...['--data', data, '--capacity', capacity, '--label', `room=${device}`, ...OWN_LOAD],
     ])
     this.#agents.set(device, agent)
     await abortable(agent.ready, signal)

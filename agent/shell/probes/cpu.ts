@@ -33,14 +33,26 @@ export function cpuCores(roots: Roots = SYSTEM_ROOTS, parallelism: number = avai
   return Math.min(parallelism, cpuQuota(roots) ?? Number.POSITIVE_INFINITY)
 }
 
+/** Cores of the whole device, whoever may run on them; `undefined` where /proc does not tell. */
+function deviceCores(roots: Roots): number | undefined {
+  const cores = readText(`${roots.proc}/stat`)?.match(/^cpu\d+ /gm)?.length
+  return cores === 0 ? undefined : cores
+}
+
+/** Cores that there are for what the probe of `createCpuProbe` counts. */
+export function countedCores(roots: Roots): number {
+  const bound = cpuQuota(roots) !== undefined
+  return (bound ? undefined : deviceCores(roots)) ?? cpuCores(roots)
+}
+
 interface Usage {
   /** Time that cores were busy, summed over all cores. */
   readonly busySeconds: number
   readonly atMs: number
 }
 
-/** Clock ticks a second in /proc/stat: USER_HZ, which is 100 on every architecture that Linux shows to programs. */
-const TICKS_PER_SECOND = 100
+/** Clock ticks a second in /proc: USER_HZ, which is 100 on every architecture that Linux shows to programs. */
+export const TICKS_PER_SECOND = 100
 
 /**
  * Cores in use between two calls: of the whole device, or of the cgroup when a quota bounds us, since load must be

@@ -1,7 +1,7 @@
 /** What the device measures of itself with each heartbeat. */
 import type { Measured } from '../../../shared/ports.ts'
 import { readBattery } from './battery.ts'
-import { createCpuProbe } from './cpu.ts'
+import { countedCores, createCpuProbe } from './cpu.ts'
 import { readDisk } from './disk.ts'
 import { readMemory } from './memory.ts'
 import { type Roots, SYSTEM_ROOTS } from './roots.ts'
@@ -11,18 +11,37 @@ import { readTemperature } from './temperature.ts'
 /** Sensors hang on slow buses and change slowly. */
 const SENSORS_EVERY_MS = 10_000
 
+/** What is in use, and what there is of it. */
+export type Taken = Pick<Measured, 'cpu' | 'cpuTotal' | 'memoryUsed' | 'memoryTotal'>
+
+/** A probe of the whole machine. `cpu` is the mean since the call before, so the first call has none. */
+function createMachineProbe(roots: Roots, nowMs: () => number): () => Taken {
+  const cpuProbe = createCpuProbe(roots, nowMs)
+  const cpuTotal = countedCores(roots)
+  return () => {
+    const cpu = cpuProbe()
+    const memory = readMemory(roots)
+    return {
+      ...(cpu === undefined ? {} : { cpu: Math.round(cpu * 1000) / 1000, cpuTotal }),
+      memoryUsed: memory.usedBytes,
+      memoryTotal: memory.totalBytes,
+    }
+  }
+}
+
 /**
- * A probe of one device. `cpu` is the mean since the call before, so the first call has none.
+ * A probe of one device.
  *
  * @param nowMs a monotonic clock
+ * @param taken what is in use; by default on the whole machine
  */
 export function createLoadProbe(
   dataFolder: string,
   roots: Roots = SYSTEM_ROOTS,
   nowMs: () => number = () => performance.now(),
+  taken: () => Taken = createMachineProbe(roots, nowMs),
 ): () => Measured {
-  const cpuProbe = createCpuProbe(roots, nowMs)
-  cpuProbe()
+  taken()
   let sensors: Pick<Measured, 'temperature' | 'battery'> = {}
   let sensedMs = Number.NEGATIVE_INFINITY
   return () => {
@@ -30,12 +49,8 @@ export function createLoadProbe(
       sensors = readSensors(roots)
       sensedMs = nowMs()
     }
-    const cpu = cpuProbe()
-    const memory = readMemory(roots)
     return {
-      ...(cpu === undefined ? {} : { cpu: Math.round(cpu * 1000) / 1000 }),
-      memoryUsed: memory.usedBytes,
-      memoryTotal: memory.totalBytes,
+      ...taken(),
       ...readFree(dataFolder),
       uptime: Math.floor(readUptime(roots)),
       ...sensors,

@@ -41,8 +41,19 @@ export const DeviceLoad = Type.Object({
   highestTerm: Type.Object(Reign.properties, { description: 'The highest reign the device has seen' }),
   inboxSeq: Type.Integer({ minimum: 0, description: 'Last inbox message of that reign the device acted on' }),
   heldDigest: Type.String({ maxLength: 64, description: 'Digest of the attempts the device holds' }),
-  cpu: Type.Optional(Type.Number({ minimum: 0, description: 'Cores in use on the device, all programs' })),
-  memoryUsed: Type.Optional(Type.Number({ minimum: 0, description: 'Bytes in use on the device' })),
+  cpu: Type.Optional(
+    Type.Number({
+      minimum: 0,
+      description: 'Cores in use: by all programs of the device, or by the agent and its work alone',
+    }),
+  ),
+  cpuTotal: Type.Optional(
+    Type.Number({
+      exclusiveMinimum: 0,
+      description: 'Cores that there are for what `cpu` counts; otherwise the capacity',
+    }),
+  ),
+  memoryUsed: Type.Optional(Type.Number({ minimum: 0, description: 'Bytes in use, of what `cpu` counts' })),
   memoryTotal: Type.Optional(Type.Number({ minimum: 0, description: 'Bytes' })),
   diskFree: Type.Optional(Type.Number({ minimum: 0, description: 'Bytes free where the agent keeps data' })),
   uptime: Type.Optional(Type.Number({ minimum: 0, description: 'Seconds since the device started' })),
