@@ -12,6 +12,7 @@ const agent = await runAgent({
   data,
   mesh: EXCLUSIVE_MESH,
   capacity: { cpu: '4', memory: '1Gi' },
+  load: 'own',
   logLevel: 'warn',
   durability: 'process',
   timing: {

@@ -22,6 +22,7 @@ import { Lifecycle } from './lifecycle.ts'
 import type { Mirror } from './mirror.ts'
 import { Office, RUN_TIMER, settingsOf } from './office.ts'
 import { PAGE_TIMER } from './pages.ts'
+import { Rebalancer } from './rebalancer.ts'
 import { Restore } from './restore.ts'
 import type { Explanation } from './scheduler/explain.ts'
 import type { Decision } from './scheduler/scheduler.ts'
@@ -62,6 +63,7 @@ export class Coordinator {
   readonly #lifecycle: Lifecycle
   readonly #successors: Successors
   readonly #fleet: Fleet
+  readonly #rebalancer: Rebalancer
   readonly #arrays: Arrays
   readonly #intake: Intake
   readonly #restore: Restore
@@ -96,6 +98,7 @@ export class Coordinator {
       (seen) => events.learn(seen),
       (id) => wishFor(mirror, id),
     )
+    this.#rebalancer = new Rebalancer(this.#office, this.#lifecycle)
     this.#arrays = new Arrays(this.#office, this.#lifecycle, this.#endings, mirror)
     this.#intake = new Intake(
       this.#office,
@@ -158,7 +161,10 @@ export class Coordinator {
     if (message.route === 'marker') return this.#marker(message)
     if (message.route === 'load' && 'body' in message) {
       if (this.serving) this.#fleet.load(message.id, message.body)
-      else this.#events.learn(message.body.highestTerm)
+      else {
+        this.#events.learn(message.body.highestTerm)
+        this.#restore.load(message.id, message.body)
+      }
     } else if (message.route === 'report' && 'body' in message) this.#report(message.id, message.body)
     else if (message.route === 'state') this.#state(message)
     else if (this.serving) this.#serve(message)
@@ -198,7 +204,7 @@ export class Coordinator {
       else this.#fleet.desired(message.id, 'body' in message ? message.body : undefined)
     } else if (message.route === 'config') {
       if ('rejection' in message) this.#complain('config', '', message.rejection.message)
-      else this.#office.settings = settingsOf(this.#context, 'body' in message ? message.body : undefined)
+      else this.#fleet.configured(settingsOf(this.#context, 'body' in message ? message.body : undefined))
     }
   }
 
@@ -359,6 +365,7 @@ export class Coordinator {
     if (monoMs - this.#sinceMs > UNKNOWN_WINDOWS * this.#windowMs()) this.#fleet.unknownMayCome = false
     this.#office.paceHeartbeats()
     this.#fleet.watch(lateMs > intervalMs ? lateMs : 0)
+    this.#rebalancer.tick()
     if (++this.#ticks % EXPLAIN_TICKS === 0) this.#explainAgain()
   }
 

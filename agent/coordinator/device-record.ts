@@ -4,6 +4,7 @@ import type { Labels } from '../../shared/model/selector.ts'
 import { type Attempt, attemptKey } from '../../shared/protocol/attempt.ts'
 import { setDigest } from '../../shared/protocol/digest.ts'
 import type { Desired, DeviceLoad, DeviceState } from '../../shared/protocol/schemas/index.ts'
+import { type Utilization, utilizationOf } from './utilization.ts'
 
 /** One attempt at one device, from its assignment until the device has forgotten it. */
 export interface Placement {
@@ -19,6 +20,10 @@ export interface Placement {
   readonly stray?: boolean
   /** `done`: its result was taken, and its process is gone; the device still waits for the acknowledgement. */
   phase: 'assigned' | 'held' | 'revoking' | 'done'
+  /** When it was placed by this coordinator, on the monotonic clock: what it has done since is lost with it. */
+  savedMs?: number
+  /** Why it is being moved elsewhere. */
+  moving?: string
 }
 
 /** As `seq`: not sent yet, so no report can have read it. */
@@ -29,6 +34,9 @@ export type Condition = 'online' | 'suspect' | 'blinking' | 'lost'
 
 const CLOSED = { suspect: 'silent', blinking: 'reconnecting', lost: 'offline' } as const
 
+/** Of a device whose last heartbeat was at or above the high mark. */
+const HOT = 'above the high mark'
+
 export class DeviceRecord {
   readonly id: string
   state: DeviceState
@@ -37,6 +45,12 @@ export class DeviceRecord {
   condition: Condition = 'online'
   desired: Desired = {}
   load: DeviceLoad | undefined
+  /** As of its last heartbeat. */
+  utilization: Utilization | undefined
+  /** While it is at or above the high mark: at which heartbeat that began, and at which it was found last. */
+  hot: { sinceMs: number; lastMs: number } | undefined
+  /** Nothing is moved off it before, on the monotonic clock. */
+  restUntilMs = 0
   lastHeardMs: number
   /** Connection whose full report was taken in; the device can be judged only when it is the present one. */
   reportedNonce: string | undefined
@@ -99,6 +113,21 @@ export class DeviceRecord {
     return this.reportedNonce === this.state.nonce
   }
 
+  /** A heartbeat. @returns true when it is not above the high mark any more */
+  measured(load: DeviceLoad, highMark: number, nowMs: number): boolean {
+    this.load = load
+    this.utilization = utilizationOf(load, this.capacity, this.reserved)
+    return this.judge(highMark, nowMs)
+  }
+
+  /** Looks whether what was measured last is at the high mark. @returns true when it is not any more */
+  judge(highMark: number, nowMs: number): boolean {
+    const before = this.hot
+    const hot = this.utilization !== undefined && this.utilization.share >= highMark
+    this.hot = hot ? { sinceMs: before?.sinceMs ?? nowMs, lastMs: nowMs } : undefined
+    return before !== undefined && !hot
+  }
+
   add(placement: Placement): void {
     this.placements.set(placement.key, placement)
     accumulate(this.reserved, placement.resources, 1)
@@ -155,6 +184,7 @@ export class DeviceRecord {
     if (this.avoidUntilMs > nowMs) {
       return this.refusals.count > 0 ? `refusing work (${this.refusals.message})` : 'left alone for a moment'
     }
+    if (this.hot !== undefined) return HOT
     return undefined
   }
 }

@@ -14,7 +14,7 @@ import type {
 } from '../../shared/protocol/schemas/index.ts'
 import { DeviceRecord } from './device-record.ts'
 import type { Lifecycle } from './lifecycle.ts'
-import type { Office } from './office.ts'
+import type { Office, Settings } from './office.ts'
 
 /** Heartbeats of silence after which a device is suspect, and after which it is lost. */
 const SUSPECT_HEARTBEATS = 2.5
@@ -97,6 +97,8 @@ export class Fleet {
   #return(device: DeviceRecord): void {
     if (device.condition === 'lost')
       this.#office.event('returned', `${device.id} is back`, { device: device.id })
+    // Nothing is known of the time in between.
+    if (device.condition === 'lost' && device.hot !== undefined) device.hot.sinceMs = this.#nowMs
     device.condition = 'online'
     device.lastHeardMs = this.#nowMs
   }
@@ -158,7 +160,7 @@ export class Fleet {
     if (device !== undefined) device.heardNonce = load.nonce
     if (device === undefined || load.nonce !== device.state.nonce) return this.#readAgain(id)
     this.#heard(device)
-    device.load = load
+    this.measured(device, load)
     if (compareReigns(load.highestTerm, this.#office.reign) !== 0) return
     if (this.#usedBefore(device, load.inboxSeq)) return
     this.#office.leases.heartbeat(device)
@@ -175,6 +177,19 @@ export class Fleet {
       device.mismatches = 0
       device.mismatchChanges = -1
       this.#office.inboxes.askFull(device)
+    }
+  }
+
+  /** What a device measures; below the high mark again it is looked at for what waits. */
+  measured(device: DeviceRecord, load: DeviceLoad): void {
+    if (device.measured(load, this.#office.settings.marks.high, this.#nowMs)) this.#office.freed(device)
+  }
+
+  /** The mesh has other settings. */
+  configured(settings: Settings): void {
+    this.#office.settings = settings
+    for (const device of this.#office.devices.values()) {
+      if (device.judge(settings.marks.high, this.#nowMs)) this.#office.freed(device)
     }
   }
 
@@ -314,6 +329,7 @@ export class Fleet {
     const { heartbeatMs } = this.#office
     for (const device of this.#office.devices.values()) {
       device.lastHeardMs += gapMs
+      if (device.hot !== undefined) device.hot.sinceMs += gapMs
       this.#tend(device)
       if (!device.state.online || device.condition === 'lost' || device.condition === 'blinking') continue
       const silentMs = this.#nowMs - device.lastHeardMs

@@ -121,7 +121,10 @@ export class Lifecycle {
     if (result.started !== undefined) task.times.started = result.started
     if (outcome === 'failed' || outcome === 'timed_out') tally(task, 'failed')
     if (task.stopping !== undefined) return this.#stop(task)
-    if (outcome === 'revoked') return this.#again(task, 0, `moved away from ${device.id}`)
+    if (outcome === 'revoked') {
+      if (placement?.moving !== undefined) this.#moved(task, device, placement.moving)
+      return this.#again(task, 0, placement?.moving ?? `moved away from ${device.id}`)
+    }
     if (outcome === 'interrupted') {
       // An agent that stops says so right after its results; until then it looks open and empty.
       this.#avoid(device, 1)
@@ -321,6 +324,23 @@ export class Lifecycle {
     if (stopping === undefined) return
     task.error = stopping.error
     this.#endings.end(task, stopping.state, stopping.explanation)
+  }
+
+  /** Moves what a device holds elsewhere: it is placed again when it is gone from there. */
+  move(task: TaskRecord, device: DeviceRecord, placement: Placement, why: string): void {
+    placement.moving = why
+    this.revoke(device, placement)
+    task.explanation = `being ${why}`
+    this.#statuses.touch(task)
+  }
+
+  /** What was being moved is gone from its device. Had it ended by itself before, it would not have been moved. */
+  #moved(task: TaskRecord, device: DeviceRecord, why: string): void {
+    const at = this.#office.context.instant()
+    for (const told of task.element === undefined ? [task] : [task, task.element.of]) {
+      told.moves = { count: (told.moves?.count ?? 0) + 1, from: device.id, why, at }
+    }
+    this.#office.event('moved', why, { task: task.id, device: device.id })
   }
 
   /** Tells a device to end an attempt; its room stays reserved until it is confirmed gone. */

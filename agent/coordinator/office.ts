@@ -2,6 +2,7 @@
 
 import { parseDuration } from '../../shared/model/duration.ts'
 import { LEASE_HEARTBEATS } from '../../shared/model/lease.ts'
+import { type Marks, marksOf } from '../../shared/model/marks.ts'
 import { DEFAULT_PREDECESSOR_WAIT_MS, DEFAULT_TIMEOUT_MS } from '../../shared/model/task.ts'
 import type { Reign } from '../../shared/protocol/attempt.ts'
 import type { MeshConfig } from '../../shared/protocol/schemas/index.ts'
@@ -25,6 +26,7 @@ export interface Settings {
   readonly lostGraceMs: number
   readonly defaultTimeoutMs: number
   readonly predecessorWaitMs: number
+  readonly marks: Marks
 }
 
 export class Office {
@@ -105,6 +107,7 @@ export function settingsOf(context: Context, config: MeshConfig | undefined): Se
     lostGraceMs: durationOr(config?.lostGrace, context.timing.lostGraceMs),
     defaultTimeoutMs: durationOr(config?.defaultTimeout, DEFAULT_TIMEOUT_MS),
     predecessorWaitMs: durationOr(config?.predecessorWait, DEFAULT_PREDECESSOR_WAIT_MS),
+    marks: marksOf(config),
   }
 }
 

@@ -94,6 +94,7 @@ export class Placing {
       seq: UNSENT,
       leaseMs,
       phase: 'assigned',
+      savedMs: context.now.monoMs,
     })
     const array = task.element?.of.array
     // What all elements of an array are sent is made once.

@@ -8,6 +8,7 @@
  */
 import { type Attempt, compareAttempts, compareReigns } from '../../shared/protocol/attempt.ts'
 import {
+  type DeviceLoad,
   type DeviceReport,
   type DeviceState,
   isTerminal,
@@ -29,6 +30,8 @@ export class Restore {
   readonly #mirror: Mirror
   readonly #reports: { id: string; report: DeviceReport }[] = []
   readonly #reported = new Set<string>()
+  /** The last heartbeat of each device: what is placed first should not go where it is too hot. */
+  readonly #loads = new Map<string, DeviceLoad>()
   #awaited: Set<string> | undefined
 
   constructor(office: Office, mirror: Mirror) {
@@ -47,6 +50,11 @@ export class Restore {
     if (this.#awaited === undefined) return
     if (state.online && !this.#reported.has(id)) this.#awaited.add(id)
     else this.#awaited.delete(id)
+  }
+
+  /** A device measures while the window is open. */
+  load(id: string, load: DeviceLoad): void {
+    if (this.#loads.size < REPORTS_MAX || this.#loads.has(id)) this.#loads.set(id, load)
   }
 
   report(id: string, report: DeviceReport): void {
@@ -71,6 +79,11 @@ export class Restore {
   /** The window closes: everything that was kept takes effect. */
   close(fleet: Fleet, intake: Intake, lifecycle: Lifecycle, arrays: Arrays): void {
     for (const [id, state] of this.#mirror.readableStates()) fleet.state(id, state)
+    for (const [id, load] of this.#loads) {
+      const device = this.#office.devices.get(id)
+      if (device?.state.nonce === load.nonce) fleet.measured(device, load)
+    }
+    this.#loads.clear()
     const { specs, doubtful } = this.#mirror
     for (const [id, message] of specs) if (!doubtful.has(id)) intake.foresee(id, message)
     for (const [id, status] of this.#statusesByAge()) intake.restore(id, status, specs.get(id))

@@ -41,6 +41,8 @@ export interface TaskRecord {
   failed: number
   lost: number
   duplicates: number
+  /** How often it was moved off a device under load, and the last time. */
+  moves: TaskStatus['moves']
   result: TaskStatus['result']
   error: Failure | undefined
   refused: TaskStatus['refused']
@@ -102,6 +104,7 @@ export function newTask(
     failed: 0,
     lost: 0,
     duplicates: 0,
+    moves: undefined,
     result: undefined,
     error: undefined,
     refused: undefined,
@@ -131,6 +134,7 @@ export function continueFrom(task: TaskRecord, status: TaskStatus): void {
   task.failed = status.failed
   task.lost = status.lost
   task.duplicates = status.duplicates ?? 0
+  task.moves = status.moves
   task.result = status.result
   task.error = status.error
   task.progress = status.array
@@ -166,6 +170,7 @@ export function statusOf(task: TaskRecord, reign: Reign): TaskStatus {
     failed: task.failed,
     lost: task.lost,
     ...(task.duplicates === 0 ? {} : { duplicates: task.duplicates }),
+    ...(task.moves === undefined ? {} : { moves: task.moves }),
     ...(array === undefined ? {} : { array }),
     ...(task.result === undefined ? {} : { result: task.result }),
     ...(task.error === undefined ? {} : { error: task.error }),

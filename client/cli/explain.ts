@@ -91,6 +91,13 @@ function told(context: Context, status: TaskStatus): Rows {
     add('Attempt', `${status.attempt.n} in term ${status.attempt.term} of ${status.attempt.agent}`)
   if (status.duplicates !== undefined)
     add('Duplicates', `${status.duplicates} results of other attempts were discarded`)
+  if (status.moves !== undefined) {
+    const { count, why, at } = status.moves
+    add(
+      'Moved',
+      `${count === 1 ? 'once' : `${count} times`}, ${count === 1 ? '' : 'last '}${age(at, Date.now())} ago: ${why}`,
+    )
+  }
   add('Result', resultOf(status))
   if (status.refused !== undefined)
     add('Refused', `other content under this id: ${status.refused.error.message}`)

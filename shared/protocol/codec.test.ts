@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { decode, decodeBody } from './codec.ts'
+import { checkBody, decode, decodeBody } from './codec.ts'
 import { Topics } from './topics.ts'
 
 const topics = new Topics('home')
@@ -179,4 +179,21 @@ describe('codec', () => {
     const address = { mesh: 'home', route: 'spec', id: 'a' } as const
     expect(decode(address, 'x', 2e6, false)).toMatchObject({ rejection: { code: 'E_TOO_LARGE' } })
   })
+})
+
+describe('the marks of a mesh', () => {
+  it.each([
+    [{ highMark: 0.6 }, '/lowMark', 'lowMark 0.7 is above highMark 0.6'],
+    [{ lowMark: 0.95 }, '/lowMark', 'lowMark 0.95 is above highMark 0.9'],
+    [{ highMark: 0 }, '/highMark', '0 must be > 0'],
+    [{ highMark: 'off' }, '/highMark', '"off" must be "never"'],
+    [{ moveAfter: '15' }, '/moveAfter', '"15" is not a duration'],
+  ])('cannot be %j', (config, path, message) => {
+    expect(checkBody('config', config)).toMatchObject({ path, message })
+  })
+
+  it.each([{}, { highMark: 0.5, lowMark: 0.5 }, { highMark: 'never', lowMark: 1 }, { highMark: 'never' }])(
+    'may be %j',
+    (config) => expect(checkBody('config', config)).toBeUndefined(),
+  )
 })

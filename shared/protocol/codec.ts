@@ -4,11 +4,13 @@
  */
 import { utf8ToBytes } from '@noble/hashes/utils.js'
 import { type Rejection, rejection } from '../errors/errors.ts'
+import { marksOf } from '../model/marks.ts'
 import { ID_CHARS_MAX, isId, isPageName } from './ids.ts'
 import {
   EXECUTORS,
   type ExecutorName,
   executorOf,
+  type MeshConfig,
   type Messages,
   PAYLOAD_BYTES_MAX,
   payloadBytesMax,
@@ -94,6 +96,7 @@ export function decodeBody<R extends Route>(route: R, text: string | undefined):
 
 /** Checks a value that was built or parsed already; `undefined` when it is a message of the route. */
 export function checkBody(route: Route, value: unknown): Rejection | undefined {
+  if (route === 'config') return findFault(route, value) ?? crossedMarks(value as MeshConfig)
   if (route !== 'spec') return findFault(route, value)
   if (typeof value === 'object' && value !== null && 'withdraw' in value) return findFault('withdraw', value)
   return (
@@ -104,6 +107,14 @@ export function checkBody(route: Route, value: unknown): Rejection | undefined {
     misplacedArtifacts(value as TaskSpec) ??
     badArray(value as TaskSpec)
   )
+}
+
+/** What is moved off a device must not make the next one hot. */
+function crossedMarks(config: MeshConfig): Rejection | undefined {
+  const { low, high } = marksOf(config)
+  if (low <= high) return undefined
+  const remedy = 'Set lowMark to at most highMark'
+  return rejection('E_SHAPE', '/lowMark', `lowMark ${low} is above highMark ${high}`, remedy)
 }
 
 /** What an array must be beyond its schema: inputs of its own, each small enough to be sent with the rest. */

@@ -13,7 +13,9 @@ import type { Emit } from '../../agent/shell/link.ts'
 import type { Log } from '../../agent/shell/log.ts'
 import { reapLeftovers, removeLeftFolders } from '../../agent/shell/reap.ts'
 import { type JournalWriter, type RunningAgent, startAgent } from '../../agent/shell/runtime.ts'
+import { accumulate, emptyVector, parseResources } from '../../shared/model/resources.ts'
 import type { AgentEffect, AgentInput, Core, Measured, Now } from '../../shared/ports.ts'
+import { measuredOf } from '../node/measured.ts'
 import type { LiveDeviceOptions } from './talk.ts'
 import { type ExecutorWatch, WatchedExecutor } from './watched-executor.ts'
 
@@ -205,8 +207,8 @@ export class LiveDevice {
 
   /** Many devices share this machine, so each tells the load of its own work, as a simulated one does. */
   #measure(): Measured {
-    let running = 0
-    for (const executor of this.#executors) running += executor.running
-    return { cpu: running * 0.1, memoryUsed: 2 ** 28 + running * 2 ** 25, memoryTotal: 2 ** 31 }
+    const placed = emptyVector()
+    for (const executor of this.#executors) accumulate(placed, executor.placed, 1)
+    return measuredOf(parseResources(this.#options.agent.capacity), placed, 0)
   }
 }

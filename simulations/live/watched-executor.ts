@@ -7,6 +7,7 @@ import type { Executor } from '../../agent/shell/executor.ts'
 import type { ShellLimits } from '../../agent/shell/limits.ts'
 import type { Emit } from '../../agent/shell/link.ts'
 import type { Log } from '../../agent/shell/log.ts'
+import { accumulate, emptyVector, type Resources } from '../../shared/model/resources.ts'
 import { demandOf } from '../../shared/model/task.ts'
 import type { AgentInput, JournalEntry, Now } from '../../shared/ports.ts'
 import { type Attempt, attemptKey } from '../../shared/protocol/attempt.ts'
@@ -30,7 +31,9 @@ export class WatchedExecutor implements Executor {
   readonly #exec: ExecExecutor
   readonly #emit: Emit
   readonly #watch: ExecutorWatch
-  readonly #runs = new Map<string, { readonly cpuMilli: number; readonly sinceMs: number }>()
+  readonly #runs = new Map<string, { readonly resources: Resources; readonly sinceMs: number }>()
+  /** What all that runs asked for, in thousandths. */
+  readonly placed = emptyVector()
   #orphaned = false
 
   constructor(context: WatchedContext, watch: ExecutorWatch) {
@@ -46,9 +49,10 @@ export class WatchedExecutor implements Executor {
 
   run(...order: Parameters<Executor['run']>): void {
     const [attempt, , spec] = order
-    const cpuMilli = demandOf(spec).resources['cpu'] ?? 0
-    this.#runs.set(attemptKey(attempt), { cpuMilli, sinceMs: performance.now() })
-    this.#watch.process(cpuMilli, true)
+    const { resources } = demandOf(spec)
+    this.#runs.set(attemptKey(attempt), { resources, sinceMs: performance.now() })
+    accumulate(this.placed, resources, 1)
+    this.#watch.process(resources['cpu'] ?? 0, true)
     this.#exec.run(...order)
   }
 
@@ -87,7 +91,8 @@ export class WatchedExecutor implements Executor {
       const run = this.#runs.get(key)
       if (run !== undefined) {
         this.#runs.delete(key)
-        this.#watch.process(run.cpuMilli, false)
+        accumulate(this.placed, run.resources, -1)
+        this.#watch.process(run.resources['cpu'] ?? 0, false)
       }
       if (!this.#orphaned) this.#watch.finished(key, input.end.outcome === 'succeeded')
     }

@@ -2,6 +2,8 @@
  * A virtual executor: processes that start, run for their time, and end, are ended, or ignore it. They are no
  * part of the agent: when it dies they go on, until a next start reaps them or they end by themselves.
  */
+import { accumulate, emptyVector, type Resources } from '../../shared/model/resources.ts'
+import { demandOf } from '../../shared/model/task.ts'
 import type { AgentEffect, AgentInput, JournalEntry, Measured, Now, RunEnd } from '../../shared/ports.ts'
 import { type Attempt, attemptKey } from '../../shared/protocol/attempt.ts'
 import type { TaskSpec } from '../../shared/protocol/schemas/index.ts'
@@ -11,12 +13,15 @@ import type { Engine } from '../engine/engine.ts'
 import { type Handle, NO_EVENT, type Target } from '../engine/queue.ts'
 import { type Behaviour, behaviourOf } from './behaviour.ts'
 import { VirtualGuard } from './guard.ts'
+import { measuredOf } from './measured.ts'
 
 export interface Process {
   readonly key: string
   readonly attempt: Attempt
   readonly task: string
   readonly spec: TaskSpec
+  /** What it asked for, in thousandths. */
+  readonly resources: Resources
   readonly behaviour: Behaviour
   readonly pid: number
   readonly startedUs: number
@@ -45,9 +50,6 @@ const Event = {
   lapsed: 7,
   printed: 8,
 } as const
-/** What a device measures of its memory, and the cores that are in use when it is all busy. */
-const MEMORY_BYTES = 2 ** 31
-const BUSY_CORES = 8
 const START_MS = { min: 1, max: 15 }
 /** One piece of output of a task that writes. */
 const PIECE = 'all work and no play '.repeat(48)
@@ -69,6 +71,8 @@ export class VirtualExecutor implements Target {
   readonly #engine: Engine
   readonly #random: Random
   readonly #events: ExecutorEvents
+  /** What all that runs asked for. */
+  readonly #placed = emptyVector()
   #pids = 100
 
   constructor(engine: Engine, clock: NodeClock, random: Random, events: ExecutorEvents) {
@@ -89,6 +93,7 @@ export class VirtualExecutor implements Target {
       attempt,
       task,
       spec,
+      resources: demandOf(spec).resources,
       behaviour: behaviourOf(spec),
       pid: ++this.#pids,
       startedUs: this.#engine.nowUs,
@@ -97,6 +102,7 @@ export class VirtualExecutor implements Target {
       end: NO_EVENT,
     }
     this.processes.set(key, process)
+    accumulate(this.#placed, process.resources, 1)
     const startMs = this.#random.between(this.startMs.min, this.startMs.max) * this.slowness
     const first = process.behaviour.missing === true ? Event.missing : Event.started
     process.end = this.#engine.after(startMs, this, first, process)
@@ -109,14 +115,9 @@ export class VirtualExecutor implements Target {
     this.guard.extend(from)
   }
 
-  /** What the device measures while these processes run. */
-  load(): Measured {
-    const { size } = this.processes
-    return {
-      cpu: size * 0.1 + this.busy * BUSY_CORES,
-      memoryUsed: Math.min(MEMORY_BYTES, 2 ** 28 + size * 2 ** 25 + this.busy * MEMORY_BYTES),
-      memoryTotal: MEMORY_BYTES,
-    }
+  /** What a device of that capacity measures while these processes run. */
+  load(capacity: Resources): Measured {
+    return measuredOf(capacity, this.#placed, this.busy)
   }
 
   /** TERM now and KILL after the grace; `ended` follows in any case. */
@@ -194,6 +195,7 @@ export class VirtualExecutor implements Target {
     if (process.end !== NO_EVENT) this.#engine.cancel(process.end)
     this.guard.drop(process)
     this.processes.delete(process.key)
+    accumulate(this.#placed, process.resources, -1)
     this.#events.gone(process)
   }
 }

@@ -372,6 +372,6 @@ export class SimNode implements Target, Endpoint {
   /** As in the real shell: measured at once, and stepped after what waits already. */
   #measureNow(): void {
     this.#measuring = false
-    this.#take({ in: 'measured', load: this.executor.load() })
+    this.#take({ in: 'measured', load: this.executor.load(this.capacity) })
   }
 }

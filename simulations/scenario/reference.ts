@@ -58,7 +58,7 @@ const FAULTS: Readonly<Record<FaultKind, string>> = {
   'disk-full': 'Writing the journal fails',
   'clock-jump': 'The wall clock is set by up to an hour: back with `size` below 0.5, else forward',
   'slow-device': 'The device computes slower, with `size` 1 six times',
-  busy: 'The device measures load that nobody placed there: eight cores and all its memory, times `size`',
+  busy: 'The device measures load that nobody placed there: all that it has, times `size`',
   leave: 'The agent is stopped in order and started again',
   'mass-departure': 'Devices lose their power or their agent, all at once',
 }

@@ -57,7 +57,8 @@ export class Mesh {
       ...['--data', this.data(id), '--coordinator', coordinator],
       ...Object.entries(labels).flatMap(([key, value]) => ['--label', `${key}=${value}`]),
       ...Object.entries(capacity).flatMap(([name, amount]) => ['--capacity', `${name}=${amount}`]),
-      ...['--executors', executors.join(',')],
+      // The agents share this machine, which others keep busy: each measures its own work.
+      ...['--executors', executors.join(','), '--load', 'own'],
       ...(options.argv ?? []),
     ]
     const { password } = this.#broker

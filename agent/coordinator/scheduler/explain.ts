@@ -63,6 +63,6 @@ export function explainPlacement(
   eligible: number,
   score: number,
 ): string {
-  const left = Math.round(score * 100)
+  const left = Math.max(0, Math.round(score * 100))
   return `placed on ${device.id}: most free of ${looked} with room looked at, ${eligible} could take it; ${left} % of its scarcest resource is left`
 }

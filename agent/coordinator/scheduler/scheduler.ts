@@ -164,7 +164,7 @@ export class Scheduler {
     const candidates = shape.blocked ? [...shape.hints] : shape.eligible
     const begin = shape.blocked ? 0 : shape.cursor
     let best: DeviceRecord | undefined
-    let bestScore = -1
+    let bestScore = Number.NEGATIVE_INFINITY
     let looked = 0
     for (let i = 0; i < candidates.length && looked < SAMPLE_MAX; i++) {
       const device = candidates[(begin + i) % candidates.length] as DeviceRecord
@@ -224,6 +224,20 @@ export class Scheduler {
       this.remove(task)
     }
     return unit
+  }
+
+  /** Devices that could take the task if they were empty. */
+  able(task: TaskRecord): readonly DeviceRecord[] {
+    return this.#shape(task).eligible
+  }
+
+  /** True when something waits although a device is open that could take it if it were empty. */
+  lacksRoom(now: Now): boolean {
+    for (const shape of this.#waitingShapes) {
+      if (shape.eligible.some((device) => device.closedReason(now.monoMs, now.wallMs) === undefined))
+        return true
+    }
+    return false
   }
 
   /** Shapes that wait for room, explained as of now. */

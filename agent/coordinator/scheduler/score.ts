@@ -1,6 +1,7 @@
 /** Scores: how well a device suits a shape now, from 0 to 1. */
 import type { Resources } from '../../../shared/model/resources.ts'
 import type { DeviceRecord } from '../device-record.ts'
+import { withMore } from '../utilization.ts'
 
 /** True when the device has room for `need` beside what is reserved. */
 export function hasRoom(device: DeviceRecord, need: Resources): boolean {
@@ -11,8 +12,8 @@ export function hasRoom(device: DeviceRecord, need: Resources): boolean {
 }
 
 /**
- * Most free: the share of its scarcest needed resource that a device would have left. The textbook greedy
- * (worst fit): it spreads work, so that a lost device takes little with it and bursts find room everywhere.
+ * Most free: the share of its scarcest resource that a device would have left, by what is reserved and by what it
+ * measures, whichever is less. The textbook greedy (worst fit): it spreads work, so that a lost device takes little with it and bursts find room everywhere.
  */
 export function mostFree(device: DeviceRecord, need: Resources): number {
   let least = 1
@@ -22,5 +23,6 @@ export function mostFree(device: DeviceRecord, need: Resources): number {
     const left = (capacity - (device.reserved[name] ?? 0) - (need[name] as number)) / capacity
     if (left < least) least = left
   }
-  return least
+  const { utilization } = device
+  return utilization === undefined ? least : Math.min(least, 1 - withMore(utilization, device.reserved, need))
 }

@@ -46,11 +46,16 @@ export function statuses(driver: Driver): TaskStatus[] {
   return driver.published<TaskStatus>('status')
 }
 
-/** A device that joins: its birth, and its first report. */
-export function join(driver: Driver, id: string, inboxSeq = 0): void {
+/** A device is born. */
+export function born(driver: Driver, id: string): void {
   const device = { incarnation: 1, nonce: `${id}-1`, online: true, labels: {}, executors: ['exec'] }
   const body = { ...device, capacity: { cpu: '8', memory: '8Gi' }, candidate: 'never', version: '1' }
   driver.hear('device', { route: 'state', id, body })
+}
+
+/** A device that joins: its birth, and its first report. */
+export function join(driver: Driver, id: string, inboxSeq = 0): void {
+  born(driver, id)
   report(driver, id, inboxSeq)
 }
 

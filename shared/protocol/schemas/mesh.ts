@@ -13,6 +13,23 @@ export const MeshConfig = Type.Object(
     ),
     lostGrace: Type.Optional(lasting('How long a device may blink. "1s"')),
     defaultTimeout: Type.Optional(lasting('For tasks that name none. "1h"')),
+    highMark: Type.Optional(
+      Type.Union([Type.Number({ exclusiveMinimum: 0, maximum: 1 }), Type.Literal('never')], {
+        description:
+          'From this utilization on a device gets no new work; "never": whatever devices measure. 0.9',
+      }),
+    ),
+    lowMark: Type.Optional(
+      Type.Number({
+        minimum: 0,
+        maximum: 1,
+        description: 'Up to which utilization a device may get what is moved off another. 0.7',
+      }),
+    ),
+    moveAfter: Type.Optional(
+      lasting('How long a device is at the high mark before work is moved off it. "15s"'),
+    ),
+    moveCooldown: Type.Optional(lasting('How long a device and a task are left alone after a move. "60s"')),
     predecessorWait: Type.Optional(lasting('How long a task waits for an unknown one it is after. "10s"')),
   },
   { additionalProperties: false },
@@ -23,7 +40,10 @@ export const MeshEvent = Type.Object({
   at: Instant,
   term: Term,
   agent: Id,
-  kind: Type.String({ maxLength: 64, description: 'Like "placed", "rerouted", "rejected", "elected"' }),
+  kind: Type.String({
+    maxLength: 64,
+    description: 'Like "placed", "moved", "rerouted", "rejected", "elected"',
+  }),
   task: Type.Optional(Type.String()),
   device: Type.Optional(Type.String()),
   code: Type.Optional(Type.String({ maxLength: 64 })),

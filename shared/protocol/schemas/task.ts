@@ -174,6 +174,17 @@ const Result = Type.Object({
   durationMs: Type.Optional(Type.Number()),
 })
 
+export const Moves = Type.Object(
+  {
+    count: Type.Integer({ minimum: 1 }),
+    from: Id,
+    why: Type.String(),
+    at: Instant,
+  },
+  { description: 'How often it was moved off a device under load, and the last time: off which, why, when' },
+)
+export type Moves = Static<typeof Moves>
+
 export const TaskStatus = Type.Object({
   task: Id,
   state: Type.Enum([...TASK_STATES], { description: 'Where the task is in its life' }),
@@ -194,6 +205,7 @@ export const TaskStatus = Type.Object({
   duplicates: Type.Optional(
     Type.Integer({ minimum: 1, description: 'Results of other than the current attempt' }),
   ),
+  moves: Type.Optional(Moves),
   array: Type.Optional(ArrayProgress),
   result: Type.Optional(Result),
   error: Type.Optional(Failure),

@@ -1,0 +1,171 @@
+/**
+ * Rebalancing: work is moved off a device that stays hot, one task at a time, to where it is cooler.
+ *
+ * What is moved loses what it did since it began, or since it last published what it can go on from; so only work that
+ * loses little is, and never what is exclusive. It is told to end, and then placed again as any task is.
+ */
+import { sameAttempt } from '../../shared/protocol/attempt.ts'
+import type { DeviceRecord, Placement } from './device-record.ts'
+import type { Lifecycle } from './lifecycle.ts'
+import type { Office } from './office.ts'
+import { hasRoom } from './scheduler/score.ts'
+import type { TaskRecord } from './task-record.ts'
+import { percent, withMore } from './utilization.ts'
+
+/** Moves at a time in the whole mesh: each is work that is done twice. */
+export const MOVES_MAX = 8
+/** The most work that a move may throw away, in the time that it took. */
+export const MOVE_LOSS_MS_MAX = 60_000
+/** How long past its grace a move counts as being under way. */
+const MOVE_MARGIN_MS = 10_000
+/** Hot devices that are looked at in one tick, and how long one is left alone off which nothing can be moved. */
+const LOOKS_MAX = 16
+const LOOK_AGAIN_MS = 5_000
+
+interface Candidate {
+  readonly task: TaskRecord
+  readonly placement: Placement
+  /** Share of the hot resource that it asked for. */
+  readonly relief: number
+  readonly lossMs: number
+}
+
+export class Rebalancer {
+  readonly #office: Office
+  readonly #lifecycle: Lifecycle
+  /** By the device that the work is moved off. */
+  readonly #underWay = new Map<DeviceRecord, { readonly placement: Placement; readonly untilMs: number }>()
+
+  constructor(office: Office, lifecycle: Lifecycle) {
+    this.#office = office
+    this.#lifecycle = lifecycle
+  }
+
+  get #nowMs(): number {
+    return this.#office.context.now.monoMs
+  }
+
+  /** Begins what moves there are to begin. */
+  tick(): void {
+    this.#settle()
+    const { devices, scheduler, context } = this.#office
+    let looks = 0
+    for (const device of devices.values()) {
+      if (!this.#due(device)) continue
+      if (looks++ >= LOOKS_MAX || this.#underWay.size >= MOVES_MAX) return
+      // Room that a move would take is wanted by what waits.
+      if (looks === 1 && scheduler.lacksRoom(context.now)) return
+      this.#relieve(device)
+    }
+  }
+
+  /** Moves end when the attempt is gone, and in any case at some time; then the device rests. */
+  #settle(): void {
+    const { devices, settings } = this.#office
+    for (const [device, { placement, untilMs }] of this.#underWay) {
+      const goes = device.placements.get(placement.key)?.phase === 'revoking'
+      if (goes && devices.get(device.id) === device && this.#nowMs < untilMs) continue
+      this.#underWay.delete(device)
+      device.restUntilMs = this.#nowMs + settings.marks.cooldownMs
+    }
+  }
+
+  #due(device: DeviceRecord): boolean {
+    const { hot } = device
+    return (
+      hot !== undefined &&
+      hot.lastMs - hot.sinceMs >= this.#office.settings.marks.moveAfterMs &&
+      device.restUntilMs <= this.#nowMs &&
+      device.condition === 'online' &&
+      !this.#underWay.has(device)
+    )
+  }
+
+  /** Moves the best of what can be moved off the device. */
+  #relieve(device: DeviceRecord): void {
+    device.restUntilMs = this.#nowMs + LOOK_AGAIN_MS
+    // Tasks of one shape have the same devices, so each is searched once.
+    const found = new Map<readonly DeviceRecord[], DeviceRecord | undefined>()
+    for (const { task, placement } of this.#candidates(device)) {
+      const able = this.#office.scheduler.able(task)
+      if (!found.has(able)) found.set(able, this.#coolest(able, device, task))
+      const target = found.get(able)
+      if (target === undefined) continue
+      this.#lifecycle.move(task, device, placement, this.#why(device, target))
+      const graceMs = task.demand?.graceMs ?? 0
+      this.#underWay.set(device, { placement, untilMs: this.#nowMs + graceMs + MOVE_MARGIN_MS })
+      return
+    }
+  }
+
+  /** What may be moved, the one that frees most first, then the one that loses least. */
+  #candidates(device: DeviceRecord): Candidate[] {
+    const candidates: Candidate[] = []
+    for (const placement of device.placements.values()) {
+      const task = this.#office.ledger.find(placement.task)
+      if (task === undefined || !this.#movable(task, placement)) continue
+      const relief = reliefOf(device, placement)
+      const lossMs = this.#lossMs(task, placement)
+      if (relief > 0 && lossMs <= MOVE_LOSS_MS_MAX) candidates.push({ task, placement, relief, lossMs })
+    }
+    return candidates.sort(
+      (a, b) => b.relief - a.relief || a.lossMs - b.lossMs || (a.placement.key < b.placement.key ? -1 : 1),
+    )
+  }
+
+  #movable(task: TaskRecord, { attempt, phase, leaseMs }: Placement): boolean {
+    if (phase !== 'held' || leaseMs !== undefined || !sameAttempt(task.current?.attempt, attempt))
+      return false
+    if (task.spec === undefined || task.demand === undefined || task.demand.exclusive) return false
+    if ((task.element?.of ?? task).stopping !== undefined || task.stopping !== undefined) return false
+    const sinceMs = this.#sinceMs(task.moves?.at)
+    return sinceMs === undefined || sinceMs >= this.#office.settings.marks.cooldownMs
+  }
+
+  /** What the attempt has done would be done again. Of one that an earlier coordinator placed the status tells. */
+  #lossMs(task: TaskRecord, { savedMs }: Placement): number {
+    if (savedMs !== undefined) return this.#nowMs - savedMs
+    return this.#sinceMs(task.times.started) ?? Number.POSITIVE_INFINITY
+  }
+
+  /** Milliseconds since an instant; `undefined` when that is not known, or was told by a clock ahead of this one. */
+  #sinceMs(instant: string | undefined): number | undefined {
+    const sinceMs = instant === undefined ? Number.NaN : this.#office.context.now.wallMs - Date.parse(instant)
+    return sinceMs >= 0 ? sinceMs : undefined
+  }
+
+  /** The device with the lowest utilization that would stay cool with the task, if there is any. */
+  #coolest(
+    able: readonly DeviceRecord[],
+    hot: DeviceRecord,
+    { demand }: TaskRecord,
+  ): DeviceRecord | undefined {
+    const { context, settings } = this.#office
+    const { monoMs, wallMs } = context.now
+    const need = demand?.resources ?? {}
+    let best: { device: DeviceRecord; share: number } | undefined
+    for (const device of able) {
+      const { utilization } = device
+      if (device === hot || utilization === undefined || !hasRoom(device, need)) continue
+      if (device.closedReason(monoMs, wallMs) !== undefined) continue
+      const share = withMore(utilization, device.reserved, need)
+      if (share > settings.marks.low) continue
+      const cooler = best === undefined || share < best.share
+      if (cooler || (share === best?.share && device.id < best.device.id)) best = { device, share }
+    }
+    return best?.device
+  }
+
+  #why(device: DeviceRecord, target: DeviceRecord): string {
+    const { utilization, hot } = device
+    const seconds = hot === undefined ? 0 : Math.round((hot.lastMs - hot.sinceMs) / 1_000)
+    const { resource = 'load', share = 0 } = utilization ?? {}
+    const there = percent(target.utilization?.share ?? 0)
+    return `moved off ${device.id}, whose ${resource} has been at ${percent(share)} for ${seconds} s, to make room; ${target.id} is at ${there}`
+  }
+}
+
+/** The share of the hot resource that the placement asked for. */
+function reliefOf({ utilization }: DeviceRecord, { resources }: Placement): number {
+  return utilization === undefined ? 0 : (resources[utilization.resource] ?? 0) / utilization.total
+}
