@@ -19,6 +19,7 @@ import { OrderChecker } from './checkers/i5-order.ts'
 import { demandLiveness, type LivenessBounds } from './checkers/i6-liveness.ts'
 import { CurrentChecker } from './checkers/i7-current.ts'
 import { BoundsChecker } from './checkers/i9-bounds.ts'
+import { LoadChecker } from './checkers/load-rules.ts'
 import { OfficeChecker } from './checkers/office-rules.ts'
 import { WireChecker } from './checkers/wire-rules.ts'
 import type { Engine } from './engine/engine.ts'
@@ -236,6 +237,7 @@ class Watchers {
       new BoundsChecker(violations, this.#tasks, this.#world),
       new WireChecker(violations),
       new OfficeChecker(violations),
+      new LoadChecker(violations),
     ]
     return [...this.checkers, { accepted: (packet) => this.#note(packet) }]
   }

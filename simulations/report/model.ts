@@ -42,6 +42,7 @@ export interface Totals {
   readonly endedTwice: number
   readonly attempts: number
   readonly reroutes: number
+  readonly moves: number
   readonly duplicates: number
   readonly terms: number
   readonly faults: number

@@ -26,6 +26,7 @@ export function countsOf(totals: Totals): Counted[] {
     { name: 'ended twice', value: totals.endedTwice, note: 'with two terminal states', mustBe0: true },
     { name: 'attempts', value: totals.attempts, note: 'dispatches of tasks to devices' },
     { name: 'reroutes', value: totals.reroutes, note: 'attempts given to another device' },
+    { name: 'moves', value: totals.moves, note: 'off devices under load' },
     { name: 'duplicates', value: totals.duplicates, note: 'results of attempts given up before' },
     { name: 'terms', value: totals.terms, note: 'coordinators that took office' },
     { name: 'faults', value: totals.faults, note: 'injected' },

@@ -55,6 +55,7 @@ export const FIGURES: Readonly<Record<string, Figure>> = Object.fromEntries<Figu
   ['receipted', total('Tasks whose receipt their submitter has', (totals) => totals.receipted)],
   ['attempts', total('Attempts that were sent to devices', (totals) => totals.attempts)],
   ['reroutes', total('Tasks moved because their device was lost', (totals) => totals.reroutes)],
+  ['moves', total('Times that a task was moved off a device under load', (totals) => totals.moves)],
   [
     'duplicates',
     total('Runs that succeeded of tasks that had succeeded before', (totals) => totals.duplicates),

@@ -23,6 +23,8 @@ interface Open {
   placedMs: number
   /** Counted by its coordinator as lost with a device. */
   lost: number
+  /** Times that its status tells of that it was moved off a device under load. */
+  relieved: number
   /** Losses that no new placement has followed yet, and placements whose loss was not published yet. */
   owed: number
   moves: number[]
@@ -46,6 +48,8 @@ export class Metrics {
   endedTwice = 0
   attempts = 0
   reroutes = 0
+  /** Times that a task was moved off a device under load. */
+  relieved = 0
   duplicates = 0
   waiting = 0
   running = 0
@@ -89,6 +93,7 @@ export class Metrics {
       device: '',
       placedMs: 0,
       lost: 0,
+      relieved: 0,
       owed: 0,
       moves: [],
       succeeded: false,
@@ -203,7 +208,10 @@ export class Metrics {
 
   #onStatus(status: TaskStatus): void {
     const open = this.#open.get(status.task)
-    if (open !== undefined) this.#noteLosses(open, status.lost)
+    if (open !== undefined) {
+      this.#noteLosses(open, status.lost)
+      for (const count = status.moves?.count ?? 0; open.relieved < count; open.relieved++) this.relieved++
+    }
     if (!isTerminal(status.state)) {
       if (open !== undefined && status.state === 'pending') this.#wait(open, true)
       return

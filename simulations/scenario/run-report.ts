@@ -60,7 +60,7 @@ export function makeReport(facts: RunFacts, measured: Measured): SimReport {
 
 function totalsOf(facts: RunFacts, metrics: Metrics): Totals {
   const { submitted, unfinished, lost, faults, messages } = facts
-  const { receipted, ended, endedTwice, attempts, reroutes, duplicates, terms } = metrics
+  const { receipted, ended, endedTwice, attempts, reroutes, relieved, duplicates, terms } = metrics
   return {
     submitted,
     receipted,
@@ -70,6 +70,7 @@ function totalsOf(facts: RunFacts, metrics: Metrics): Totals {
     endedTwice,
     attempts,
     reroutes,
+    moves: relieved,
     duplicates,
     terms,
     faults,

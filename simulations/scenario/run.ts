@@ -14,6 +14,7 @@ import { OrderChecker } from '../checkers/i5-order.ts'
 import { demandLiveness } from '../checkers/i6-liveness.ts'
 import { CurrentChecker } from '../checkers/i7-current.ts'
 import { BoundsChecker } from '../checkers/i9-bounds.ts'
+import { LoadChecker } from '../checkers/load-rules.ts'
 import { OfficeChecker } from '../checkers/office-rules.ts'
 import { WireChecker } from '../checkers/wire-rules.ts'
 import type { Engine } from '../engine/engine.ts'
@@ -139,6 +140,7 @@ class ScenarioRun {
       new BoundsChecker(this.#violations, expectedTasks(this.#scenario), () => this.#world),
       new WireChecker(this.#violations),
       new OfficeChecker(this.#violations),
+      new LoadChecker(this.#violations),
     ]
     const { trace } = this.#options
     return [

@@ -49,6 +49,7 @@ export function sampleReport(options: SampleOptions = {}, instead: Partial<SimRe
       endedTwice: 0,
       attempts: sum(series.placements),
       reroutes: sum(series.reroutes),
+      moves: 2,
       duplicates: 3,
       terms: 1 + failover.count,
       faults: FAULTS,
