@@ -18,6 +18,7 @@ export type { Attempt } from '../shared/protocol/attempt.ts'
 export {
   type ArrayProgress,
   type Beacon,
+  type Checkpoint,
   type ContainerRun,
   type Desired,
   type DeviceLoad,

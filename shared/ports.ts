@@ -12,6 +12,7 @@ import type { Attempt, Reign } from './protocol/attempt.ts'
 import type { Incoming } from './protocol/codec.ts'
 import type {
   AttemptResult,
+  Checkpoint,
   DeviceLoad,
   LogStream,
   Messages,
@@ -42,6 +43,8 @@ export interface JournalEntry {
   readonly spec: TaskSpec
   /** The process group's leader, once started. */
   readonly pid?: number
+  /** What it has to go on from: given at its start, or published since. A result has its own. */
+  readonly checkpoint?: Checkpoint
   readonly result?: AttemptResult
 }
 
@@ -109,6 +112,8 @@ export type AgentInput =
       readonly stream: LogStream
       readonly text: string
     }
+  /** The attempt has published a checkpoint: JSON of at most `CHECKPOINT_BYTES_MAX`. The latest counts. */
+  | { readonly in: 'checkpoint'; readonly attempt: Attempt; readonly value: unknown }
   | { readonly in: 'ended'; readonly attempt: Attempt; readonly end: RunEnd }
   /** The answer to `measure`. */
   | { readonly in: 'measured'; readonly load: Measured }
@@ -161,6 +166,8 @@ export type AgentEffect =
       readonly task: string
       readonly spec: TaskSpec
       readonly lease?: Lease
+      /** What an earlier attempt of the task published last. */
+      readonly checkpoint?: Checkpoint
     }
   /** The leases of all that runs count from then on. One that is over stays over. */
   | { readonly do: 'lease'; readonly from: Now }

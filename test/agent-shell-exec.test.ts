@@ -140,6 +140,7 @@ describe('a command', () => {
         'COVEY_TASK',
         'COVEY_ATTEMPT',
         'COVEY_AGENT_DATA',
+        'COVEY_CHECKPOINT',
       ].sort(),
     )
     expect(lines).toContain('COVEY_TASK=hello')

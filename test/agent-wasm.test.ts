@@ -101,6 +101,7 @@ describe('a module', () => {
       '',
       'A=1',
       'COVEY_ATTEMPT=1.pi-1.5',
+      'COVEY_CHECKPOINT=/.checkpoint/state',
       'COVEY_DEVICE=pi-1',
       'COVEY_MESH=home',
       'COVEY_TASK=task',

@@ -123,6 +123,7 @@ export function assemble(body: Bytes, shape: Shape = {}): Buffer {
 /** Where things lie in the first page. */
 const AT = { vector: 0, length: 4, moved: 16, opened: 20, buffer: 1024, path: 256 }
 const BUFFER_BYTES = 4096
+const NEXT_AT = 8192
 
 const vector = (at: number, length: Bytes): Bytes => [
   ...store(AT.vector, int(at)),
@@ -142,14 +143,16 @@ const pour = (fd: Bytes): Bytes =>
   loop(read(fd), DROP, leaveIf(isZero(load(AT.moved))), print(AT.buffer, load(AT.moved)))
 /** To read, and to write. */
 const RIGHTS = { read: 0x2n, write: 0x40n } as const
-/** Opens a path below the one folder, which is the first after the standard streams. */
-const open = (path: string, right: keyof typeof RIGHTS, flags = 0): Bytes =>
+/** Opens a path below a folder: its own is the first after the standard streams, that of its checkpoint the next. */
+const open = (path: string, right: keyof typeof RIGHTS, flags = 0, folder = OWN_FOLDER): Bytes =>
   call(
     'path_open',
-    ...[int(3), int(1), int(AT.path), int(Buffer.byteLength(path)), int(flags)],
+    ...[int(folder), int(1), int(AT.path), int(Buffer.byteLength(path)), int(flags)],
     ...[long(RIGHTS[right]), long(0n), int(0), int(AT.opened)],
   )
 const CREATE = 1
+const OWN_FOLDER = 3
+const CHECKPOINT_FOLDER = 4
 
 /** Prints a text and ends with a code; 0 ends without saying so. */
 export const says = (words: string, code = 0, fd = 1): Buffer =>
@@ -215,6 +218,22 @@ export const fills = (path: string): Buffer =>
     ],
     { data: { [AT.path]: path } },
   )
+/** Prints its checkpoint, when it has one, and publishes another; then it ends, or loops for ever. */
+export const continues = (next: string, lingering = false): Buffer => {
+  const path = 'state'
+  return assemble(
+    [
+      ...store(8, open(path, 'read', 0, CHECKPOINT_FOLDER)),
+      ...when(isZero(load(8)), pour(load(AT.opened))),
+      ...store(8, open(path, 'write', CREATE, CHECKPOINT_FOLDER)),
+      ...when(load(8), exit(load(8))),
+      ...write(load(AT.opened), NEXT_AT, int(Buffer.byteLength(next))),
+      ...DROP,
+      ...(lingering ? loop() : []),
+    ],
+    { data: { [AT.path]: path, [NEXT_AT]: next } },
+  )
+}
 /** Makes a symbolic link to `target` in its folder and prints what is behind it, or ends with an error number. */
 export const follows = (target: string): Buffer => {
   const link = 'link'

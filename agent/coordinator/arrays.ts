@@ -99,6 +99,7 @@ export class Arrays {
   #giveUp(element: TaskRecord): void {
     const { current } = element
     this.#office.scheduler.remove(element)
+    this.#office.checkpoints.drop(element)
     this.#office.due.drop('retry', element.id)
     this.#office.due.drop('stopped', element.id)
     const device = current === undefined ? undefined : this.#office.devices.get(current.device)

@@ -274,6 +274,7 @@ export class Fleet {
       if (ours && task !== undefined && task.stopping === undefined) {
         task.leaseMs ??= held.leaseMs
         this.#lifecycle.adopt(task, device, held.attempt)
+        this.#lifecycle.checkpoint(task, held.attempt, held.checkpoint)
         if (held.phase === 'running') this.#lifecycle.running(task, held.started)
         return
       }
@@ -296,6 +297,7 @@ export class Fleet {
       this.#office.inboxes.revoke(device, held.attempt)
     }
     if (placement.phase === 'assigned') placement.phase = 'held'
+    if (task !== undefined) this.#lifecycle.checkpoint(task, held.attempt, held.checkpoint)
     if (
       task !== undefined &&
       task.current !== undefined &&

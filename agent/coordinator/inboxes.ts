@@ -109,15 +109,17 @@ export class Inboxes {
       // Revoked or lost again before it was sent: then it never goes out.
       if (placement?.phase !== 'assigned') continue
       if (element === undefined) {
-        room(specBytes(assignment.spec))
+        room(specBytes(assignment.spec) + checkpointBytes(assignment))
         message.assign.push(assignment)
       } else {
         const input = element.of.spec?.array?.[element.index]
-        const { spec } = assignment
+        const { spec, checkpoint } = assignment
         const known = message.batches?.at(-1)?.task === element.of.id
-        room(ELEMENT_BYTES + 2 * JSON.stringify(input).length + (known ? 0 : specBytes(spec)))
+        const own = ELEMENT_BYTES + 2 * JSON.stringify(input).length + checkpointBytes(assignment)
+        room(own + (known ? 0 : specBytes(spec)))
         const batch = batchFor(message, element.of, spec)
-        batch.elements.push({ n: assignment.attempt.n, element: element.index, input })
+        const given = checkpoint === undefined ? {} : { checkpoint }
+        batch.elements.push({ n: assignment.attempt.n, element: element.index, input, ...given })
       }
       placement.seq = message.seq
     }
@@ -147,5 +149,8 @@ function batchFor(message: Inbox, task: TaskRecord, spec: TaskSpec): Batch {
   message.batches.push(batch)
   return batch
 }
+
+const checkpointBytes = ({ checkpoint }: Assignment): number =>
+  checkpoint === undefined ? 0 : ATTEMPT_BYTES + 2 * JSON.stringify(checkpoint.value).length
 
 const specBytes = (spec: TaskSpec): number => ASSIGNMENT_BYTES + 2 * JSON.stringify(spec).length

@@ -197,6 +197,7 @@ export class Intake {
     const demand = kept === undefined ? undefined : demandOf(kept, settings.defaultTimeoutMs)
     const task = newTask(id, ledger.nextSeq(), status.digest, context.instant(), kept, demand)
     continueFrom(task, status)
+    this.#office.checkpoints.found(task, status.checkpoint)
     this.#office.leases.found(status.leaseMs)
     this.#arrays.open(task)
     task.specRetained = spec !== undefined
@@ -293,6 +294,7 @@ export class Intake {
     if (isTerminal(status.state) && !isTerminal(task.state) && status.digest === task.digest) {
       return this.#adoptEnd(task, status)
     }
+    if (status.digest === task.digest) this.#office.checkpoints.found(task, status.checkpoint)
     this.#endings.statuses.touch(task)
   }
 
@@ -304,6 +306,7 @@ export class Intake {
     this.#office.scheduler.remove(task)
     this.#office.dependencies.leave(task.id)
     this.#arrays.abandon(task)
+    this.#office.checkpoints.drop(task)
     this.#office.due.drop('retry', task.id)
     task.stopping = undefined
     task.over = current?.attempt ?? task.over

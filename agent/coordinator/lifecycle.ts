@@ -8,7 +8,12 @@ import { failure } from '../../shared/errors/errors.ts'
 import { DEFAULT_GRACE_MS } from '../../shared/model/task.ts'
 import { type Attempt, attemptKey, compareAttempts, sameAttempt } from '../../shared/protocol/attempt.ts'
 import { parseWork } from '../../shared/protocol/ids.ts'
-import { type AttemptResult, isTerminal, type RejectedAttempt } from '../../shared/protocol/schemas/index.ts'
+import {
+  type AttemptResult,
+  type Checkpoint,
+  isTerminal,
+  type RejectedAttempt,
+} from '../../shared/protocol/schemas/index.ts'
 import { backoffMs } from '../../shared/random/random.ts'
 import type { ArrayRecord } from './array-record.ts'
 import { type DeviceRecord, type Placement, UNSENT } from './device-record.ts'
@@ -77,6 +82,12 @@ export class Lifecycle {
     this.#statuses.touch(task)
   }
 
+  /** A device tells what an attempt has to go on from. An element's is no news for its array's status. */
+  checkpoint(task: TaskRecord, attempt: Attempt, checkpoint: Checkpoint | undefined): void {
+    const taken = this.#office.checkpoints.take(task, attempt, checkpoint)
+    if (taken && task.element === undefined) this.#statuses.touch(task)
+  }
+
   /** A device reports how an attempt ended. */
   result(device: DeviceRecord, result: AttemptResult, unknownMayCome: boolean): void {
     const placement = device.placement(result.attempt)
@@ -113,6 +124,7 @@ export class Lifecycle {
 
   /** The current attempt has ended: what follows from it. */
   #take(task: TaskRecord, device: DeviceRecord, result: AttemptResult): void {
+    this.checkpoint(task, result.attempt, result.checkpoint)
     this.#over(task)
     const placement = device.placement(result.attempt)
     if (placement !== undefined) device.finish(placement)

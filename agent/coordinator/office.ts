@@ -7,6 +7,7 @@ import { DEFAULT_PREDECESSOR_WAIT_MS, DEFAULT_TIMEOUT_MS } from '../../shared/mo
 import type { Reign } from '../../shared/protocol/attempt.ts'
 import type { MeshConfig } from '../../shared/protocol/schemas/index.ts'
 import type { Context } from '../core/context.ts'
+import { Checkpoints } from './checkpoints.ts'
 import { Dependencies } from './dependencies.ts'
 import type { DeviceRecord } from './device-record.ts'
 import { DueList } from './due.ts'
@@ -39,6 +40,7 @@ export class Office {
   readonly due: DueList
   readonly inboxes: Inboxes
   readonly leases: Leases
+  readonly checkpoints: Checkpoints
   settings: Settings
   /** How often devices send heartbeats. */
   heartbeatMs: number
@@ -49,6 +51,7 @@ export class Office {
     this.reign = reign
     this.due = new DueList(context)
     this.inboxes = new Inboxes(context, reign)
+    this.checkpoints = new Checkpoints(context)
     this.heartbeatMs = context.timing.heartbeatMs
     this.leases = new Leases(this, earlierLeaseMs)
     this.settings = settingsOf(context, config)

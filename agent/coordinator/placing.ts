@@ -81,9 +81,14 @@ export class Placing {
     const { resources, exclusive } = task.demand
     const leaseMs = exclusive ? leases.leaseMs : undefined
     task.leaseMs = leaseMs
+    const { checkpoint } = task
+    const explanation =
+      checkpoint === undefined
+        ? decision.explanation
+        : `${decision.explanation}; continues from a checkpoint of attempt ${checkpoint.attempt.n}`
     for (const told of task.element === undefined ? [task] : [task, task.element.of]) {
       if (told.state === 'pending') told.state = 'assigned'
-      told.explanation = decision.explanation
+      told.explanation = explanation
       told.reasons = undefined
     }
     device.add({
@@ -101,11 +106,11 @@ export class Placing {
     const spec = array?.sent ?? this.#sent(task.spec)
     if (array !== undefined) array.sent = spec
     this.#endings.statuses.touch(task)
-    const assignment = { attempt, task: task.id, spec }
+    const assignment = { attempt, task: task.id, spec, ...(checkpoint === undefined ? {} : { checkpoint }) }
     if (leaseMs === undefined) inboxes.assign(device, assignment, task.element)
     else leases.assign(task, device, { ...assignment, leaseMs })
     if (decision.follows) return
-    this.#office.event('placed', decision.explanation, { task: task.id, device: device.id })
+    this.#office.event('placed', explanation, { task: task.id, device: device.id })
   }
 
   /** A spec as devices get it: with the mesh's default timeout, and with what predecessors put out. */

@@ -6,6 +6,7 @@ import type { Attempt, Reign } from '../../shared/protocol/attempt.ts'
 import { contentDigest } from '../../shared/protocol/digest.ts'
 import {
   type ArrayProgress,
+  type Checkpoint,
   isTerminal,
   type TaskSpec,
   type TaskState,
@@ -43,6 +44,8 @@ export interface TaskRecord {
   duplicates: number
   /** How often it was moved off a device under load, and the last time. */
   moves: TaskStatus['moves']
+  /** Of an unfinished task: what its attempts published last. Set by `Checkpoints` alone, which counts it. */
+  checkpoint: Checkpoint | undefined
   result: TaskStatus['result']
   error: Failure | undefined
   refused: TaskStatus['refused']
@@ -105,6 +108,7 @@ export function newTask(
     lost: 0,
     duplicates: 0,
     moves: undefined,
+    checkpoint: undefined,
     result: undefined,
     error: undefined,
     refused: undefined,
@@ -172,6 +176,7 @@ export function statusOf(task: TaskRecord, reign: Reign): TaskStatus {
     ...(task.duplicates === 0 ? {} : { duplicates: task.duplicates }),
     ...(task.moves === undefined ? {} : { moves: task.moves }),
     ...(array === undefined ? {} : { array }),
+    ...(task.checkpoint === undefined || isTerminal(task.state) ? {} : { checkpoint: task.checkpoint }),
     ...(task.result === undefined ? {} : { result: task.result }),
     ...(task.error === undefined ? {} : { error: task.error }),
     ...(task.refused === undefined ? {} : { refused: task.refused }),

@@ -8,9 +8,10 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { statSync } from 'node:fs'
 import type { Lease, RunEnd } from '../../shared/ports.ts'
 import { type Attempt, attemptKey } from '../../shared/protocol/attempt.ts'
-import type { ExecRun, TaskSpec } from '../../shared/protocol/schemas/index.ts'
+import type { Checkpoint, ExecRun, TaskSpec } from '../../shared/protocol/schemas/index.ts'
 import type { ArtifactCache } from './artifacts/cache.ts'
 import { ARTIFACTS_VARIABLE, placeArtifacts } from './artifacts/inputs.ts'
+import { CHECKPOINT_VARIABLE, CheckpointFile } from './checkpoint-file.ts'
 import { type AgentIdentity, childEnvironment } from './child-environment.ts'
 import { ChildOutput } from './child-output.ts'
 import { Ending } from './ending.ts'
@@ -61,6 +62,8 @@ export class ChildRun implements Run {
   readonly #task: string
   readonly #output: ChildOutput
   readonly #guarded: Guarded | undefined
+  readonly #given: Checkpoint | undefined
+  #checkpoint: CheckpointFile | undefined
   #lapsed = false
   #workFolder: string | undefined
   #group: ProcessGroup | undefined
@@ -70,8 +73,17 @@ export class ChildRun implements Run {
   readonly #limiter: Limiter | undefined
   #hold: Hold | undefined
 
-  constructor(attempt: Attempt, task: string, spec: TaskSpec, context: RunContext, bounds: Bounds) {
+  /** @param given what an earlier attempt of the task published last */
+  constructor(
+    attempt: Attempt,
+    task: string,
+    spec: TaskSpec,
+    context: RunContext,
+    bounds: Bounds,
+    given?: Checkpoint,
+  ) {
     this.attempt = attempt
+    this.#given = given
     this.#task = task
     this.#spec = spec
     this.#command = spec.run as ExecRun
@@ -106,6 +118,7 @@ export class ChildRun implements Run {
       this.#guarded.guard.drop(key)
     }
     this.#hold?.release()
+    this.#checkpoint?.end()
     this.#context.emit({ in: 'ended', attempt: this.attempt, end })
     if (this.#workFolder !== undefined) await removeWorkFolder(this.#workFolder, this.#context.log)
   }
@@ -145,6 +158,9 @@ export class ChildRun implements Run {
     const command = exec as [string, ...string[]]
     const env = childEnvironment(this.#context.agent, this.attempt, this.#task, cwd, added)
     if (artifacts !== undefined) env[ARTIFACTS_VARIABLE] = artifacts
+    const { emit } = this.#context
+    this.#checkpoint = new CheckpointFile(this.#ownFolder(), this.attempt, this.#given, emit)
+    env[CHECKPOINT_VARIABLE] = this.#checkpoint.path
     this.#hold = this.#limiter?.prepare(attemptKey(this.attempt), wishedLimits(this.#spec))
     const [program, ...args] = this.#hold?.wrap(command) ?? command
     // What enters limits is a shell first, which would find this out too late.
@@ -165,7 +181,7 @@ export class ChildRun implements Run {
     }
     this.#group = new ProcessGroup(child.pid)
     this.#guarded?.guard.started(attemptKey(this.attempt), child.pid)
-    this.#context.emit({ in: 'started', attempt: this.attempt, pid: child.pid })
+    emit({ in: 'started', attempt: this.attempt, pid: child.pid })
     if (input !== undefined) feed(child, input, this.#task, this.#context.log)
     this.#output.listen(child)
     const exit = await exitOrKill(exited, this.#group, this.#ending, { ...this.#context, task: this.#task })

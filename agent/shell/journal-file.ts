@@ -139,8 +139,9 @@ function findEntryFault(entry: Partial<JournalEntry> | null): string | undefined
   if (!isAttempt(entry?.attempt)) return 'its attempt is none'
   if (typeof entry.task !== 'string' || !isWork(entry.task))
     return `${JSON.stringify(entry.task)} is not an id`
-  const { pid, result, spec } = entry
+  const { pid, checkpoint, result, spec } = entry
   if (pid !== undefined && !(isCount(pid) && pid > 0)) return `${JSON.stringify(pid)} is not a pid`
+  if (checkpoint !== undefined && !isAttempt(checkpoint?.attempt)) return 'its checkpoint is none'
   if (result !== undefined && !(isAttempt(result?.attempt) && typeof result.outcome === 'string')) {
     return 'its result is none'
   }

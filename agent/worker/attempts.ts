@@ -4,10 +4,12 @@
  */
 import { type Failure, failure } from '../../shared/errors/errors.ts'
 import type { ErrorCode } from '../../shared/errors/table.ts'
+import { CHECKPOINT_BYTES_MAX } from '../../shared/model/checkpoint.ts'
 import { DEFAULT_TIMEOUT_MS, demandOf } from '../../shared/model/task.ts'
 import type { JournalEntry, RunEnd } from '../../shared/ports.ts'
-import type { Attempt } from '../../shared/protocol/attempt.ts'
+import { type Attempt, sameAttempt } from '../../shared/protocol/attempt.ts'
 import { parseWork } from '../../shared/protocol/ids.ts'
+import { valueBytes } from '../../shared/protocol/json-text.ts'
 import type { Assignment, AttemptResult, LogStream, Outcome } from '../../shared/protocol/schemas/index.ts'
 import type { Context } from '../core/context.ts'
 import type { Fence } from './fence.ts'
@@ -54,6 +56,7 @@ export class Attempts {
         outcome: 'interrupted',
         error: failure('E_INTERRUPTED', 'the agent restarted while it held the attempt'),
         ended: this.#context.instant(),
+        ...(entry.checkpoint === undefined ? {} : { checkpoint: entry.checkpoint }),
       }
       const held = this.#table.restore(entry.attempt, entry.task, entry.spec, demandOf(entry.spec), result)
       if (entry.result === undefined) this.#keepResult(held)
@@ -63,7 +66,7 @@ export class Attempts {
 
   /** An order to run something. `outputBytes` is what each of its output streams may have in the result. */
   assign(assignment: Assignment, outputBytes?: number): void {
-    const { attempt, task, spec, leaseMs } = assignment
+    const { attempt, task, spec, leaseMs, checkpoint } = assignment
     const known = this.#table.get(attempt)
     if (known?.task === task) return this.#reports.changed(known)
     const demand = demandOf(spec, DEFAULT_TIMEOUT_MS)
@@ -94,7 +97,8 @@ export class Attempts {
       this.#leases.hold(held)
     }
     if (outputBytes !== undefined) held.outputBytes = outputBytes
-    this.#journaling.persist({ put: { attempt, task, spec } }, (error) => {
+    if (checkpoint !== undefined) held.checkpoint = checkpoint
+    this.#journaling.persist({ put: entryOf(held) }, (error) => {
       if (error === undefined) this.#run(held)
       else if (held.phase !== 'done') {
         this.#table.drop(held)
@@ -114,7 +118,8 @@ export class Attempts {
     held.started = this.#context.instant()
     held.startedMonoMs = this.#context.now.monoMs
     const { attempt, task, spec } = held
-    this.#context.emit({ do: 'run', attempt, task, spec, ...this.#leases.leaseOf(held) })
+    const given = held.checkpoint === undefined ? {} : { checkpoint: held.checkpoint }
+    this.#context.emit({ do: 'run', attempt, task, spec, ...this.#leases.leaseOf(held), ...given })
     this.#context.timer(TIMEOUT_TIMER + held.key, held.demand.timeoutMs)
     this.#reports.changed(held)
   }
@@ -123,7 +128,27 @@ export class Attempts {
     const held = this.#table.get(attempt)
     if (held === undefined || held.phase === 'done') return
     held.pid = pid
-    this.#journaling.persist({ put: { attempt, task: held.task, spec: held.spec, pid } })
+    this.#journaling.persist({ put: entryOf(held) })
+  }
+
+  /** The attempt has published what it can go on from. That is told also when the disk does not take it. */
+  checkpoint(attempt: Attempt, value: unknown): void {
+    const held = this.#table.get(attempt)
+    if (held === undefined || held.phase === 'done') return
+    const { task, checkpoint: last } = held
+    const bytes = valueBytes(value)
+    if (bytes > CHECKPOINT_BYTES_MAX) {
+      const about = { task, bytes, bytesMax: CHECKPOINT_BYTES_MAX }
+      return this.#context.log('warn', 'a checkpoint is too large and is not taken', about)
+    }
+    const own = sameAttempt(last?.attempt, attempt)
+    held.checkpoint = { attempt, seq: own ? (last?.seq ?? 0) + 1 : 1, value }
+    held.checkpointIsNews = true
+    this.#journaling.persist({ put: entryOf(held) }, (error) => {
+      if (error !== undefined)
+        this.#context.log('error', 'the journal does not keep a checkpoint', { task, error })
+    })
+    this.#reports.changed(held)
   }
 
   output(attempt: Attempt, stream: LogStream, text: string): void {
@@ -196,6 +221,7 @@ export class Attempts {
       ...(held.startedMonoMs === undefined
         ? {}
         : { durationMs: Math.round((this.#context.now.monoMs - held.startedMonoMs) * 1000) / 1000 }),
+      ...(held.checkpoint === undefined || outcome === 'succeeded' ? {} : { checkpoint: held.checkpoint }),
     }
     this.#table.finish(held, result)
     this.#keepResult(held)
@@ -203,9 +229,9 @@ export class Attempts {
 
   /** Journals a result, then reports it. One that cannot be journaled is reported all the same. */
   #keepResult(held: Held): void {
-    const { attempt, task, spec, result } = held
-    if (result === undefined) return
-    this.#journaling.persist({ put: { attempt, task, spec, result } }, (error) => {
+    if (held.result === undefined) return
+    const { task } = held
+    this.#journaling.persist({ put: entryOf(held) }, (error) => {
       if (error !== undefined)
         this.#context.log('error', 'the journal does not keep a result', { task, error })
       held.reportable = true
@@ -247,6 +273,18 @@ export class Attempts {
   get idle(): boolean {
     for (const held of this.#table.values()) if (held.phase !== 'done' || !held.reportable) return false
     return true
+  }
+}
+
+/** What the journal keeps of an attempt; a result that has come tells the rest. */
+function entryOf({ attempt, task, spec, pid, checkpoint, result }: Held): JournalEntry {
+  if (result !== undefined) return { attempt, task, spec, result }
+  return {
+    attempt,
+    task,
+    spec,
+    ...(pid === undefined ? {} : { pid }),
+    ...(checkpoint === undefined ? {} : { checkpoint }),
   }
 }
 

@@ -15,7 +15,7 @@ import {
 import type { Demand } from '../../shared/model/task.ts'
 import { type Attempt, attemptKey } from '../../shared/protocol/attempt.ts'
 import { setDigest } from '../../shared/protocol/digest.ts'
-import type { AttemptResult, HeldAttempt, TaskSpec } from '../../shared/protocol/schemas/index.ts'
+import type { AttemptResult, Checkpoint, HeldAttempt, TaskSpec } from '../../shared/protocol/schemas/index.ts'
 
 /** Attempts a device holds at most, results that wait for an acknowledgement included. */
 export const HELD_MAX = 10_000
@@ -39,6 +39,10 @@ export interface Held {
   logSeq: number
   /** What each stream of its output may take in the result, when that is less than for others. */
   outputBytes?: number
+  /** What the attempt has to go on from: given at its start, or published since. */
+  checkpoint?: Checkpoint
+  /** The coordinator has not been told of it. */
+  checkpointIsNews?: boolean
   result?: AttemptResult
   /** True once the result may be reported: it is durable, or could not be made so. */
   reportable: boolean
@@ -130,8 +134,9 @@ export class HeldTable {
   }
 }
 
-/** How an attempt that has no result yet stands in a report. */
-export function heldMessage(held: Held): HeldAttempt {
+/** How an attempt that has no result yet stands in a report, which is `full` or tells only what is news. */
+export function heldMessage(held: Held, full: boolean): HeldAttempt {
+  const tellsCheckpoint = full || held.checkpointIsNews === true
   const phase = held.phase === 'done' ? 'ending' : held.phase
   return {
     attempt: held.attempt,
@@ -139,5 +144,6 @@ export function heldMessage(held: Held): HeldAttempt {
     phase,
     ...(held.started === undefined ? {} : { started: held.started }),
     ...(held.leaseMs === undefined ? {} : { leaseMs: held.leaseMs }),
+    ...(held.checkpoint === undefined || !tellsCheckpoint ? {} : { checkpoint: held.checkpoint }),
   }
 }

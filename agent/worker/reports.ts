@@ -3,6 +3,7 @@
  * new or asks. Results are sent again, with growing pauses, until they are acknowledged.
  */
 
+import { valueBytes } from '../../shared/protocol/json-text.ts'
 import type {
   AttemptResult,
   DeviceReport,
@@ -141,11 +142,14 @@ export class Reports {
     }
     for (const item of source) {
       const result = item.reportable ? item.result : undefined
-      const itemBytes = ENTRY_BYTES + resultBytes(result?.result)
+      const message = heldMessage(item, this.#full)
+      const { checkpoint } = result ?? message
+      const itemBytes = ENTRY_BYTES + resultBytes(result?.result) + valueBytes(checkpoint?.value)
       if (bytes > 0 && bytes + itemBytes > PART_BYTES_MAX) cut([])
       bytes += itemBytes
       if (result !== undefined) results.push(result)
-      else held.push(heldMessage(item))
+      else held.push(message)
+      item.checkpointIsNews = false
     }
     cut(this.#rejected)
     return parts

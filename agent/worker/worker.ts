@@ -150,10 +150,12 @@ export class Worker {
     for (const attempt of inbox.ack) this.#attempts.acknowledge(attempt)
     for (const assignment of inbox.assign) this.#attempts.assign(assignment)
     for (const { task, spec, outputBytes, elements } of inbox.batches ?? []) {
-      for (const { n, element, input } of elements) {
+      for (const { n, element, input, checkpoint } of elements) {
         const attempt = { term: inbox.term, agent: inbox.agent, n }
         const own = { ...spec, ...elementInput(spec, input) }
-        this.#attempts.assign({ attempt, task: elementName(task, element), spec: own }, outputBytes)
+        const given = checkpoint === undefined ? {} : { checkpoint }
+        const order = { attempt, task: elementName(task, element), spec: own, ...given }
+        this.#attempts.assign(order, outputBytes)
       }
     }
     if (inbox.full === true) this.#reports.full(0)
@@ -242,6 +244,9 @@ export class Worker {
         break
       case 'output':
         if (this.membership.online) this.#attempts.output(input.attempt, input.stream, input.text)
+        break
+      case 'checkpoint':
+        this.#attempts.checkpoint(input.attempt, input.value)
         break
       case 'ended':
         this.#attempts.ended(input.attempt, input.end)

@@ -3,6 +3,7 @@
 import type { TSchema } from 'typebox'
 import { ARTIFACTS_MAX } from '../artifacts/names.ts'
 import { FUNCTIONS_MAX, VALUE_JSON_BYTES_MAX } from '../functions/bounds.ts'
+import { CHECKPOINT_BYTES_MAX } from '../model/checkpoint.ts'
 import { formatDuration } from '../model/duration.ts'
 import { formatQuantity } from '../model/quantity.ts'
 import {
@@ -31,6 +32,7 @@ import {
   Attempt,
   AttemptResult,
   CANDIDATES_LISTED_MAX,
+  Checkpoint,
   ElementResult,
   Failure,
   HANDOVER_BYTES_MAX,
@@ -66,6 +68,7 @@ const UNITS: readonly Shape[] = [{ name: 'quantity', anchor: 'names-and-units', 
 const SHARED: readonly Shape[] = [
   { name: 'Reign', anchor: 'reign', schema: plain(Reign) },
   { name: 'Attempt', anchor: 'attempt', schema: plain(Attempt) },
+  { name: 'Checkpoint', anchor: 'checkpoint', schema: plain(Checkpoint) },
   { name: 'Failure', anchor: 'failure', schema: plain(Failure) },
   { name: 'HeldAttempt', anchor: 'heldattempt', schema: plain(HeldAttempt) },
   { name: 'RejectedAttempt', anchor: 'rejectedattempt', schema: plain(RejectedAttempt) },
@@ -81,6 +84,7 @@ const WORDS: Readonly<Record<string, string>> = {
   ARRAY_KIB_MAX: String(ARRAY_BYTES_MAX / 1024),
   PAYLOAD_KIB_MAX: String(PAYLOAD_BYTES_MAX / 1024),
   HANDOVER_KIB_MAX: String(HANDOVER_BYTES_MAX / 1024),
+  CHECKPOINT_KIB_MAX: String(CHECKPOINT_BYTES_MAX / 1024),
   ID_CHARS_MAX: String(ID_CHARS_MAX),
   TASK_STATES: TASK_STATES.map((state) => `\`${state}\``).join(', '),
   TERMINAL_STATES: TERMINAL_STATES.map((state) => `\`${state}\``).join(', '),
@@ -157,6 +161,7 @@ function limits(): string {
     ['Artifacts of a task', ARTIFACTS_MAX, ''],
     ['Functions of a device', FUNCTIONS_MAX, ''],
     ['Value that a function returns, as JSON', VALUE_JSON_BYTES_MAX, 'bytes'],
+    ['Checkpoint, as JSON', CHECKPOINT_BYTES_MAX, 'bytes'],
     ['Each of `retries`', RETRIES_MAX, ''],
     ['Candidates in a beacon', CANDIDATES_LISTED_MAX, ''],
   ]

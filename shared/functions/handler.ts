@@ -31,6 +31,15 @@ export interface FunctionContext {
    * @throws TypeError when JSON cannot hold it
    */
   progress(value: unknown): void
+  /**
+   * Publishes what the task can go on from when it is retried, moved or rerouted: any JSON, at most
+   * `CHECKPOINT_BYTES_MAX`. The latest counts; it is passed on every `CHECKPOINT_EVERY_MS`, and at the end of a call.
+   *
+   * @throws TypeError when JSON cannot hold it, RangeError when it is too large
+   */
+  checkpoint(value: unknown): void
+  /** What the attempt before published last; `undefined` when there is none. */
+  readonly lastCheckpoint: unknown
   /** Writes a line to the task's output; `console` does too. */
   log(text: string): void
 }

@@ -72,7 +72,15 @@ export const EXAMPLES: { readonly [R in Route]: Messages[R] } = {
     highestTerm: { term: attempt.term, agent: attempt.agent },
     inboxSeq: 57,
     full: { id: 3, part: 0, last: true },
-    held: [{ attempt, task: EXAMPLE_TASK, phase: 'running', started: '2030-01-31T12:00:01.250Z' }],
+    held: [
+      {
+        attempt,
+        task: EXAMPLE_TASK,
+        phase: 'running',
+        started: '2030-01-31T12:00:01.250Z',
+        checkpoint: { attempt, seq: 12, value: '1201 of 1802' },
+      },
+    ],
     rejected: [],
     results: [
       {
@@ -90,7 +98,14 @@ export const EXAMPLES: { readonly [R in Route]: Messages[R] } = {
     term: attempt.term,
     agent: attempt.agent,
     seq: 58,
-    assign: [{ attempt, task: EXAMPLE_TASK, spec }],
+    assign: [
+      {
+        attempt,
+        task: EXAMPLE_TASK,
+        spec,
+        checkpoint: { attempt: { ...attempt, n: 4702 }, seq: 6, value: '640 of 1802' },
+      },
+    ],
     batches: [
       {
         task: 'thumbnails',

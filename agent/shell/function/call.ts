@@ -1,7 +1,7 @@
 /** One attempt as a call of a function: in a thread of its own while it lasts, ended with the thread if it must be. */
 import type { RunEnd } from '../../../shared/ports.ts'
 import { type Attempt, attemptKey } from '../../../shared/protocol/attempt.ts'
-import type { LogStream, ResultBody, TaskSpec } from '../../../shared/protocol/schemas/index.ts'
+import type { Checkpoint, LogStream, ResultBody, TaskSpec } from '../../../shared/protocol/schemas/index.ts'
 import { type PlacedArtifacts, placeArtifacts } from '../artifacts/inputs.ts'
 import { Capture } from '../capture.ts'
 import type { RunContext } from '../child-run.ts'
@@ -22,6 +22,8 @@ export interface CallWish {
   readonly input: unknown
   readonly memoryBytesMax: number
   readonly artifacts: TaskSpec['artifacts']
+  /** What an earlier attempt of the task published last. */
+  readonly checkpoint: Checkpoint | undefined
 }
 
 const PROGRESS_EVERY_MS = 250
@@ -76,6 +78,12 @@ export class FunctionCall implements Run, ThreadListener {
 
   progress(json: string): void {
     this.#progress.put(json)
+  }
+
+  /** The thread has seen to it that they come seldom enough. */
+  checkpoint(json: string): void {
+    const value: unknown = JSON.parse(json)
+    this.#context.emit({ in: 'checkpoint', attempt: this.#wish.attempt, value })
   }
 
   returned(returned: Returned): void {
@@ -137,9 +145,10 @@ export class FunctionCall implements Run, ThreadListener {
     })
     const loaded = await thread.loaded
     if ('code' in loaded) return loaded
-    const { name, input, task, attempt } = this.#wish
+    const { name, input, task, attempt, checkpoint: given } = this.#wish
     const text = input === undefined ? undefined : JSON.stringify(input)
-    thread.call({ name, input: text, task, attempt: attemptKey(attempt), artifacts }, this)
+    const checkpoint = given === undefined ? undefined : JSON.stringify(given.value)
+    thread.call({ name, input: text, task, attempt: attemptKey(attempt), artifacts, checkpoint }, this)
     // It may have been asked to end while the module was loading.
     if (this.#ending.asked) thread.abort()
     return ended

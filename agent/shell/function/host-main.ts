@@ -27,6 +27,7 @@ function take(order: ToHost): void {
       thread?.call(order.call, {
         output: (stream, text) => say({ id, from: 'output', stream, text }),
         progress: (json) => say({ id, from: 'progress', json }),
+        checkpoint: (json) => say({ id, from: 'checkpoint', json }),
         returned: (returned) => say({ id, from: 'returned', returned }),
         // `over` tells it.
         broke: () => undefined,

@@ -24,6 +24,8 @@ export interface ThreadCall {
   readonly attempt: string
   /** Paths of the task's artifacts by name. */
   readonly artifacts: Readonly<Record<string, string>>
+  /** JSON of what the attempt before published last; `undefined` when there is none. */
+  readonly checkpoint: string | undefined
 }
 
 export type ToThread = { readonly to: 'call'; readonly call: ThreadCall } | { readonly to: 'abort' }
@@ -40,6 +42,7 @@ export type FromThread =
   | { readonly from: 'unloadable'; readonly message: string }
   | { readonly from: 'output'; readonly stream: 'stdout' | 'stderr'; readonly text: string }
   | { readonly from: 'progress'; readonly json: string }
+  | { readonly from: 'checkpoint'; readonly json: string }
   /** It uses more memory than it may, garbage not counted. */
   | { readonly from: 'over'; readonly bytes: number }
   | { readonly from: 'returned'; readonly returned: Returned }
@@ -67,6 +70,7 @@ export interface ThreadWish {
 export interface ThreadListener {
   output(stream: 'stdout' | 'stderr', text: string): void
   progress(json: string): void
+  checkpoint(json: string): void
   /** The call is over; the thread may be used again unless `spent`. */
   returned(returned: Returned): void
   /** The thread is over before the call was. */
@@ -85,6 +89,7 @@ export type FromHost = { readonly id: number } & (
   | { readonly from: 'loaded'; readonly names: readonly string[] }
   | { readonly from: 'output'; readonly stream: 'stdout' | 'stderr'; readonly text: string }
   | { readonly from: 'progress'; readonly json: string }
+  | { readonly from: 'checkpoint'; readonly json: string }
   | { readonly from: 'returned'; readonly returned: Returned }
   | { readonly from: 'over'; readonly fault: ThreadFault }
   | { readonly from: 'gone'; readonly gone: boolean }

@@ -83,6 +83,8 @@ export class RemoteThread {
         return this.#listener?.output(answer.stream, answer.text)
       case 'progress':
         return this.#listener?.progress(answer.json)
+      case 'checkpoint':
+        return this.#listener?.checkpoint(answer.json)
       case 'returned': {
         const listener = this.#listener
         this.#listener = undefined

@@ -8,10 +8,12 @@ import { runInNewContext } from 'node:vm'
 import { workerData } from 'node:worker_threads'
 import { PROGRESS_JSON_BYTES_MAX, VALUE_JSON_BYTES_MAX } from '../../../shared/functions/bounds.ts'
 import type { FunctionContext, FunctionHandler } from '../../../shared/functions/handler.ts'
+import { CHECKPOINT_BYTES_MAX, CHECKPOINT_EVERY_MS } from '../../../shared/model/checkpoint.ts'
 import { ByteBudget } from '../live-output.ts'
 import { loadHandlers } from './handlers.ts'
 import { inputFault } from './input-schema.ts'
 import { toJson } from './json-value.ts'
+import { LatestOnly } from './latest-only.ts'
 import type { FromThread, ThreadCall, ThreadData, ThreadFault, ToThread } from './messages.ts'
 
 const data = workerData as ThreadData
@@ -29,6 +31,9 @@ const STACK_CHARS_MAX = 4_000
 let budget = new ByteBudget(data.logBytesPerSecondMax)
 let truncated = false
 let aborting: AbortController | undefined
+const newCheckpoints = (): LatestOnly =>
+  new LatestOnly(CHECKPOINT_EVERY_MS, (json) => say({ from: 'checkpoint', json }))
+let checkpoints = newCheckpoints()
 
 function output(stream: 'stdout' | 'stderr', text: string): void {
   for (let from = 0; from < text.length; from += PIECE_CHARS_MAX) {
@@ -68,6 +73,7 @@ function usedBytes(bytesMax: number): number {
 
 function contextOf(call: ThreadCall, signal: AbortSignal): FunctionContext {
   const { mesh, device } = data
+  const mine = checkpoints
   return {
     mesh,
     device,
@@ -75,6 +81,16 @@ function contextOf(call: ThreadCall, signal: AbortSignal): FunctionContext {
     attempt: call.attempt,
     artifacts: call.artifacts,
     signal,
+    lastCheckpoint: call.checkpoint === undefined ? undefined : JSON.parse(call.checkpoint),
+    checkpoint: (value) => {
+      const made = toJson(value, CHECKPOINT_BYTES_MAX)
+      if ('code' in made) {
+        const message = `checkpoint: ${made.message.replace('returned', 'was given')}`
+        throw made.code === 'E_VALUE_SIZE' ? new RangeError(message) : new TypeError(message)
+      }
+      if (made.json === undefined) throw new TypeError('checkpoint: it was given nothing')
+      mine.put(made.json)
+    },
     log: (text) => output('stdout', `${text}\n`),
     progress: (value) => {
       const made = toJson(value, PROGRESS_JSON_BYTES_MAX)
@@ -89,6 +105,7 @@ async function run(handler: FunctionHandler | undefined, call: ThreadCall): Prom
   budget = new ByteBudget(data.logBytesPerSecondMax)
   truncated = false
   aborting = new AbortController()
+  checkpoints = newCheckpoints()
   let json: string | undefined
   let fault: ThreadFault | undefined
   try {
@@ -103,6 +120,7 @@ async function run(handler: FunctionHandler | undefined, call: ThreadCall): Prom
     fault = thrown(error)
   }
   aborting = undefined
+  checkpoints.end()
   const spentBytes = SPENT_SHARE * data.memoryBytesMax
   const spent = usedBytes(spentBytes) > spentBytes
   say({ from: 'returned', returned: { json, fault, truncated, spent } })
@@ -133,8 +151,11 @@ async function main(): Promise<void> {
     return
   }
   port.on('message', (message: ToThread) => {
-    if (message.to === 'abort') aborting?.abort()
-    else void run(handlers.get(message.call.name), message.call)
+    if (message.to === 'abort') {
+      // It may be over before the next would be due.
+      checkpoints.flush()
+      aborting?.abort()
+    } else void run(handlers.get(message.call.name), message.call)
   })
   setInterval(() => {
     const bytes = usedBytes(data.memoryBytesMax)

@@ -125,6 +125,8 @@ export class FunctionThread {
         return this.#listener?.output(message.stream, message.text)
       case 'progress':
         return this.#listener?.progress(message.json)
+      case 'checkpoint':
+        return this.#listener?.checkpoint(message.json)
       case 'over':
         void this.terminate(this.#tooMuch(message.bytes))
         return

@@ -1,6 +1,9 @@
 /** What an agent and the process of a module say to each other. */
 import type { ModuleFault } from './bounded-module.ts'
 
+/** Where a module sees the folder of its checkpoint. */
+export const CHECKPOINT_MOUNT = '/.checkpoint'
+
 export interface ModuleOrder {
   /** File of the module. */
   readonly module: string
@@ -8,6 +11,8 @@ export interface ModuleOrder {
   readonly env: Readonly<Record<string, string>>
   /** The folder that the module sees as `/`. */
   readonly files: string
+  /** The folder that it sees as `CHECKPOINT_MOUNT`: outside of the other, so that it cannot put a link in its place. */
+  readonly checkpoint: string
   readonly filesBytesMax: number
   readonly memoryBytesMax: number
 }

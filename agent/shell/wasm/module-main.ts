@@ -5,7 +5,7 @@
 import { readFileSync, writeSync } from 'node:fs'
 import { boundModule, type ModuleFault } from './bounded-module.ts'
 import { engine, type WasmInstance, type WasmMemory } from './engine.ts'
-import { type ModuleOrder, type ModuleReport, memoryHint } from './messages.ts'
+import { CHECKPOINT_MOUNT, type ModuleOrder, type ModuleReport, memoryHint } from './messages.ts'
 import { boundFiles, type Calls } from './own-files.ts'
 
 const NAMESPACE = 'wasi_snapshot_preview1'
@@ -30,7 +30,7 @@ async function run(order: ModuleOrder): Promise<ModuleReport> {
     version: 'preview1',
     args: [PROGRAM, ...order.args],
     env: order.env,
-    preopens: { '/': order.files },
+    preopens: { '/': order.files, [CHECKPOINT_MOUNT]: order.checkpoint },
     returnOnExit: true,
   })
   let memory: WasmMemory | undefined

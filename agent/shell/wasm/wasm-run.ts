@@ -4,16 +4,17 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdirSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { demandOf } from '../../../shared/model/task.ts'
 import type { RunEnd } from '../../../shared/ports.ts'
 import { type Attempt, attemptKey } from '../../../shared/protocol/attempt.ts'
-import type { TaskSpec, WasmRun as WasmSpec } from '../../../shared/protocol/schemas/index.ts'
+import type { Checkpoint, TaskSpec, WasmRun as WasmSpec } from '../../../shared/protocol/schemas/index.ts'
 import type { ArtifactCache } from '../artifacts/cache.ts'
 import { placeArtifact, placeArtifacts } from '../artifacts/inputs.ts'
 import { within } from '../bounded-wait.ts'
 import { builtEntry } from '../built-entry.ts'
+import { CHECKPOINT_FILE, CHECKPOINT_VARIABLE, CheckpointFile } from '../checkpoint-file.ts'
 import { ATTEMPT_VARIABLE, DATA_VARIABLE, workVariables } from '../child-environment.ts'
 import { ChildOutput } from '../child-output.ts'
 import { type Exit, feed, type RunContext, watchExit } from '../child-run.ts'
@@ -25,7 +26,7 @@ import type { Hold, Limiter } from '../limiter/limiter.ts'
 import { wishedLimits } from '../limiter/wished-limits.ts'
 import type { Run } from '../run-table.ts'
 import { makeWorkFolder, removeWorkFolder } from '../work-folder.ts'
-import { type ModuleOrder, type ModuleReport, memoryHint } from './messages.ts'
+import { CHECKPOINT_MOUNT, type ModuleOrder, type ModuleReport, memoryHint } from './messages.ts'
 
 const PROGRAM = fileURLToPath(builtEntry('wasm/module-main'))
 /** For what the engine keeps beside the module's memory: its own objects, and those of modules with a collector. */
@@ -55,8 +56,18 @@ export class WasmRun implements Run {
   #group: ProcessGroup | undefined
   #folder: string | undefined
   #hold: Hold | undefined
+  readonly #given: Checkpoint | undefined
+  #checkpoint: CheckpointFile | undefined
 
-  constructor(attempt: Attempt, task: string, spec: TaskSpec, context: WasmContext) {
+  /** @param given what an earlier attempt of the task published last */
+  constructor(
+    attempt: Attempt,
+    task: string,
+    spec: TaskSpec,
+    context: WasmContext,
+    given: Checkpoint | undefined,
+  ) {
+    this.#given = given
     this.#attempt = attempt
     this.#task = task
     this.#spec = spec
@@ -81,6 +92,7 @@ export class WasmRun implements Run {
       end = failed('E_START', `start the module: ${(error as Error).message}`)
     }
     this.#hold?.release()
+    this.#checkpoint?.end()
     this.#context.emit({ in: 'ended', attempt: this.#attempt, end })
     if (this.#folder !== undefined) await removeWorkFolder(this.#folder, this.#context.log)
   }
@@ -99,15 +111,18 @@ export class WasmRun implements Run {
       return failed('E_MODULE', `the module has ${size} bytes, and ${limits.moduleBytesMax} are possible`)
     }
     const placed = await placeArtifacts(this.#spec, { cache, attemptFolder: () => files, early })
-    return 'outcome' in placed ? placed : this.#runToEnd(this.#order(module, files))
+    if ('outcome' in placed) return placed
+    this.#checkpoint = new CheckpointFile(this.#folder, this.#attempt, this.#given, this.#context.emit)
+    return this.#runToEnd(this.#order(module, files, dirname(this.#checkpoint.path)))
   }
 
-  #order(module: string, files: string): ModuleOrder {
+  #order(module: string, files: string, checkpoint: string): ModuleOrder {
     const { agent, limits } = this.#context
     const { env = {}, wasm } = this.#run
     return {
       module,
       files,
+      checkpoint,
       args: wasm.args ?? [],
       env: {
         ...env,
@@ -115,6 +130,7 @@ export class WasmRun implements Run {
         COVEY_DEVICE: agent.device,
         ...workVariables(this.#task),
         [ATTEMPT_VARIABLE]: attemptKey(this.#attempt),
+        [CHECKPOINT_VARIABLE]: `${CHECKPOINT_MOUNT}/${CHECKPOINT_FILE}`,
       },
       filesBytesMax: limits.moduleFilesBytesMax,
       memoryBytesMax: this.#memoryBytesMax,

@@ -2,7 +2,18 @@
 import { type Static, Type } from 'typebox'
 import { FUNCTIONS_MAX } from '../../functions/bounds.ts'
 import { ELEMENTS_MAX } from '../ids.ts'
-import { Attempt, Failure, Id, Instant, Labels, Nonce, Quantities, Reign, Work } from './fragments.ts'
+import {
+  Attempt,
+  Checkpoint,
+  Failure,
+  Id,
+  Instant,
+  Labels,
+  Nonce,
+  Quantities,
+  Reign,
+  Work,
+} from './fragments.ts'
 import { FunctionName } from './run.ts'
 import { Held, TaskSpec } from './task.ts'
 
@@ -94,6 +105,7 @@ export const AttemptResult = Type.Object({
   started: Type.Optional(Instant),
   ended: Type.Optional(Instant),
   durationMs: Type.Optional(Type.Number({ minimum: 0 })),
+  checkpoint: Type.Optional(Checkpoint),
 })
 export type AttemptResult = Static<typeof AttemptResult>
 
@@ -104,6 +116,7 @@ export const HeldAttempt = Type.Object({
   phase: HeldPhase,
   started: Type.Optional(Instant),
   leaseMs: Type.Optional(Type.Integer({ minimum: 1, description: 'Its lease, when the task is exclusive' })),
+  checkpoint: Type.Optional(Checkpoint),
 })
 export type HeldAttempt = Static<typeof HeldAttempt>
 
@@ -140,6 +153,7 @@ export const Assignment = Type.Object({
       description: 'Exclusive work may run for so long after the device’s last heartbeat that was heard',
     }),
   ),
+  checkpoint: Type.Optional(Checkpoint),
 })
 export type Assignment = Static<typeof Assignment>
 
@@ -164,6 +178,7 @@ export const Batch = Type.Object(
         n: Type.Integer({ minimum: 1, description: 'Names its attempt, with the message’s term and agent' }),
         element: Element,
         input: Type.Optional(Type.Unknown()),
+        checkpoint: Type.Optional(Checkpoint),
       }),
     ),
   },

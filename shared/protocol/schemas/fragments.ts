@@ -1,5 +1,5 @@
 /** Pieces that several messages share. Formats (`quantity`, `duration`, `id`) are defined in validators.ts. */
-import { type TSchema, Type } from 'typebox'
+import { type Static, type TSchema, Type } from 'typebox'
 
 export const Id = Type.String({ format: 'id', description: '1 to 64 letters, digits, "_" and "-"' })
 /** What runs: a task by its id, or an element of an array. */
@@ -45,6 +45,18 @@ export const Attempt = Type.Object(
   { term: Term, agent: Id, n: Type.Integer({ minimum: 1 }) },
   { description: 'One dispatch of a task to one device' },
 )
+/** What an attempt published of how far it is: any JSON, of at most `CHECKPOINT_BYTES_MAX`. */
+export const Checkpoint = Type.Object(
+  {
+    attempt: Attempt,
+    seq: Type.Integer({ minimum: 1, description: 'Grows with every checkpoint of the attempt' }),
+    value: Type.Unknown({
+      description: 'What it published last: any JSON of a function, text of everything else',
+    }),
+  },
+  { description: 'State to go on from, and the attempt that published it' },
+)
+export type Checkpoint = Static<typeof Checkpoint>
 export const Failure = Type.Object(
   {
     code: Type.String({ maxLength: 64, description: 'A code of docs/errors.md' }),

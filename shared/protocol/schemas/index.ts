@@ -1,5 +1,6 @@
 /** Which schema describes the payload of which route: the single source of types, validators and docs. */
 import type { TSchema } from 'typebox'
+import { CHECKPOINT_BYTES_MAX } from '../../model/checkpoint.ts'
 import type { Route } from '../topics.ts'
 import { Beacon, Death, Marker, Offer } from './coordinator.ts'
 import { Desired, DeviceLoad, DeviceReport, DeviceState, Inbox } from './device.ts'
@@ -57,7 +58,7 @@ export const HANDOVER_BYTES_MAX = 64 * 1024
 /** Largest spec of an array, in bytes of UTF-8; what one element is told is bounded as any payload is. */
 export const ARRAY_BYTES_MAX = 1024 * 1024
 /** What an inbox may have more, so that the largest spec still fits with what an assignment adds to it. */
-export const ENVELOPE_BYTES_MAX = 32 * 1024 + HANDOVER_BYTES_MAX
+export const ENVELOPE_BYTES_MAX = 32 * 1024 + HANDOVER_BYTES_MAX + CHECKPOINT_BYTES_MAX
 
 /** Largest payload of a route, in bytes of UTF-8. */
 export function payloadBytesMax(route: Route): number {

@@ -5,6 +5,7 @@ import { ELEMENTS_MAX } from '../ids.ts'
 import {
   Attempt,
   at,
+  Checkpoint,
   Failure,
   Id,
   Instant,
@@ -207,6 +208,7 @@ export const TaskStatus = Type.Object({
   ),
   moves: Type.Optional(Moves),
   array: Type.Optional(ArrayProgress),
+  checkpoint: Type.Optional(Checkpoint),
   result: Type.Optional(Result),
   error: Type.Optional(Failure),
   refused: Type.Optional(
