@@ -248,6 +248,18 @@ test('explain gives state, reason, counted reasons, attempts and command', async
   expect(out).toMatch(/Command +sh -c "echo hi"/)
 })
 
+test('a checkpoint is shown by its size, not by what it holds', async () => {
+  peer = await startPeer(broker.url, 'test')
+  const checkpoint = { attempt: { term: 3, agent: 'nuc', n: 7 }, seq: 1, value: { secret: 'ä' } }
+  await peer.say('tasks/a/spec', { run: { exec: ['x'] } })
+  await peer.say('tasks/a/status', statusOf('a', 'running', { checkpoint }))
+  const explained = (await covey(['explain', 'a'])).out
+  expect(explained).toMatch(/Checkpoint +15 bytes, published by attempt 7 in term 3\n/)
+  const listed = (await covey(['get', 'tasks'])).out
+  expect(listed).toContain('has a checkpoint of 15 bytes')
+  expect(explained + listed).not.toContain('secret')
+})
+
 test('A task that no coordinator has seen is explained as such', async () => {
   peer = await startPeer(broker.url, 'test')
   await peer.say('tasks/early/spec', { run: { exec: ['x'] } })

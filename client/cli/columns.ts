@@ -1,5 +1,6 @@
 /** What the tables of `covey get` show. */
 import { formatQuantity, parseQuantity } from '../../shared/model/quantity.ts'
+import { valueBytes } from '../../shared/protocol/json-text.ts'
 import type { TaskStatus } from '../../shared/protocol/schemas/index.ts'
 import type { Device } from '../device.ts'
 import { age } from './ages.ts'
@@ -10,7 +11,11 @@ import type { Column } from './table.ts'
 /** What there is to say about a task in one line: its error, or why it is where it is. */
 export function remarkOf(status: TaskStatus): string {
   if (status.error !== undefined) return `${status.error.code}: ${status.error.message}`
-  return status.array === undefined ? status.explanation : progressOf(status)
+  if (status.array !== undefined) return progressOf(status)
+  const { checkpoint, explanation } = status
+  return checkpoint === undefined
+    ? explanation
+    : `${explanation}; has a checkpoint of ${valueBytes(checkpoint.value)} bytes`
 }
 
 export const TASK_COLUMNS: readonly Column<TaskStatus>[] = [

@@ -1,6 +1,7 @@
 /** `covey explain`: where a task stands, why, and what happened to it so far. */
 import { CoveyError } from '../../shared/errors/errors.ts'
 import { isWithdraw } from '../../shared/protocol/codec.ts'
+import { valueBytes } from '../../shared/protocol/json-text.ts'
 import type { Run, TaskSpec, TaskStatus, Withdraw } from '../../shared/protocol/schemas/index.ts'
 import type { Client } from '../client.ts'
 import { age } from './ages.ts'
@@ -98,6 +99,7 @@ function told(context: Context, status: TaskStatus): Rows {
       `${count === 1 ? 'once' : `${count} times`}, ${count === 1 ? '' : 'last '}${age(at, Date.now())} ago: ${why}`,
     )
   }
+  add('Checkpoint', checkpointOf(status))
   add('Result', resultOf(status))
   if (status.refused !== undefined)
     add('Refused', `other content under this id: ${status.refused.error.message}`)
@@ -112,6 +114,13 @@ function told(context: Context, status: TaskStatus): Rows {
     if (instant !== undefined) add(name, `${instant} (${age(instant, Date.now())} ago)`)
   }
   return rows
+}
+
+/** Where the next attempt would go on from: what there is, not what it says. */
+function checkpointOf({ checkpoint }: TaskStatus): string | undefined {
+  if (checkpoint === undefined) return undefined
+  const { attempt, value } = checkpoint
+  return `${valueBytes(value)} bytes, published by attempt ${attempt.n} in term ${attempt.term}`
 }
 
 function resultOf({ result }: TaskStatus): string | undefined {
