@@ -10,6 +10,7 @@ import { LAN, type Latency } from './broker/link.ts'
 import type { Packet } from './broker/packet.ts'
 import { VARIANTS, type VariantName } from './broker/variants.ts'
 import { type Checker, type Violation, Violations } from './checkers/checker.ts'
+import { CheckpointChecker } from './checkers/checkpoints.ts'
 import { FencingChecker } from './checkers/i1-fencing.ts'
 import { ElementsChecker } from './checkers/i2-elements.ts'
 import { OnceChecker } from './checkers/i2-once.ts'
@@ -59,6 +60,8 @@ export interface FuzzOptions {
   readonly runMsMean?: number
   /** Share of exclusive tasks; one in five when not given. */
   readonly exclusiveShare?: number
+  /** Share of tasks and elements that publish checkpoints; one in five when not given. */
+  readonly checkpointShare?: number
   readonly trace?: Trace
 }
 
@@ -108,6 +111,8 @@ const DRAWN_VARIANTS: readonly VariantName[] = [
 const AFTER_SHARE = 0.3
 /** Share of tasks that are exclusive. */
 const EXCLUSIVE_SHARE = 0.2
+/** Share of tasks and elements that publish checkpoints. */
+const CHECKPOINT_SHARE = 0.2
 /** Cases that have arrays. */
 const ARRAYS_SHARE = 1 / 3
 const DRAWN_RUN_MS: readonly number[] = [100, 1_000, 2_500, 8_000]
@@ -156,7 +161,9 @@ export function runFuzzCase(seed: string, options: FuzzOptions): FuzzResult {
   const overMs = options.safetyMs * 0.95
   const runMsMean = options.runMsMean ?? random.fork('run').pick(DRAWN_RUN_MS)
   const share = options.arrays ?? ARRAYS_SHARE
-  const arrays = drawArrays(random.fork('arrays'), { share, elementsMax: options.tasks, overMs, runMsMean })
+  const checkpointShare = options.checkpointShare ?? CHECKPOINT_SHARE
+  const elementsMax = options.tasks
+  const arrays = drawArrays(random.fork('arrays'), { share, elementsMax, overMs, runMsMean, checkpointShare })
   const watchers = new Watchers(options.tasks + elementsOf(arrays), () => world)
   const world: World = new World({
     seed,
@@ -173,6 +180,7 @@ export function runFuzzCase(seed: string, options: FuzzOptions): FuzzResult {
         runMsMean,
         afterShare: AFTER_SHARE,
         exclusiveShare: options.exclusiveShare ?? EXCLUSIVE_SHARE,
+        checkpointShare,
       }),
       drawOperations(random.fork('operations'), devices, overMs),
       ...(arrays.length === 0 ? [] : [arrays]),
@@ -234,6 +242,7 @@ class Watchers {
       new CapacityChecker(violations),
       new OrderChecker(violations),
       new CurrentChecker(violations),
+      new CheckpointChecker(violations),
       new BoundsChecker(violations, this.#tasks, this.#world),
       new WireChecker(violations),
       new OfficeChecker(violations),

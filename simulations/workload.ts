@@ -56,27 +56,34 @@ export interface WorkloadOptions {
   readonly afterShare?: number
   /** Share of exclusive tasks. Default 0. */
   readonly exclusiveShare?: number
+  /** Share of tasks that publish checkpoints. Default 0. */
+  readonly checkpointShare?: number
 }
 
 const RUN_MS_MEAN = 2_500
 /** Share of tasks that write much, and how many pieces at most. */
 const PRINTERS = 0.04
 const PIECES_MAX = 80
+const CHECKPOINTS_MAX = 8
 
 /** What each submitter does and when. Task ids are `t<n>`. */
 export function drawWorkload(random: Random, options: WorkloadOptions): Action[][] {
-  const { runMsMean = RUN_MS_MEAN, afterShare = 0, exclusiveShare = 0 } = options
+  const { runMsMean = RUN_MS_MEAN, afterShare = 0, exclusiveShare = 0, checkpointShare = 0 } = options
   const first: Submission[] = []
   const actions: Action[][] = Array.from({ length: options.submitters }, () => [])
   // Generators of their own: whatever else a seed draws stays as it was.
   const exclusive = random.fork('exclusive')
   const noise = random.fork('noise')
+  const steps = random.fork('checkpoints')
   for (let n = 0; n < options.tasks; n++) {
     const mine = actions[n % options.submitters] as Action[]
     const atMs = random.between(0, options.overMs)
     const task = `t${n}`
     const prints = noise.chance(PRINTERS) ? 1 + noise.below(PIECES_MAX) : undefined
-    const drawn = drawSpec(random, runMsMean, prints)
+    const drawn = drawSpec(random, runMsMean, {
+      ...(prints === undefined ? {} : { prints }),
+      ...drawCheckpoints(steps, checkpointShare),
+    })
     const spec = exclusive.chance(exclusiveShare) ? { ...drawn, exclusive: true } : drawn
     mine.push({ atMs, do: 'submit', task, spec })
     const laterMs = atMs + random.exponential(5_000)
@@ -163,6 +170,8 @@ export interface ArraysOptions {
   readonly elementsMax: number
   readonly overMs: number
   readonly runMsMean: number
+  /** Share of elements that publish checkpoints. Default 0. */
+  readonly checkpointShare?: number
 }
 
 const ARRAYS_MAX = 4
@@ -173,12 +182,14 @@ export function drawArrays(random: Random, options: ArraysOptions): Action[] {
   const count = 1 + random.below(ARRAYS_MAX)
   const sizeMax = Math.max(1, Math.floor(options.elementsMax / count))
   const actions: Action[] = []
+  const steps = random.fork('checkpoints')
   for (let n = 0; n < count; n++) {
     const atMs = random.between(0, options.overMs)
     const task = `a${n}`
-    const behaviours = Array.from({ length: 1 + random.below(sizeMax) }, () =>
-      drawBehaviour(random, options.runMsMean),
-    )
+    const behaviours = Array.from({ length: 1 + random.below(sizeMax) }, () => ({
+      ...drawBehaviour(random, options.runMsMean),
+      ...drawCheckpoints(steps, options.checkpointShare ?? 0),
+    }))
     // What an array's elements need is drawn as a task's is.
     const { run: _, ...spec } = drawSpec(random, options.runMsMean)
     const behind = random.float()
@@ -207,11 +218,13 @@ export function elementsOf(actions: readonly Action[]): number {
   )
 }
 
-function drawSpec(random: Random, runMsMean: number, prints?: number): TaskSpec {
-  const drawn = drawBehaviour(random, runMsMean)
-  const behaviour = prints === undefined ? drawn : { ...drawn, prints }
+function drawCheckpoints(random: Random, share: number): Pick<Behaviour, 'checkpoints'> {
+  return random.chance(share) ? { checkpoints: 1 + random.below(CHECKPOINTS_MAX) } : {}
+}
+
+function drawSpec(random: Random, runMsMean: number, more: Partial<Behaviour> = {}): TaskSpec {
   return {
-    run: runOf(behaviour),
+    run: runOf({ ...drawBehaviour(random, runMsMean), ...more }),
     resources: { cpu: `${100 * (1 + random.below(8))}m`, memory: `${32 * (1 + random.below(8))}Mi` },
     ...(random.chance(0.3) ? { where: { arch: random.pick(ARCHITECTURES) } } : {}),
     ...(random.chance(0.3) ? { priority: random.below(101) } : {}),

@@ -13,6 +13,11 @@ export interface Behaviour {
   readonly ignoresTerm?: boolean
   /** How many pieces of output it writes while it runs; all of them are in its result. */
   readonly prints?: number
+  /**
+   * How many checkpoints it publishes, spread evenly over its time, and one more when it is told to end: how much of its
+   * time is done, as text in milliseconds. Whoever is given one runs only the rest.
+   */
+  readonly checkpoints?: number
   /** The command does not exist on any device. */
   readonly missing?: boolean
 }

@@ -27,12 +27,16 @@ export interface Process {
   readonly startedUs: number
   /** Pieces of output so far. */
   printed: number
+  /** How much of its time was done when it started. */
+  readonly doneMs: number
+  /** When it began its work, after it was started. */
+  workingUs: number
   /** False once the agent that started it has died. */
   watched: boolean
   end: Handle
 }
 
-type Run = Pick<Extract<AgentEffect, { do: 'run' }>, 'attempt' | 'task' | 'spec' | 'lease'>
+type Run = Pick<Extract<AgentEffect, { do: 'run' }>, 'attempt' | 'task' | 'spec' | 'lease' | 'checkpoint'>
 
 /** Tells of processes; `gone` is every end of one, whether or not an agent still watches it. */
 export interface ExecutorEvents {
@@ -49,6 +53,7 @@ const Event = {
   absent: 6,
   lapsed: 7,
   printed: 8,
+  checkpoint: 9,
 } as const
 const START_MS = { min: 1, max: 15 }
 /** One piece of output of a task that writes. */
@@ -57,6 +62,8 @@ const PIECE = 'all work and no play '.repeat(48)
 const CAPTURED_MAX = 64 * 1024
 /** How long a process takes to die of a signal. */
 const DEATH_MS_MAX = 5
+/** Times are rounded to the microsecond: a step that has almost been taken has been. */
+const ALMOST = 0.01
 
 export class VirtualExecutor implements Target {
   readonly serial: number
@@ -85,7 +92,7 @@ export class VirtualExecutor implements Target {
     })
   }
 
-  run({ attempt, task, spec, lease }: Run): Process {
+  run({ attempt, task, spec, lease, checkpoint }: Run): Process {
     const key = attemptKey(attempt)
     if (this.processes.has(key)) throw new Error(`attempt ${key} runs already`)
     const process: Process = {
@@ -98,6 +105,8 @@ export class VirtualExecutor implements Target {
       pid: ++this.#pids,
       startedUs: this.#engine.nowUs,
       printed: 0,
+      doneMs: Number(checkpoint?.value ?? 0),
+      workingUs: Number.POSITIVE_INFINITY,
       watched: true,
       end: NO_EVENT,
     }
@@ -163,15 +172,40 @@ export class VirtualExecutor implements Target {
     if (this.processes.get(process.key) !== process) return
     if (kind === Event.started) this.#onStarted(process)
     else if (kind === Event.printed) this.#print(process)
-    else this.#end(process, endOf(process.behaviour, kind))
+    else if (kind === Event.checkpoint) this.#awaitCheckpoint(process, this.#publish(process))
+    else {
+      if (kind === Event.termed && process.behaviour.checkpoints !== undefined) this.#publish(process)
+      this.#end(process, endOf(process.behaviour, kind))
+    }
   }
 
   #onStarted(process: Process): void {
     const { ms, ends } = process.behaviour
+    const leftMs = Math.max(0, ms - process.doneMs) * this.slowness
     process.end = NO_EVENT
-    if (ends !== 'hangs') process.end = this.#engine.after(ms * this.slowness, this, Event.ended, process)
+    process.workingUs = this.#engine.nowUs
+    if (ends !== 'hangs') process.end = this.#engine.after(leftMs, this, Event.ended, process)
     if (process.watched) this.#events.input({ in: 'started', attempt: process.attempt, pid: process.pid })
     if (process.behaviour.prints !== undefined) this.#print(process)
+    this.#awaitCheckpoint(process, process.doneMs)
+  }
+
+  #awaitCheckpoint(process: Process, doneMs: number): void {
+    const { checkpoints = 0, ms } = process.behaviour
+    if (checkpoints === 0 || ms === 0) return
+    const everyMs = ms / (checkpoints + 1)
+    const nextMs = (Math.floor(doneMs / everyMs + ALMOST) + 1) * everyMs
+    if (nextMs > ms - everyMs * ALMOST) return
+    this.#engine.after((nextMs - doneMs) * this.slowness, this, Event.checkpoint, process)
+  }
+
+  /** @returns how much of its time is done */
+  #publish(process: Process): number {
+    const { attempt, watched, doneMs, workingUs, behaviour } = process
+    const workedMs = Math.max(0, this.#engine.nowUs - workingUs) / 1000 / this.slowness
+    const nowMs = Math.min(behaviour.ms, doneMs + workedMs)
+    if (watched) this.#events.input({ in: 'checkpoint', attempt, value: String(nowMs) })
+    return nowMs
   }
 
   /** Writes its pieces evenly over its time. */

@@ -223,6 +223,41 @@ describe('a virtual device', () => {
     expect(bed.node.executor.processes.size).toBe(0)
   })
 
+  it('lets a task publish how far it is, evenly and when it is told to end, and do only the rest of it', () => {
+    const bed = new Bed()
+    const said = () =>
+      bed.puppet
+        .inputs('checkpoint')
+        .map((input) => Number((input as Extract<AgentInput, { in: 'checkpoint' }>).value))
+    const behaviour: Behaviour = { ms: 4_000, ends: 'succeeds', checkpoints: 3 }
+    const run = (n: number, value?: string): AgentEffect => ({
+      do: 'run',
+      attempt: attempt(n),
+      task: 't',
+      spec: spec(behaviour),
+      ...(value === undefined ? {} : { checkpoint: { attempt: attempt(1), seq: 1, value } }),
+    })
+    bed.do(run(1))
+    bed.world.runFor(1_500)
+    expect(said()).toEqual([expect.closeTo(1_000, 1)])
+    bed.do({ do: 'kill', attempt: attempt(1), graceMs: 500 })
+    bed.world.runFor(100)
+    const reached = said()[1] as number
+    expect(reached).toBeGreaterThan(1_400)
+    expect(reached).toBeLessThan(1_600)
+    bed.do(run(2, String(reached)))
+    bed.world.runFor(4_000 - reached)
+    expect(said().slice(2)).toEqual([expect.closeTo(2_000, 1), expect.closeTo(3_000, 1)])
+    expect(bed.puppet.inputs('ended').length).toBe(1)
+    bed.world.runFor(100)
+    expect(bed.puppet.inputs('ended').length).toBe(2)
+    // One that takes no time has nothing to publish.
+    bed.do({ do: 'run', attempt: attempt(3), task: 't', spec: spec({ ...behaviour, ms: 0 }) })
+    bed.world.runFor(100)
+    expect(bed.puppet.inputs('ended').length).toBe(3)
+    expect(said().length).toBe(4)
+  })
+
   it('leaves what a killed agent ran running until the next start reaps it', () => {
     const bed = new Bed()
     bed.do({ do: 'run', attempt: attempt(1), task: 't', spec: spec({ ms: 0, ends: 'hangs' }) })

@@ -18,10 +18,22 @@ export interface Bug {
   readonly with?: Partial<CaseOptions>
 }
 
-/** A case like those of the fuzz tests. */
-export const PLAIN: CaseOptions = { devices: 5, tasks: 60, faults: 12, safetyMs: 120_000 }
+/** A case like those of the fuzz tests; checkpoints are for the bugs that concern them. */
+export const PLAIN: CaseOptions = {
+  devices: 5,
+  tasks: 60,
+  faults: 12,
+  safetyMs: 120_000,
+  checkpointShare: 0,
+}
 /** A case in which devices are full and something fails every three seconds. */
-export const CROWDED: CaseOptions = { devices: 6, tasks: 200, faults: 40, safetyMs: 120_000 }
+export const CROWDED: CaseOptions = {
+  devices: 6,
+  tasks: 200,
+  faults: 40,
+  safetyMs: 120_000,
+  checkpointShare: 0,
+}
 
 /** The devices of a plain case. */
 export const EVERYONE = ['d0', 'd1', 'd2', 'd3', 'd4']
