@@ -20,7 +20,7 @@ export interface Placement {
   readonly stray?: boolean
   /** `done`: its result was taken, and its process is gone; the device still waits for the acknowledgement. */
   phase: 'assigned' | 'held' | 'revoking' | 'done'
-  /** When it was placed by this coordinator, on the monotonic clock: what it has done since is lost with it. */
+  /** When it was placed by this coordinator or published a checkpoint, on the monotonic clock: what it did since is lost with it. */
   savedMs?: number
   /** Why it is being moved elsewhere. */
   moving?: string

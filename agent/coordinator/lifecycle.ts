@@ -84,8 +84,12 @@ export class Lifecycle {
 
   /** A device tells what an attempt has to go on from. An element's is no news for its array's status. */
   checkpoint(task: TaskRecord, attempt: Attempt, checkpoint: Checkpoint | undefined): void {
-    const taken = this.#office.checkpoints.take(task, attempt, checkpoint)
-    if (taken && task.element === undefined) this.#statuses.touch(task)
+    if (!this.#office.checkpoints.take(task, attempt, checkpoint)) return
+    const placement = this.#office.devices.get(task.current?.device ?? '')?.placement(attempt)
+    // What it had done by now would not be lost; of what it was given nothing was its own.
+    if (placement !== undefined && sameAttempt(checkpoint?.attempt, attempt))
+      placement.savedMs = this.#office.context.now.monoMs
+    if (task.element === undefined) this.#statuses.touch(task)
   }
 
   /** A device reports how an attempt ended. */

@@ -165,6 +165,19 @@ describe('work', () => {
     expect([...floor.revoked.keys()]).toEqual([])
   })
 
+  it('that has run for longer is moved when it published what it can go on from, and does', () => {
+    const floor = heated()
+    floor.measures('hot', 0.1)
+    floor.seconds(50)
+    floor.measures('hot', 0.97)
+    floor.seconds(14)
+    floor.publishes('small', 1)
+    floor.seconds(3)
+    expect([...floor.revoked.keys()]).toEqual(['small'])
+    floor.ends('small')
+    expect(floor.last.get('small')).toMatchObject({ device: 'cool', checkpoint: { value: 1 } })
+  })
+
   it.each([
     ['would not stay cool', (floor: Floor) => floor.measures('cool', 0.65)],
     ['measures nothing', (floor: Floor) => floor.measures('cool', undefined)],

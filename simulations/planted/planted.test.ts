@@ -6,15 +6,21 @@ import type { CoreFactory } from '../node/node.ts'
 import { altered } from './altered.ts'
 import { ALTERED_BUGS } from './altered-bugs.ts'
 import { type Bug, type CaseOptions, PLAIN } from './bug.ts'
-import { LOAD_BUGS } from './load-bugs.ts'
 import { CHECKPOINT_BUGS } from './checkpoint-bugs.ts'
+import { LOAD_BUGS } from './load-bugs.ts'
 import { OFFICE_BUGS } from './office-bugs.ts'
 import { ORDER_BUGS } from './order-bugs.ts'
 import { patched, plant } from './patch.ts'
 import { PATCHED_BUGS } from './patched-bugs.ts'
 
-const BUGS = [...PATCHED_BUGS, ...OFFICE_BUGS, ...ALTERED_BUGS, ...ORDER_BUGS, ...LOAD_BUGS]
-const BUGS = [...PATCHED_BUGS, ...OFFICE_BUGS, ...ALTERED_BUGS, ...ORDER_BUGS, ...CHECKPOINT_BUGS]
+const BUGS = [
+  ...PATCHED_BUGS,
+  ...OFFICE_BUGS,
+  ...ALTERED_BUGS,
+  ...ORDER_BUGS,
+  ...LOAD_BUGS,
+  ...CHECKPOINT_BUGS,
+]
 const SEEDS = Array.from({ length: 16 }, (_, n) => `planted-${n}`)
 const honest: CoreFactory = (options) => new Agent(options)
 

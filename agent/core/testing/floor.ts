@@ -3,6 +3,7 @@ import type { Attempt } from '../../../shared/protocol/attempt.ts'
 import { attemptKey } from '../../../shared/protocol/attempt.ts'
 import { setDigest } from '../../../shared/protocol/digest.ts'
 import type {
+  Checkpoint,
   Inbox,
   MeshConfig,
   MeshEvent,
@@ -15,7 +16,7 @@ import { born, elect, join, report, serve } from './office.ts'
 interface Hand {
   /** What it measures of its cpu, from 0 to 1; nothing at all when undefined. */
   cpu: number | undefined
-  readonly held: Map<string, { attempt: Attempt; task: string }>
+  readonly held: Map<string, { attempt: Attempt; task: string; checkpoint?: Checkpoint }>
   inboxSeq: number
   beats: number
 }
@@ -123,6 +124,15 @@ export class Floor {
       if (held !== undefined) this.revoked.set(held.task, { device, attempt })
     }
     if (assign.length > 0) this.#report(device, {})
+  }
+
+  /** What runs the task publishes a checkpoint. */
+  publishes(task: string, seq: number): void {
+    const { device, attempt } = this.#find(task)
+    const held = { attempt, task, checkpoint: { attempt, seq, value: seq } }
+    this.#hand(device).held.set(attemptKey(attempt), held)
+    this.#report(device, {})
+    this.turn()
   }
 
   /** An attempt that was to end is gone, or has ended by itself before. */

@@ -10,12 +10,12 @@ import { SYSTEM_ROOTS } from './roots.ts'
 const CAPACITY = { cpu: '500m', memory: '64Mi' }
 const started: ChildProcess[] = []
 afterEach(() => {
-  for (const child of started.splice(0)) child.kill('SIGKILL')
+  for (const { pid } of started.splice(0)) process.kill(-Number(pid), 'SIGKILL')
 })
 
 /** A shell whose commands are the family that is measured, and a probe of it by a clock that is set. */
 function familyOf(script: string) {
-  const child = spawn('bash', ['-c', script], { stdio: ['pipe', 'pipe', 'ignore'] })
+  const child = spawn('bash', ['-c', script], { stdio: ['pipe', 'pipe', 'ignore'], detached: true })
   started.push(child)
   let nowMs = 0
   const probe = createOwnProbe(CAPACITY, () => nowMs, SYSTEM_ROOTS, child.pid)
