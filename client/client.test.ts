@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
+import { connectAsync } from 'mqtt'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { TaskStatus } from '../shared/protocol/schemas/index.ts'
 import { type Client, type CoveyError, connect, InvalidSpecError } from './index.ts'
@@ -215,6 +216,20 @@ test('A retained beacon is not taken for a living coordinator', async () => {
     expect(await client.coordinator({ live: true })).toEqual({ beacon: { ...beacon, term: 5 }, live: true })
   })
   clearInterval(timer)
+})
+
+test('Settings are retained for every coordinator to come; wrong ones are not sent', async () => {
+  const client = await open()
+  await client.configure({ lostGrace: '3s' })
+  const wrong = { lostGrace: 'soon' }
+  expect(await failure(client.configure(wrong))).toMatchObject({ path: '/lostGrace' })
+  const retained: string[] = []
+  await client.configure({ defaultTimeout: '5m' })
+  const onlooker = await connectAsync(broker.url)
+  onlooker.on('message', (topic, payload) => retained.push(`${topic} ${payload}`))
+  await onlooker.subscribeAsync('covey/v1/test/config')
+  await vi.waitFor(() => expect(retained).toEqual(['covey/v1/test/config {"defaultTimeout":"5m"}']))
+  await onlooker.endAsync(true)
 })
 
 test('A withdrawal is retained, so that a coordinator of the future sees it', async () => {

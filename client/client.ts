@@ -1,9 +1,10 @@
 /** The client: submits tasks, waits for them, and reads what the mesh says of itself. */
 import { CoveyError } from '../shared/errors/errors.ts'
-import type { Incoming } from '../shared/protocol/codec.ts'
+import { checkBody, type Incoming } from '../shared/protocol/codec.ts'
 import type {
   Beacon,
   ElementResult,
+  MeshConfig,
   TaskSpec,
   TaskStatus,
   Withdraw,
@@ -16,7 +17,7 @@ import { bodyOf, readMessage } from './incoming.ts'
 import type { Link } from './link.ts'
 import { type ResultsOptions, resultsOf } from './results.ts'
 import { type ReadLimits, readOne, readRetained } from './retained.ts'
-import { checkId, type Receipt, type SubmitOptions, submit } from './submit.ts'
+import { checkId, InvalidSpecError, type Receipt, type SubmitOptions, submit } from './submit.ts'
 import { type WaitOptions, waitFor } from './wait.ts'
 import { Watch } from './watch.ts'
 
@@ -31,6 +32,12 @@ export interface Coordinator {
   readonly beacon: Beacon
   /** Whether a beacon came while we listened; `undefined` when that was not asked. */
   readonly live?: boolean
+}
+
+export interface WishOptions {
+  /** Limit for the acknowledgement. */
+  readonly timeoutMs?: number
+  readonly signal?: AbortSignal
 }
 
 export class Client {
@@ -78,18 +85,35 @@ export class Client {
    *
    * @throws CoveyError E_ID, E_BROKER_REFUSED, E_WAIT_TIMEOUT
    */
-  async withdraw(id: string, options: { timeoutMs?: number; signal?: AbortSignal } = {}): Promise<void> {
+  async withdraw(id: string, options: WishOptions = {}): Promise<void> {
     checkId(id)
+    const wish: Withdraw = { withdraw: true }
+    await this.#wish(this.#topics.of('spec', id), wish, `the withdrawal of ${id}`, options)
+  }
+
+  /**
+   * Sets what the whole mesh goes by, in place of all that was set before; what is not named gets its default.
+   * Resolves when the broker has acknowledged it.
+   *
+   * @throws InvalidSpecError, CoveyError E_BROKER_REFUSED, E_WAIT_TIMEOUT
+   */
+  async configure(config: MeshConfig, options: WishOptions = {}): Promise<void> {
+    const fault = checkBody('config', config)
+    if (fault !== undefined) throw new InvalidSpecError(fault)
+    await this.#wish(this.#topics.of('config'), config, 'the settings', options)
+  }
+
+  /** Publishes what is wished for, retained. */
+  async #wish(topic: string, wish: object, what: string, options: WishOptions): Promise<void> {
     const timeoutMs = options.timeoutMs ?? READ_TIMEOUT_MS
     const failure = () => {
       const why = this.#link.down === undefined ? '' : `: the connection is lost: ${this.#link.down}`
-      const message = `the broker did not acknowledge the withdrawal of ${id} within ${timeoutMs} ms${why}`
+      const message = `the broker did not acknowledge ${what} within ${timeoutMs} ms${why}`
       return new CoveyError('E_WAIT_TIMEOUT', message)
     }
     const limit = deadline(timeoutMs, failure, options.signal)
-    const wish: Withdraw = { withdraw: true }
     try {
-      await this.#link.publish(this.#topics.of('spec', id), JSON.stringify(wish), true, limit.signal)
+      await this.#link.publish(topic, JSON.stringify(wish), true, limit.signal)
     } finally {
       limit.done()
     }

@@ -27,6 +27,7 @@ export {
   type ExecRun,
   type FunctionRun,
   isTerminal,
+  type MeshConfig,
   type MeshEvent,
   type Run,
   TASK_STATES,
@@ -48,7 +49,7 @@ export {
 } from './artifacts.ts'
 export type { BoundedQueue } from './bounded-queue.ts'
 export { WATCH_ITEMS_MAX } from './bounded-queue.ts'
-export type { Client, Coordinator } from './client.ts'
+export type { Client, Coordinator, WishOptions } from './client.ts'
 export { type ConnectOptions, connect } from './connect.ts'
 export type { Device } from './device.ts'
 export type { ResultsOptions } from './results.ts'

@@ -18,6 +18,7 @@ export async function run(context: Context, values: Values<OptionsOf<'demo'>>): 
   const report = await runDemo({
     folder: values.folder === undefined ? OWN_FOLDER : resolve(cwd, values.folder),
     filesMax: values.files,
+    spike: values.kill === 'all',
     targets: values.kill === 'all' ? TARGETS : [values.kill],
     timeoutMs: values.demoTimeout,
     env,

@@ -312,7 +312,7 @@ export const OPTIONS = {
     choices: ['all', 'worker', 'coordinator', 'broker'],
     group: 'Demo',
     default: 'all',
-    about: 'What is killed: an agent at work, then the coordinator, then the broker; or one of them',
+    about: 'What is killed: an agent at work, then the coordinator, then the broker; or only one of them',
   },
   demoTimeout: {
     kind: 'duration',

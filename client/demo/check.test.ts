@@ -27,7 +27,8 @@ function seen(ends: End[], more: Partial<Seen> = {}): Seen {
 }
 
 function life(work: string, beginMs: number, lastMs: number, more: Partial<Life> = {}): Life {
-  return { work, attempt: '1.attic.1', device: 'attic', beginMs, lastMs, ended: true, ...more }
+  const attempt = '1.attic.1'
+  return { work, attempt, device: 'attic', beginMs, lastMs, ended: true, resumed: false, ...more }
 }
 
 function byWork(lives: readonly Life[]): Map<string, Life[]> {
@@ -44,6 +45,8 @@ const LIVES = [
   life('archive', 30, 40),
   life('index', 26, 27),
 ]
+
+const FROM = life('sum', 0, 4, { ended: false })
 
 interface Change extends Partial<Evidence> {
   readonly sum?: Seen
@@ -77,6 +80,7 @@ function evidence(change: Change = {}): Evidence {
     ]),
     lives: byWork(odd === undefined ? LIVES : [...LIVES, odd]),
     rerouted: [['words[1]', 'archive'], ['archive']],
+    moves: [{ from: FROM, to: life('sum', 5, 10, { device: 'cellar', resumed: true }) }],
     ...more,
   }
 }
@@ -86,7 +90,8 @@ test('Pieces that ended once with the right result leave no problem', () => {
     problems: [],
     figures: {
       ...{ tasks: 4, elements: 2, receipts: 4, right: 5, lost: 0, acceptedTwice: 0, failed: 0, wrong: 0 },
-      ...{ attempts: 7, attemptsCut: 2, rerouted: 2, executedTwice: 0, overlaps: 0, early: 0 },
+      ...{ attempts: 7, attemptsCut: 2, rerouted: 2, moved: 1, executedTwice: 0 },
+      ...{ overlaps: 0, early: 0 },
     },
   })
 })
@@ -177,6 +182,16 @@ test.each<[string, Change, string]>([
     { rerouted: [['words[1]'], []] },
     'nothing was rerouted after a blow: 1: blow 2',
   ],
+  [
+    'What was moved goes on on another device',
+    { moves: [{ from: FROM, to: life('sum', 5, 10, { resumed: true }) }] },
+    'moved, and not elsewhere: 1: sum: on attic',
+  ],
+  [
+    'What was moved goes on from its checkpoint',
+    { moves: [{ from: FROM, to: life('sum', 5, 10, { device: 'cellar' }) }] },
+    'moved, and began anew: 1: sum: on cellar',
+  ],
 ])('%s', (_, change, problem) => {
   const { problems } = check(evidence(change))
   expect(problems).toEqual([expect.stringContaining(problem)])
@@ -187,7 +202,7 @@ test('A task without receipt and without end is not lost, and three of many are 
     return { id: `t-${i}`, pieces: [piece(`t-${i}`, 'f', '1')], spec: { run } }
   })
   const nothing = { receipts: new Set<string>(), seen: new Map(), elements: new Map(), lives: new Map() }
-  const none = check({ ...nothing, jobs, failures: new Map(), rerouted: [] })
+  const none = check({ ...nothing, jobs, failures: new Map(), rerouted: [], moves: [] })
   expect(none.figures).toMatchObject({ lost: 0, right: 0, receipts: 0 })
   expect(none.problems).toEqual([expect.stringMatching(/^no receipt: 5: .*t-2: .*; and 2 more$/)])
 })

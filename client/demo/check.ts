@@ -22,6 +22,8 @@ export interface Evidence {
   readonly lives: ReadonlyMap<string, readonly Life[]>
   /** Pieces that were struck and begun elsewhere, blow by blow. */
   readonly rerouted: readonly (readonly string[])[]
+  /** Attempts that were moved off a loaded device, each with the next of its task. */
+  readonly moves: readonly { readonly from: Life; readonly to: Life }[]
 }
 
 /** Numbers of pieces (tasks that are no arrays, and elements of arrays), unless named otherwise. */
@@ -46,6 +48,8 @@ export interface Figures {
   /** Those that were killed before they came to their end. */
   readonly attemptsCut: number
   readonly rerouted: number
+  /** Moved off a loaded device, and gone on elsewhere. */
+  readonly moved: number
   /** Ran to the end more than once. */
   readonly executedTwice: number
   /** Exclusive, and two attempts of it were at work at the same time. */
@@ -96,6 +100,7 @@ export function check(evidence: Evidence): Verdict {
     attempts: all.length,
     attemptsCut: all.filter(({ ended }) => !ended).length,
     rerouted: new Set(evidence.rerouted.flat()).size,
+    moved: evidence.moves.length,
     executedTwice: [...lives.values()].filter((some) => some.filter(({ ended }) => ended).length > 1).length,
     overlaps: found.count('exclusive, and two attempts at work together'),
     early: found.count('begun before what it is after had ended'),
@@ -114,6 +119,8 @@ const PROBLEMS = [
   'begun before what it is after had ended',
   'a task that nobody handed in',
   'nothing was rerouted after a blow',
+  'moved, and not elsewhere',
+  'moved, and began anew',
 ] as const
 type Problem = (typeof PROBLEMS)[number]
 
@@ -180,7 +187,7 @@ function judgeArray(found: Findings, id: string, task: Seen | undefined, receipt
 }
 
 /** What no status tells: the order in which commands truly ran. */
-function judgeTruth(found: Findings, { jobs, lives, rerouted }: Evidence): void {
+function judgeTruth(found: Findings, { jobs, lives, rerouted, moves }: Evidence): void {
   /** When all pieces of a task had come to an end, each for the first time. */
   const endedMs = new Map(
     jobs.map(({ id, pieces }) => [id, Math.max(...pieces.map(({ name }) => firstEnd(lives.get(name))))]),
@@ -211,6 +218,10 @@ function judgeTruth(found: Findings, { jobs, lives, rerouted }: Evidence): void 
   rerouted.forEach((some, i) => {
     if (some.length === 0) found.add('nothing was rerouted after a blow', `blow ${i + 1}`)
   })
+  for (const { from, to } of moves) {
+    if (to.device === from.device) found.add('moved, and not elsewhere', `${to.work}: on ${to.device}`)
+    if (!to.resumed) found.add('moved, and began anew', `${to.work}: on ${to.device}`)
+  }
 }
 
 function firstEnd(lives: readonly Life[] = []): number {

@@ -1,6 +1,6 @@
 /**
- * The demo: a mesh of real processes gets real work; a device, the coordinator and the broker are killed in the middle
- * of it, and everything that came out is compared with what this process computed itself. Measured, not told: an
+ * The demo: a mesh of real processes gets real work; the memory of a device is taken, then a device, the coordinator
+ * and the broker are killed in the middle of it, and everything that came out is compared with what this process computed itself. Measured, not told: an
  * observer of its own counts what was said, and a witness what truly ran.
  */
 import { setMaxListeners } from 'node:events'
@@ -14,15 +14,18 @@ import { MESH, Mesh } from './mesh.ts'
 import { Observer, WAITS_MAX } from './observer.ts'
 import { Progress, type Screen } from './progress.ts'
 import { type Report, report } from './report.ts'
+import { type Spike, spike } from './spike.ts'
 import { Submission } from './submission.ts'
 import { until } from './until.ts'
 import { Witness } from './witness.ts'
-import { planWork, type Work } from './work.ts'
+import { planWork, SPIKE_PART, type Work } from './work.ts'
 
 const DEVICES = ['attic', 'cellar', 'garage', 'kitchen', 'porch'] as const
 /** Tasks that a device runs at the same time; each asks for one core, so each device says that it has as many. */
 const SLOTS_PER_DEVICE = 4
-const CAPACITY = `cpu=${SLOTS_PER_DEVICE},memory=1Gi`
+const CAPACITY = `cpu=${SLOTS_PER_DEVICE},memory=640Mi`
+/** So that a device's load is looked at while one watches. */
+const SETTINGS = { moveAfter: '2s', moveCooldown: '10s' }
 const SLOTS = SLOTS_PER_DEVICE * DEVICES.length
 /** Some wait for a slot, the others are handed in later: submitting goes on while there is no coordinator. */
 const UNFINISHED_MAX = 3 * SLOTS
@@ -32,6 +35,8 @@ const QUIET_MS = 1_500
 export interface DemoOptions {
   readonly folder: string
   readonly filesMax: number
+  /** Whether a device is loaded before anything is killed. */
+  readonly spike: boolean
   /** What is killed, in this order. */
   readonly targets: readonly Target[]
   /** Limit for everything but cleaning up. */
@@ -76,6 +81,7 @@ async function onMesh(
     filesMax: options.filesMax,
     slots: SLOTS,
     devices: DEVICES,
+    spike: options.spike,
   })
   await mesh.start()
   const observer = await Observer.start(mesh.url, MESH)
@@ -106,13 +112,19 @@ async function withWork(
   const tell = (text: string) => progress.say(text)
   const disturbance = new Disturbance({ mesh, observer, witness, jobs, devices: DEVICES, tell })
   const startedMs = performance.now()
+  let load: Spike | undefined
+  const part = () => (options.spike && load === undefined ? SPIKE_PART : disturbance.part)
   const troubles: string[] = []
   progress.say(`${jobs.length} tasks: checksum, word count and archives of ${work.files} files`)
   progress.follow(() => state(observer, witness, work))
   try {
+    await client.configure(SETTINGS, { signal })
     await together(signal, [
-      (own) => submission.run(client, observer, () => disturbance.part, own),
-      (own) => disturbance.run(options.targets, own),
+      (own) => submission.run(client, observer, part, own),
+      async (own) => {
+        if (options.spike) load = await spike({ observer, witness, work, submission, tell }, client, own)
+        await disturbance.run(options.targets, own)
+      },
     ])
     const isOver = () =>
       observer.tasksEnded >= submission.receipts.size && performance.now() - observer.lastStatusMs > QUIET_MS
@@ -132,12 +144,24 @@ async function withWork(
   const verdict = check({
     ...{ jobs, receipts, failures, seen: observer.tasks, elements: observer.elements, lives: witness.lives },
     rerouted: blows.map((strike) => rerouted(strike, witness).map(({ work }) => work)),
+    moves: load === undefined ? [] : [load],
   })
   troubles.push(...mesh.failures(), ...observerTroubles(observer, strikes.length - blows.length))
   if (witness.unreadable > 0) troubles.push(`${witness.unreadable} lines of the witness file are none`)
   const { folder } = options
   return report({
-    ...{ folder, devices: DEVICES, work, verdict, troubles, observer, witness, strikes, startedMs },
+    ...{
+      folder,
+      devices: DEVICES,
+      work,
+      verdict,
+      troubles,
+      observer,
+      witness,
+      spike: load,
+      strikes,
+      startedMs,
+    },
     endedMs: observer.lastEndMs,
   })
 }

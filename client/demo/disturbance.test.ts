@@ -4,6 +4,7 @@ import type { Life } from './witness.ts'
 
 const life = (work: string, device: string, beginMs: number): Life => ({
   ...{ work, device, beginMs, attempt: `1.${device}.${beginMs}`, lastMs: beginMs, ended: false },
+  resumed: false,
 })
 
 const struck = ['a', 'b', 'c', 'd'].map((work) => life(work, 'attic', 1))

@@ -6,7 +6,7 @@ import type { Mesh } from './mesh.ts'
 import type { Election, Observer } from './observer.ts'
 import { until } from './until.ts'
 import type { Life, Witness } from './witness.ts'
-import type { Job } from './work.ts'
+import { FIRST_KILL_PART, type Job } from './work.ts'
 
 export const TARGETS = ['worker', 'coordinator', 'broker'] as const
 export type Target = (typeof TARGETS)[number]
@@ -52,7 +52,7 @@ export interface Scene {
 export class Disturbance {
   readonly strikes: Strike[] = []
   /** Up to which part the work may be handed in: there is one for each blow, so that there is something to strike. */
-  part = 0
+  part = FIRST_KILL_PART
   readonly #scene: Scene
   /** By the piece's name. */
   readonly #jobs: ReadonlyMap<string, Job>
@@ -80,7 +80,7 @@ export class Disturbance {
   async #strike(target: Target, signal: AbortSignal): Promise<Strike> {
     const { observer, witness, tell } = this.#scene
     if (target === 'coordinator') await this.#exclusiveBegun(signal)
-    this.part = TARGETS.indexOf(target)
+    this.part = FIRST_KILL_PART + TARGETS.indexOf(target)
     const sinceMs = performance.now()
     let found: Strike | undefined
     const look = () => {

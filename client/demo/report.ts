@@ -2,6 +2,7 @@
 import type { Figures, Verdict } from './check.ts'
 import { rerouted, type Strike, type Target } from './disturbance.ts'
 import type { Observer } from './observer.ts'
+import type { Spike } from './spike.ts'
 import type { Witness } from './witness.ts'
 import type { Work } from './work.ts'
 
@@ -16,8 +17,23 @@ export interface Report extends Figures {
   readonly filesLeftOut: number
   /** From the first submission to the last end. */
   readonly workMs: number
+  /** Absent when there was no load spike, or nothing came of it. */
+  readonly loaded?: SpikeFigures
   readonly killed: readonly StrikeFigures[]
   readonly devices: readonly DeviceFigures[]
+}
+
+export interface SpikeFigures {
+  readonly device: string
+  /** Since the first submission. */
+  readonly atMs: number
+  /** What was moved away, and where it went on. */
+  readonly moved: string
+  readonly to: string
+  /** From the load to its new beginning. */
+  readonly moveMs: number
+  /** The coordinator's words. */
+  readonly message: string
 }
 
 export interface StrikeFigures {
@@ -56,6 +72,7 @@ export interface Findings {
   readonly troubles: readonly string[]
   readonly observer: Observer
   readonly witness: Witness
+  readonly spike: Spike | undefined
   readonly strikes: readonly Strike[]
   readonly startedMs: number
   readonly endedMs: number
@@ -63,7 +80,7 @@ export interface Findings {
 
 /** Puts the findings together. */
 export function report(findings: Findings): Report {
-  const { folder, devices, work, verdict, troubles, observer, witness, strikes } = findings
+  const { folder, devices, work, verdict, troubles, observer, witness, spike, strikes } = findings
   const { startedMs, endedMs } = findings
   const problems = [...verdict.problems, ...troubles]
   const tasks = [...observer.tasks.values()].map(({ ends }) => ends)
@@ -76,12 +93,24 @@ export function report(findings: Findings): Report {
     files: work.files,
     filesLeftOut: work.filesLeftOut,
     workMs: Math.max(0, Math.round(endedMs - startedMs)),
+    ...(spike === undefined ? {} : { loaded: spikePart(spike, startedMs) }),
     killed: strikes.map((strike) => strikePart(strike, startedMs, witness)),
     devices: devices.map((id) => ({
       id,
       pieces: ends.filter((device) => device === id).length,
       peak: witness.peaks.get(id) ?? 0,
     })),
+  }
+}
+
+function spikePart({ device, loadedAtMs, message, to }: Spike, startedMs: number): SpikeFigures {
+  return {
+    device,
+    atMs: Math.round(loadedAtMs - startedMs),
+    moved: to.work,
+    to: to.device,
+    moveMs: Math.round(to.beginMs - loadedAtMs),
+    message,
   }
 }
 
@@ -113,6 +142,7 @@ export function reportText(report: Report): string {
     ['right', String(report.right), 'tasks and elements: one end each, as computed here'],
     ['attempts', String(report.attempts), `commands begun; ${cut}`],
     ['rerouted', String(report.rerouted), 'were at work on a killed device, begun on another'],
+    ['moved', String(report.moved), 'off a loaded device, gone on from their checkpoint'],
     ['failed', String(report.failed), ''],
     ['wrong', String(report.wrong), ''],
     ['lost', String(report.lost), ''],
@@ -128,6 +158,13 @@ export function reportText(report: Report): string {
     rows.push(['failover', seconds(failover.failoverMs), note])
   }
   const lines = rows.map(([name, value, note]) => `  ${name.padEnd(14)}  ${value.padStart(7)}  ${note}`)
+  if (report.loaded !== undefined) {
+    const { device, atMs, moved, to, moveMs } = report.loaded
+    lines.push('', `  ${'LOADED'.padEnd(14)}  ${'AT'.padStart(7)}  MOVED`)
+    lines.push(
+      `  ${device.padEnd(14)}  ${seconds(atMs).padStart(7)}  ${moved} to ${to} after ${seconds(moveMs)}`,
+    )
+  }
   lines.push('', `  ${'KILLED'.padEnd(14)}  ${'AT'.padStart(7)}  RUNNING  REROUTED`)
   for (const strike of killed) lines.push(strikeLine(strike))
   lines.push('', `  ${'DEVICE'.padEnd(14)}  ${'RESULTS'.padStart(7)}  MOST AT ONCE`)

@@ -19,10 +19,19 @@ export class Submission {
   readonly #jobs: readonly Job[]
   readonly #unfinishedMax: number
 
-  /** @param unfinishedMax pieces handed in that have not ended; the array that reaches it may exceed it */
+  /**
+   * @param jobs what there is now; what is planned later is handed in by itself
+   * @param unfinishedMax pieces handed in that have not ended; the array that reaches it may exceed it
+   */
   constructor(jobs: readonly Job[], unfinishedMax: number) {
-    this.#jobs = jobs
+    this.#jobs = [...jobs]
     this.#unfinishedMax = unfinishedMax
+  }
+
+  /** Hands one job in at once. Resolves when it has its receipt or its failure. */
+  async hand(client: Client, job: Job, signal: AbortSignal): Promise<void> {
+    this.#piecesHandedIn += job.pieces.length
+    await this.#submit(client, job, signal)
   }
 
   /**

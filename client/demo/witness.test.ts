@@ -29,8 +29,8 @@ test('What began and did not end runs on its device', () => {
   expect([...witness.runningOn('attic')].map(({ work }) => work)).toEqual(['a', 'b[3]'])
   tell('9 end a 1.attic.1 attic')
   expect([...witness.runningOn('attic')].map(({ work }) => work)).toEqual(['b[3]'])
-  const life = { work: 'a', attempt: '1.attic.1', device: 'attic', beginMs: 5, lastMs: 9, ended: true }
-  expect(witness.lives.get('a')).toEqual([life])
+  const times = { beginMs: 5, lastMs: 9, ended: true, resumed: false }
+  expect(witness.lives.get('a')).toEqual([{ work: 'a', attempt: '1.attic.1', device: 'attic', ...times }])
   expect(witness.peaks).toEqual(new Map([['attic', 2]]))
 })
 
@@ -39,6 +39,11 @@ test('A piece that comes to its end twice has ended once', () => {
   tell('4 end a 1.attic.1 attic')
   expect(witness.ended).toBe(1)
   expect(witness.lives.get('a')?.map(({ ended }) => ended)).toEqual([true, true])
+})
+
+test('An attempt that goes on from what was kept says so', () => {
+  tell('1 begin a 1.attic.1 attic', '2 begin a 2.cellar.1 cellar', '3 resume a 2.cellar.1 cellar')
+  expect(witness.lives.get('a')).toMatchObject([{ resumed: false }, { resumed: true, lastMs: 3 }])
 })
 
 test('What a killed agent leaves is at work for nobody, and its end is seen all the same', () => {

@@ -5,6 +5,8 @@
 import { closeSync, existsSync, openSync, readSync } from 'node:fs'
 
 const CHUNK_BYTES = 64 * 1024
+/** Lines after the first. */
+const GOING_ON: readonly string[] = ['beat', 'resume', 'end']
 
 /** An attempt as its own lines tell it. Times are milliseconds of `performance.now()`. */
 export interface Life {
@@ -17,6 +19,8 @@ export interface Life {
   lastMs: number
   /** It came to its end. */
   ended: boolean
+  /** It went on from what an earlier attempt had kept. */
+  resumed: boolean
 }
 
 export class Witness {
@@ -79,13 +83,16 @@ export class Witness {
       this.unreadable++
     } else if (Number.isNaN(atMs)) this.unreadable++
     else if (what === 'begin')
-      this.#begin({ work, attempt, device, beginMs: atMs, lastMs: atMs, ended: false })
+      this.#begin({ work, attempt, device, beginMs: atMs, lastMs: atMs, ended: false, resumed: false })
     else {
       const life = this.lives
         .get(work)
         ?.findLast((some) => some.attempt === attempt && some.device === device)
-      if (life === undefined || (what !== 'beat' && what !== 'end')) this.unreadable++
-      else this.#goOn(life, atMs, what === 'end')
+      if (life === undefined || !GOING_ON.includes(what ?? '')) this.unreadable++
+      else {
+        if (what === 'resume') life.resumed = true
+        this.#goOn(life, atMs, what === 'end')
+      }
     }
   }
 

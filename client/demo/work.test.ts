@@ -24,7 +24,8 @@ function write(path: string, content: string | Uint8Array): void {
   writeFileSync(join(folder, path), content)
 }
 
-const plan = (filesMax = 100) => planWork(folder, root, { filesMax, slots: 8, devices: ['attic', 'cellar'] })
+const plan = (filesMax = 100) =>
+  planWork(folder, root, { filesMax, slots: 8, devices: ['attic', 'cellar'], spike: true })
 const subjects = (jobs: readonly Job[], kind: Job['kind']) =>
   jobs.filter((job) => job.kind === kind).flatMap(({ pieces }) => pieces.map(({ subject }) => subject))
 
@@ -59,7 +60,7 @@ test.each([1, 40, 100, 613, 2_000])('The work of %s files is what the protocol t
     known.add(id)
   }
   expect(known.size).toBe(jobs.length)
-  expect(part).toBe(2)
+  expect(part).toBe(3)
   expect(jobs.filter(({ spec }) => spec.exclusive === true)).toHaveLength(4)
 })
 
@@ -69,11 +70,17 @@ test('More files than asked for are left out and counted', () => {
 })
 
 /** Runs a piece as a device does, but without any pause. @returns what it printed */
-function perform({ id, kind, spec }: Job, element: number | undefined, input: unknown): string {
+function perform(
+  { id, kind, spec }: Job,
+  element: number | undefined,
+  input: unknown,
+  checkpoint?: string,
+): string {
   const [program, ...argv] = ('exec' in spec.run ? spec.run.exec : []) as [string, ...string[]]
   const env = {
     ...{ COVEY_TASK: id, COVEY_ATTEMPT: `1.attic.${kind}`, COVEY_DEVICE: 'attic' },
     ...(element === undefined ? {} : { COVEY_ELEMENT: String(element) }),
+    ...(checkpoint === undefined ? {} : { COVEY_CHECKPOINT: checkpoint }),
   }
   return execFileSync(program, [...argv.slice(0, -1), '0'], {
     env,
@@ -111,6 +118,34 @@ test('A piece prints what was computed here, also after the file was edited and 
   seen.look()
   expect(seen).toMatchObject({ unreadable: 0, ended: 6 })
   expect([...seen.lives.keys()]).toContain('words-0[1]')
+})
+
+test('A survey prints the same wherever it goes on, and says that it did', () => {
+  for (let i = 0; i < 5; i++) write(`f${i}`, `file ${i}`)
+  const { surveys, witness } = plan()
+  const [survey] = surveys as [Job]
+  const checkpoint = join(root, 'checkpoint')
+  const { files } = survey.spec.input as { files: string[] }
+  for (const resumed of [false, true]) {
+    expect(perform(survey, undefined, { files }, checkpoint)).toBe(`${survey.pieces[0]?.expected}\n`)
+    const seen = new Witness(witness)
+    seen.look()
+    expect(seen.lives.get(survey.id)?.at(-1)).toMatchObject({ ended: true, resumed })
+    const found = readFileSync(checkpoint, 'utf8').split('\n')
+    expect(found).toHaveLength(files.length)
+    writeFileSync(checkpoint, found.slice(0, 7).join('\n'))
+  }
+})
+
+test('Greedy work keeps what it takes until it is told to let go', () => {
+  write('f', 'x')
+  const { greedy, letGo, jobs } = plan()
+  const job = greedy('attic')
+  expect(jobs).toContain(job)
+  expect(job.spec).toMatchObject({ exclusive: true, where: { room: 'attic' } })
+  expect(job.spec.resources).not.toHaveProperty('memory')
+  writeFileSync(letGo, '')
+  expect(perform(job, undefined, job.spec.input)).toBe(`${job.pieces[0]?.expected}\n`)
 })
 
 test('Words are counted as by splitting at white space', () => {

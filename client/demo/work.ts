@@ -9,7 +9,7 @@ import { join, relative } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { elementName } from '../../shared/protocol/ids.ts'
 import type { TaskSpec } from '../../shared/protocol/schemas/index.ts'
-import { command, type Kind } from './commands.ts'
+import { command, GREEDY_OUTPUT, type Kind } from './commands.ts'
 import { type InputFile, readFolder } from './files.ts'
 
 /** A folder of fewer files is gone through several times, so that there is enough to be struck. */
@@ -17,7 +17,10 @@ const TURNS_MIN = 40
 /** Files whose words one array counts, and that one index lists; it is after at most 64 tasks, its array among them. */
 const CHUNK_FILES_MAX = 50
 const CHUNKS_MIN = 10
-/** Where the second and the third part of the work begin. */
+/** Parts of the work: what the load spike meets, and then one for each kill. */
+export const SPIKE_PART = 0
+export const FIRST_KILL_PART = 1
+/** Where among the chunks the later parts begin. */
 const PART_BEGINS = [0.5, 0.75]
 
 /** How long the whole work is to keep all devices busy, were there no interruption. */
@@ -30,6 +33,10 @@ const START_MS = 100
 const ARCHIVES_PER_DEVICE = 2
 /** Long enough to be struck in the middle. */
 const ARCHIVE_HOLD_MS = 2_500
+/** Surveys are under way while a device is loaded, and have much to lose. */
+const SURVEYS = 3
+const SURVEY_FILES = 24
+const SURVEY_HOLD_MS = 12_000
 /** The barrier that every new coordinator sets to exclusive work falls late: then nothing may be in its way. */
 const ARCHIVE_PRIORITY = 90
 
@@ -46,7 +53,7 @@ export interface Piece {
 export interface Job {
   readonly id: string
   readonly kind: Kind
-  /** Which part of the work it belongs to, from 0; the next is handed in after the next disturbance. */
+  /** Which part of the work it belongs to; the next is handed in after the next disturbance. */
   readonly part: number
   /** How long each piece takes at least. */
   readonly holdMs: number
@@ -60,6 +67,11 @@ export interface Work {
   readonly filesLeftOut: number
   /** What every command appends to. */
   readonly witness: string
+  /** Tasks that are under way when the load spike comes; none when there is to be none. */
+  readonly surveys: readonly Job[]
+  /** Work for one device that takes far more memory than it asks for, until there is the file `letGo`. */
+  greedy(device: string): Job
+  readonly letGo: string
 }
 
 export interface WorkSize {
@@ -68,6 +80,8 @@ export interface WorkSize {
   readonly slots: number
   /** At least two. Each has a label `room` with its name. */
   readonly devices: readonly string[]
+  /** Whether there will be a load spike. */
+  readonly spike: boolean
 }
 
 /** What each piece reserves. */
@@ -91,17 +105,20 @@ export function planWork(folder: string, root: string, size: WorkSize): Work {
   const holdMs = Math.round(Math.min(HOLD_MS_MAX, Math.max(HOLD_MS_MIN, WORK_MS / waves - START_MS)))
   const witness = join(root, 'witness')
   const plan = new Plan(witness, holdMs)
+  const surveys = size.spike ? deal(turns, SURVEYS).map((some, i) => plan.survey(i, some)) : []
+  const letGo = join(root, 'let-go')
   const rooms = (i: number) => [i, i + 1].map((k) => size.devices[k % size.devices.length] as string)
   const archives = deal(turns, ARCHIVES_PER_DEVICE * size.devices.length).map((some, i) =>
     plan.archive(i, some, root, rooms(i)),
   )
   const chunks = deal(turns, Math.max(CHUNKS_MIN, Math.ceil(turns.length / CHUNK_FILES_MAX)))
   const indexes = chunks.map((chunk, i) => {
-    const part = PART_BEGINS.filter((begin) => i / chunks.length >= begin).length
+    const part = FIRST_KILL_PART + PART_BEGINS.filter((begin) => i / chunks.length >= begin).length
     return plan.chunk(i, part, chunk)
   })
-  plan.index('index', PART_BEGINS.length, [...archives, ...indexes], [])
-  return { jobs: plan.jobs, files: files.length, filesLeftOut: leftOut, witness }
+  plan.index('index', FIRST_KILL_PART + PART_BEGINS.length, [...archives, ...indexes], [])
+  const greedy = (device: string) => plan.greedy(device, letGo)
+  return { jobs: plan.jobs, files: files.length, filesLeftOut: leftOut, witness, surveys, greedy, letGo }
 }
 
 interface Copy {
@@ -136,6 +153,27 @@ class Plan {
     this.#holdMs = holdMs
   }
 
+  /** One task goes through the files slowly, and keeps what it has found so far. */
+  survey(i: number, copies: readonly Copy[]): Job {
+    const some = Array.from({ length: SURVEY_FILES }, (_, n) => copies[n % copies.length] as Copy)
+    const found = some.map(({ content }) => checksumOf(content))
+    const piece = {
+      name: `survey-${i}`,
+      subject: `survey of ${some.length} files`,
+      expected: checksumOf(found.join('\n')),
+    }
+    const input = { files: some.map(({ path }) => path) }
+    return this.#add(piece.name, 'survey', SPIKE_PART, SURVEY_HOLD_MS, [piece], { input })
+  }
+
+  /** Exclusive, so that it is not what is moved away. Its memory is not stated, so nothing holds it to that. */
+  greedy(device: string, until: string): Job {
+    const piece = { name: 'greedy', subject: 'memory', expected: GREEDY_OUTPUT }
+    return this.#add(piece.name, 'greedy', SPIKE_PART, 0, [piece], {
+      ...{ input: { until }, exclusive: true, where: { room: device }, resources: { cpu: RESOURCES.cpu } },
+    })
+  }
+
   /** One task writes an archive of them all, in one of the rooms; no other attempt of it may write meanwhile. */
   archive(i: number, copies: readonly Copy[], root: string, rooms: string[]): Piece {
     const content = Buffer.concat(copies.map((copy) => gzipSync(copy.content)))
@@ -146,7 +184,7 @@ class Plan {
     }
     const archive = join(root, 'archives', `${i}.gz`)
     const input = { archive, files: copies.map(({ path }) => path) }
-    this.#add(piece.name, 'archive', 0, ARCHIVE_HOLD_MS, [piece], {
+    this.#add(piece.name, 'archive', FIRST_KILL_PART, ARCHIVE_HOLD_MS, [piece], {
       ...{ input, exclusive: true, where: { room: rooms }, priority: ARCHIVE_PRIORITY },
     })
     return piece
@@ -190,14 +228,16 @@ class Plan {
     holdMs: number,
     pieces: readonly Piece[],
     more: Partial<TaskSpec>,
-  ): void {
+  ): Job {
     const spec: TaskSpec = {
       run: { exec: command(kind, this.#witness, holdMs) },
       resources: RESOURCES,
       timeout: '60s',
       ...more,
     }
-    this.jobs.push({ id, kind, part, holdMs, spec, pieces })
+    const job = { id, kind, part, holdMs, spec, pieces }
+    this.jobs.push(job)
+    return job
   }
 }
 
