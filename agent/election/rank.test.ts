@@ -38,6 +38,18 @@ describe('rank', () => {
     expect(place('d')).toBe(1)
     expect(place('f')).toBe(2)
     expect(place('unknown')).toBe(2)
+    // One that was named and offers itself as well is waited for once.
+    expect(
+      placeOf(
+        'f',
+        states,
+        [
+          ['b', 'c'],
+          ['c', 'e'],
+        ],
+        'a',
+      ),
+    ).toBe(3)
   })
 
   it('leaves out who is offline or must not', () => {

@@ -59,17 +59,18 @@ export function placeOf(
   dead: string | undefined,
 ): number {
   const live = order(states).filter((id) => id === device || id !== dead)
-  let before = 0
+  // Who is named in several groups counts in the first.
+  const before = new Set<string>()
   for (const [at, group] of groups.entries()) {
     const named = new Set(group)
     const last = at === groups.length - 1
     if (last) named.add(device)
-    const members = live.filter((id) => named.has(id))
-    const place = members.indexOf(device)
-    if (place >= 0) return before + place
-    before += members.length
+    for (const id of live) {
+      if (id === device && named.has(id)) return before.size
+      if (named.has(id)) before.add(id)
+    }
   }
-  return Math.min(before, CANDIDATES_MAX)
+  return Math.min(before.size, CANDIDATES_MAX)
 }
 
 /**
