@@ -19,6 +19,7 @@ import { ArtifactSource } from '../agent/shell/artifacts/source.ts'
 import { ExecExecutor } from '../agent/shell/exec.ts'
 import type { Executor } from '../agent/shell/executor.ts'
 import { FunctionExecutor, loadFunctions } from '../agent/shell/function/function.ts'
+import { Guard } from '../agent/shell/guard.ts'
 import { DEFAULT_LIMITS, type ShellLimits } from '../agent/shell/limits.ts'
 import { startBroker } from '../broker/broker.ts'
 import { putArtifact } from '../client/artifacts.ts'
@@ -26,6 +27,7 @@ import type { RunEnd } from '../shared/ports.ts'
 import type { TaskSpec } from '../shared/protocol/schemas/index.ts'
 import { InputRecorder, recordLog, startSilentServer, until } from './agent-shell-support.ts'
 import { answersWell, startArtifactServer, type TestServer } from './artifact-server.ts'
+import { DIST } from './mesh/brokers.ts'
 import { artifactNameOf } from './wasm-modules.ts'
 
 const never = new AbortController().signal
@@ -335,6 +337,33 @@ describe('what runs', () => {
     executor.kill(call.attempt, 60_000)
     expect(await call.end()).toMatchObject({ error: { code: 'E_SIGNAL' } })
     expect(recorder.of('started')).toEqual([])
+  })
+
+  it('as an exclusive command does not begin when its lease ends while they are fetched', async () => {
+    const program = join(DIST, 'agent/shell/guard-main.js')
+    const { executor, recorder } = await started(
+      (context) => new ExecExecutor(context, undefined, new Guard(data, context.log, { program })),
+    )
+    let answer = () => {}
+    server.answer = (response, content) => {
+      answer = () => response.end(content)
+    }
+    const artifacts = { a: server.keep('hello') }
+    const from = { monoMs: performance.now(), wallMs: Date.now() }
+    const leaseMs = 5_000
+    const exclusive = { run: { exec: ['touch', join(folder, 'ran')] }, exclusive: true, artifacts }
+    executor.run({ term: 1, agent: 'pi-1', n: 1 }, 'task', exclusive, { from, leaseMs })
+    await until(() => server.requests.length > 0, 'the request')
+    // Then only the agent's own look at the clock is left.
+    const guard = (executor as ExecExecutor).guardPid as number
+    process.kill(guard, 'SIGSTOP')
+    await until(() => performance.now() - from.monoMs > leaseMs, 'the end of the lease')
+    answer()
+    const { end } = await recorder.wait('ended')
+    expect(end).toMatchObject({ outcome: 'failed', lapsed: true, error: { code: 'E_LEASE' } })
+    expect(recorder.of('started')).toEqual([])
+    expect(existsSync(join(folder, 'ran'))).toBe(false)
+    process.kill(guard, 'SIGKILL')
   })
 
   it('as a function gets their paths, and they are gone when it has ended', async () => {
