@@ -84,17 +84,19 @@ class SocketClient implements ScriptClient {
   }
 }
 
-function socketBed(port: number, variant: Bed['variant']): Bed {
+/** Clients connect to the servers in turn. */
+function socketBed(ports: readonly number[], variant: Bed['variant']): Bed {
   const until: Bed['until'] = (client, condition) =>
     vi.waitFor(() => expect(condition(), `saw ${client.log.slice(-20).join(', ')}`).toBe(true), {
       timeout: UNTIL_MS_MAX,
       interval: LOOK_EVERY_MS,
     })
+  let clients = 0
   return {
     variant,
     until,
     async connect(name, options = {}) {
-      const client = new SocketClient(port, name, options)
+      const client = new SocketClient(ports[clients++ % ports.length] as number, name, options)
       await until(client, () => client.up)
       return client
     },
@@ -147,6 +149,40 @@ async function stockNats(): Promise<number> {
   return Number(/mqtt:\/\/127\.0\.0\.1:(\d+)/.exec(text)?.[1])
 }
 
+/** Three servers of NATS, each of which has its part of what is kept. */
+async function natsCluster(): Promise<number[]> {
+  const routes = await freePorts(3)
+  const starts = routes.map(async (port, n) => {
+    const folder = await temporaryFolder()
+    const file = join(folder, 'nats.conf')
+    const settings = [
+      `server_name: conformance-${n}`,
+      'host: "127.0.0.1"',
+      'port: -1',
+      `jetstream { store_dir: ${JSON.stringify(folder)} }`,
+      'mqtt { host: "127.0.0.1", port: -1 }',
+      `cluster { name: conformance, host: "127.0.0.1", port: ${port}`,
+      `  routes: [${routes.map((other) => `"nats://127.0.0.1:${other}"`).join(', ')}] }`,
+    ]
+    writeFileSync(file, settings.join('\n'))
+    const child = spawn(nats.path, ['-c', file], { stdio: ['ignore', 'ignore', 'pipe'] })
+    // Who leads the cluster is known last; until then no server takes MQTT clients.
+    const text = await said(child, /JetStream cluster (new )?metadata leader/)
+    return Number(/mqtt:\/\/127\.0\.0\.1:(\d+)/.exec(text)?.[1])
+  })
+  return Promise.all(starts)
+}
+
+async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer())
+  for (const server of servers) {
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  }
+  const ports = servers.map((server) => (server.address() as AddressInfo).port)
+  for (const server of servers) await new Promise<void>((resolve) => server.close(() => resolve()))
+  return ports
+}
+
 /** Waits until a program has said on standard error what it says when it is ready; it is killed after the test. */
 async function said(child: ChildProcess, ready: RegExp): Promise<string> {
   later(async () => {
@@ -163,9 +199,9 @@ async function said(child: ChildProcess, ready: RegExp): Promise<string> {
   return text
 }
 
-const behaves = (open: () => Promise<number>, variant: Bed['variant']): void => {
+const behaves = (open: () => Promise<number | number[]>, variant: Bed['variant']): void => {
   it.each(BEHAVIOURS)('$what', async ({ run }) => {
-    const { seen, expected } = await run(socketBed(await open(), variant))
+    const { seen, expected } = await run(socketBed([await open()].flat(), variant))
     expect(seen).toEqual(expected)
   })
 }
@@ -174,3 +210,4 @@ describe('the embedded broker', () => behaves(embedded, VARIANTS.covey))
 describe('stock aedes', () => behaves(stockAedes, VARIANTS.aedes))
 describe.skipIf(!mosquitto.available)('stock Mosquitto', () => behaves(stockMosquitto, VARIANTS.mosquitto))
 describe.skipIf(!nats.available)('NATS', () => behaves(stockNats, VARIANTS.nats))
+describe.skipIf(!nats.available)('a cluster of NATS', () => behaves(natsCluster, VARIANTS['nats-cluster']))
