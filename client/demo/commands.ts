@@ -9,7 +9,7 @@ export type Kind = (typeof KINDS)[number]
 
 /** What greedy work takes, a piece at a time until it has them all. */
 const GREEDY_PIECE_BYTES = 32 * 2 ** 20
-const GREEDY_PIECES = 15
+const GREEDY_PIECES = 18
 export const GREEDY_BYTES = GREEDY_PIECES * GREEDY_PIECE_BYTES
 /** Pause between two of them, in milliseconds; then it looks as often whether it may end. */
 const GREEDY_PAUSE_MS = 50

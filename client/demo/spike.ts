@@ -57,6 +57,7 @@ export async function spike(scene: Calm, client: Client, signal: AbortSignal): P
     }
     await until(observer, isMoved, signal)
     const { from, to, message } = found as Spike
+    witness.cut(from)
     tell(message)
     tell(`${from.work} goes on on ${to.device}`)
     return found as Spike

@@ -55,6 +55,12 @@ test('What a killed agent leaves is at work for nobody, and its end is seen all 
   expect(witness.lives.get('a')).toMatchObject([{ ended: true, lastMs: 3 }])
 })
 
+test('What was told to end is at work no more', () => {
+  tell('1 begin a 1.attic.1 attic', '2 begin b 1.attic.2 attic')
+  witness.cut(witness.lives.get('a')![0]!)
+  expect([...witness.runningOn('attic')].map(({ work }) => work)).toEqual(['b'])
+})
+
 test('A line that has come in part is waited for; what is none is counted', () => {
   appendFileSync(file, 'begin a 1.att')
   witness.look()

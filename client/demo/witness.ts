@@ -76,6 +76,11 @@ export class Witness {
     return orphans
   }
 
+  /** An attempt has been ended before its time. */
+  cut(life: Life): void {
+    this.#running.get(life.device)?.delete(life)
+  }
+
   #take(line: string): void {
     const [what, work, attempt, device, clock, ...more] = line.split(' ')
     const atMs = Number(clock) / 1e6 - this.#aheadMs

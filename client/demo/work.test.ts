@@ -142,7 +142,7 @@ test('Greedy work keeps what it takes until it is told to let go', () => {
   const { greedy, letGo, jobs } = plan()
   const job = greedy('attic')
   expect(jobs).toContain(job)
-  expect(job.spec).toMatchObject({ exclusive: true, where: { room: 'attic' } })
+  expect(job.spec).toMatchObject({ where: { room: 'attic' } })
   expect(job.spec.resources).not.toHaveProperty('memory')
   writeFileSync(letGo, '')
   expect(perform(job, undefined, job.spec.input)).toBe(`${job.pieces[0]?.expected}\n`)

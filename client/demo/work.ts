@@ -166,11 +166,11 @@ class Plan {
     return this.#add(piece.name, 'survey', SPIKE_PART, SURVEY_HOLD_MS, [piece], { input })
   }
 
-  /** Exclusive, so that it is not what is moved away. Its memory is not stated, so nothing holds it to that. */
+  /** It asks for less memory than a survey, so it is not what is moved away; and nothing holds it to what it does not state. */
   greedy(device: string, until: string): Job {
     const piece = { name: 'greedy', subject: 'memory', expected: GREEDY_OUTPUT }
     return this.#add(piece.name, 'greedy', SPIKE_PART, 0, [piece], {
-      ...{ input: { until }, exclusive: true, where: { room: device }, resources: { cpu: RESOURCES.cpu } },
+      ...{ input: { until }, where: { room: device }, resources: { cpu: RESOURCES.cpu } },
     })
   }
 
