@@ -150,7 +150,7 @@ describe('a fault', () => {
     const cores = (bed: Bed): number | undefined =>
       (bed.accepted.findLast(({ route }) => route === 'load')?.body as DeviceLoad | undefined)?.cpu
     expect(cores(new Bed('busy').to(0))).toBe(0)
-    expect(cores(new Bed('busy', { size: 0.75 }).to(0.9))).toBe(6)
+    expect(cores(new Bed('busy', { size: 0.75 }).to(0.9))).toBe(1.5)
   })
 
   it('broker-upgrade loses nothing, and of a cluster never has all servers down', () => {

@@ -13,7 +13,7 @@ const SEEDS = ['1', '2']
 const REDUCED: Readonly<Record<string, Overrides>> = {
   'broker-upgrade': { devices: 8, durationMs: 150_000 },
   'bursty-low-latency': { devices: 10, durationMs: 60_000 },
-  'camera-spike': { devices: 14, durationMs: 90_000 },
+  'camera-spike': { devices: 14, durationMs: 300_000 },
   'coordinator-killed-every-5s': { devices: 8, durationMs: 60_000 },
   'factory-line': { devices: 14, durationMs: 90_000 },
   'outage-replay': { devices: 49, durationMs: 90_000 },
