@@ -315,6 +315,8 @@ describe('the tools', () => {
     const refused: [string, string, string][] = [
       ['agent/core/timer.ts', 'export const f = () => setTimeout(() => {}, 1)', 'noRestrictedGlobals'],
       ['agent/worker/clock.ts', 'export const f = () => performance.now()', 'noRestrictedGlobals'],
+      ['agent/planning/clock.ts', 'export const f = () => performance.now()', 'noRestrictedGlobals'],
+      ['agent/planning/shell.ts', "export * from '../shell/b.ts'", 'noRestrictedImports'],
       ['shared/model/end.ts', 'export const f = () => process.exit()', 'noRestrictedGlobals'],
       ['agent/election/shell.ts', "export * from '../shell/b.ts'", 'noRestrictedImports'],
       ['agent/coordinator/file.ts', "import { x } from 'node:fs'\nexport const y = x", 'noNodejsModules'],

@@ -36,7 +36,7 @@ export function resolveImport(from: string, specifier: string): string | undefin
 }
 
 const CORE =
-  /^(?:shared\/(?:protocol|model|random|errors)\/|shared\/ports\.ts$|agent\/(?:core|worker|election|coordinator)\/)/
+  /^(?:shared\/(?:protocol|model|random|errors)\/|shared\/ports\.ts$|agent\/(?:core|worker|election|coordinator|planning)\/)/
 const TEST = /\.test\.ts$/
 
 /** True for a source of the deterministic cores; their tests are not part of them. */
@@ -60,7 +60,7 @@ const ZONES: readonly Zone[] = [
   { zone: 'shared', pattern: /^shared\//, may: ['shared'] },
   {
     zone: 'agent cores',
-    pattern: /^agent\/(?:core|worker|election|coordinator)\//,
+    pattern: /^agent\/(?:core|worker|election|coordinator|planning)\//,
     may: ['agent cores', 'shared'],
   },
   { zone: 'agent', pattern: /^agent\//, may: ['agent', 'agent cores', 'shared'] },
