@@ -6,15 +6,20 @@
  *   npm run bench -- exclusive      devices are struck round after round; --rounds 200 for how many
  *   npm run bench -- live           real connections on real brokers against the simulator: 2,000 devices, --devices N
  *   npm run bench -- arrays         100,000 elements in ten arrays over 20 agents, of which three are killed
+ *   npm run bench -- placement      strategies on bin packing sets of known optimum, which --data FOLDER holds;
+ *                                   published policies on a trace of GPU nodes, which --trace FOLDER holds
  *   npm run bench -- sim --quick    the same, smaller; --json for programs, --seed for another run
  */
 import { parseArgs } from 'node:util'
 import { type ArraysResult, runArrays } from './arrays.ts'
+import { DATA_NEEDED } from './bin-packing.ts'
 import { type ExclusiveResult, runExclusive } from './exclusive.ts'
+import { TRACE_NEEDED } from './gpu-trace.ts'
 import { comparedTimes, isSound, type LiveResult, liveSize, runLiveBench } from './live.ts'
 import { TASKS_A_SECOND } from './live-scenarios.ts'
 import { describeMachine, machine } from './machine.ts'
 import { type MeshResult, type MeshSide, runMeshBench } from './mesh.ts'
+import { metTarget, type PlacementResult, runPlacement } from './placement.ts'
 import { deviceSecondUs, fuzzRunsPerMinute, growth, runSimBench, type SimReport } from './sim.ts'
 import { table } from './table.ts'
 
@@ -26,6 +31,8 @@ const { values, positionals } = parseArgs({
     seed: { type: 'string', default: 'bench' },
     rounds: { type: 'string', default: '20' },
     devices: { type: 'string' },
+    data: { type: 'string' },
+    trace: { type: 'string' },
   },
 })
 
@@ -121,6 +128,24 @@ function sayLive({ size, comparisons }: LiveResult): void {
   say(table(['broker, time', 'live', 'sim', ...sides, 'within 1.25x, 2x'], rows))
 }
 
+function sayPlacement({ packing, trace }: PlacementResult): void {
+  const rows = packing.map((row) => [
+    `${row.set} ${row.strategy}`,
+    ...[row.instances, row.optimal, row.proven, row.oneOver, row.worse, row.refused].map(String),
+    ...[number(row.seconds, 1), number(row.secondsMax, 1)],
+  ])
+  if (rows.length > 0)
+    say(
+      table(['set, strategy', 'of', 'optimal', 'proven', '1 over', 'worse', 'refused', 'cpu s', 'max'], rows),
+    )
+  const shares = trace.map((row) => [
+    row.policy,
+    ...[row.at100, row.published100, row.at130, row.published130].map((share) => number(share, 2)),
+  ])
+  const head = ['% of GPUs allocated', 'at 100 %', 'published', 'at 130 %', 'published']
+  if (shares.length > 0) say(table(head, shares))
+}
+
 /** What has started processes ends in order, also by a signal; a second one ends it at once. */
 function interruption(): AbortController {
   const controller = new AbortController()
@@ -139,7 +164,8 @@ async function benchLive(seed: string, quick: boolean): Promise<LiveResult> {
 async function benchOf(
   seed: string,
   quick: boolean,
-): Promise<SimReport | MeshResult | LiveResult | ArraysResult> {
+): Promise<SimReport | MeshResult | LiveResult | ArraysResult | PlacementResult> {
+  if (what === 'placement') return runPlacement({ sets: values.data, trace: values.trace }, seed, quick, tell)
   if (what === 'sim') return runSimBench(seed, quick, tell)
   if (what === 'live') return await benchLive(seed, quick)
   if (what === 'arrays') {
@@ -148,15 +174,18 @@ async function benchOf(
   return await runMeshBench({ tasks: quick ? 1_000 : 5_000, rounds: quick ? 1 : 4, workers: 10 })
 }
 
-const what = positionals[0]
+const what = positionals[0] ?? ''
 if (what === 'exclusive') {
   const { signal } = interruption()
   const result = await runExclusive({ rounds: Number(values.rounds), seed: values.seed, signal, tell })
   if (values.json) say(JSON.stringify({ bench: what, seed: values.seed, ...machine(), result }))
   else sayExclusive(result)
   if (result.overlaps > 0 || result.succeeded < result.tasks) process.exitCode = 1
-} else if (what !== 'sim' && what !== 'mesh' && what !== 'live' && what !== 'arrays') {
-  tell(`bench ${JSON.stringify(what ?? '')} is unknown; use sim, mesh, exclusive, live or arrays`)
+} else if (!['sim', 'mesh', 'live', 'arrays', 'placement'].includes(what)) {
+  tell(`bench ${JSON.stringify(what)} is unknown; use sim, mesh, exclusive, live, arrays or placement`)
+  process.exitCode = 2
+} else if (what === 'placement' && values.data === undefined && values.trace === undefined) {
+  tell(`${DATA_NEEDED}\nor --trace FOLDER; ${TRACE_NEEDED}`)
   process.exitCode = 2
 } else {
   const { seed, quick, json } = values
@@ -167,6 +196,8 @@ if (what === 'exclusive') {
   else if ('runs' in result) saySim(result)
   else if ('comparisons' in result) sayLive(result)
   else if ('kills' in result) sayArrays(result)
+  else if ('packing' in result) sayPlacement(result)
   else sayMesh(result)
   if ('comparisons' in result && !isSound(result)) process.exitCode = 1
+  if ('packing' in result && !metTarget(result)) process.exitCode = 1
 }
