@@ -29,16 +29,22 @@ export function utilizationOf(
   capacity: Resources,
   reserved: Resources,
 ): Utilization | undefined {
-  const parts: Part[] = []
-  const add = (resource: Part['resource'], used: number | undefined, total: number | undefined) => {
-    if (used === undefined || total === undefined || total <= 0) return
-    parts.push({ resource, share: (used * MILLI) / total, total, reserved: reserved[resource] ?? 0 })
-  }
-  add('cpu', load.cpu, load.cpuTotal === undefined ? capacity['cpu'] : load.cpuTotal * MILLI)
-  add('memory', load.memoryUsed, load.memoryTotal === undefined ? undefined : load.memoryTotal * MILLI)
-  const [first, second] = parts
-  const most = second !== undefined && first !== undefined && second.share > first.share ? second : first
-  return most === undefined ? undefined : { ...most, parts }
+  const cpuTotal = load.cpuTotal === undefined ? capacity['cpu'] : load.cpuTotal * MILLI
+  const memoryTotal = load.memoryTotal === undefined ? undefined : load.memoryTotal * MILLI
+  const cpu = partOf('cpu', load.cpu, cpuTotal, reserved)
+  const memory = partOf('memory', load.memoryUsed, memoryTotal, reserved)
+  const [most, other] = cpu === undefined || (memory?.share ?? 0) > cpu.share ? [memory, cpu] : [cpu, memory]
+  return most === undefined ? undefined : { ...most, parts: other === undefined ? [most] : [most, other] }
+}
+
+function partOf(
+  resource: Part['resource'],
+  used: number | undefined,
+  total: number | undefined,
+  reserved: Resources,
+): Part | undefined {
+  if (used === undefined || total === undefined || total <= 0) return undefined
+  return { resource, share: (used * MILLI) / total, total, reserved: reserved[resource] ?? 0 }
 }
 
 /** The share with what has been reserved since, and with `need` on top: all of it counted as if it were used. */

@@ -60,14 +60,14 @@ export class LoadChecker implements Checker {
   }
 
   #read(node: SimNode, message: Extract<AgentInput, { in: 'message' }>['message']): void {
-    const known = this.#of(node)
     if (message.route === 'state') {
+      const known = this.#of(node)
       if (!('body' in message)) known.delete(message.id)
       else if (known.get(message.id)?.nonce !== message.body.nonce) {
         known.set(message.id, { nonce: message.body.nonce, share: undefined })
       }
     } else if (message.route === 'load' && 'body' in message) {
-      const device = known.get(message.id)
+      const device = this.#of(node).get(message.id)
       if (device?.nonce === message.body.nonce) device.share = shareOf(message.body)
     }
   }
@@ -95,8 +95,8 @@ export class LoadChecker implements Checker {
 
 /** The larger of the shares of cpu and memory that are in use. */
 function shareOf({ cpu, cpuTotal, memoryUsed, memoryTotal }: DeviceLoad): number | undefined {
-  const shares: number[] = []
-  if (cpu !== undefined && cpuTotal !== undefined) shares.push(cpu / cpuTotal)
-  if (memoryUsed !== undefined && memoryTotal !== undefined) shares.push(memoryUsed / memoryTotal)
-  return shares.length === 0 ? undefined : Math.max(...shares)
+  const ofCpu = cpu === undefined || cpuTotal === undefined ? undefined : cpu / cpuTotal
+  if (memoryUsed === undefined || memoryTotal === undefined) return ofCpu
+  const ofMemory = memoryUsed / memoryTotal
+  return ofCpu === undefined ? ofMemory : Math.max(ofCpu, ofMemory)
 }

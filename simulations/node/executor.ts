@@ -80,6 +80,9 @@ export class VirtualExecutor implements Target {
   readonly #events: ExecutorEvents
   /** What all that runs asked for. */
   readonly #placed = emptyVector()
+  /** What it measures, until what runs or what else is busy changes. */
+  #measured: Measured | undefined
+  #measuredBusy = 0
   #pids = 100
 
   constructor(engine: Engine, clock: NodeClock, random: Random, events: ExecutorEvents) {
@@ -112,6 +115,7 @@ export class VirtualExecutor implements Target {
     }
     this.processes.set(key, process)
     accumulate(this.#placed, process.resources, 1)
+    this.#measured = undefined
     const startMs = this.#random.between(this.startMs.min, this.startMs.max) * this.slowness
     const first = process.behaviour.missing === true ? Event.missing : Event.started
     process.end = this.#engine.after(startMs, this, first, process)
@@ -126,7 +130,12 @@ export class VirtualExecutor implements Target {
 
   /** What a device of that capacity measures while these processes run. */
   load(capacity: Resources): Measured {
-    return measuredOf(capacity, this.#placed, this.busy)
+    // Every heartbeat asks, and mostly nothing has changed.
+    if (this.#measured === undefined || this.#measuredBusy !== this.busy) {
+      this.#measured = measuredOf(capacity, this.#placed, this.busy)
+      this.#measuredBusy = this.busy
+    }
+    return this.#measured
   }
 
   /** TERM now and KILL after the grace; `ended` follows in any case. */
@@ -230,6 +239,7 @@ export class VirtualExecutor implements Target {
     this.guard.drop(process)
     this.processes.delete(process.key)
     accumulate(this.#placed, process.resources, -1)
+    this.#measured = undefined
     this.#events.gone(process)
   }
 }
