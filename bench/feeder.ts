@@ -111,7 +111,7 @@ export class Feeder implements Target, Endpoint {
 
   #publish(at: number): void {
     const action = this.#actions[at] as Action
-    if (action.do === 'desire') return
+    if (!('task' in action)) return
     const topic = this.#world.topics.of('spec', action.task)
     this.#unacked.add(at)
     this.#connection?.publish(packetOfText(topic, textOf(action), 1, true), at)

@@ -2,7 +2,13 @@
  * A stock MQTT client that submits tasks: it publishes a retained spec and takes the broker's PUBACK for the
  * receipt. Without one it tries again on a fresh connection, as a careful user would. It watches the statuses.
  */
-import type { Desired, TaskSpec, TaskState, TaskStatus } from '../shared/protocol/schemas/index.ts'
+import type {
+  Desired,
+  MeshConfig,
+  TaskSpec,
+  TaskState,
+  TaskStatus,
+} from '../shared/protocol/schemas/index.ts'
 import { isTerminal } from '../shared/protocol/schemas/index.ts'
 import type { Topics } from '../shared/protocol/topics.ts'
 import type { Random } from '../shared/random/random.ts'
@@ -17,12 +23,13 @@ import type { Observer } from './observer.ts'
 /**
  * One thing a submitter does. `submit` publishes the spec (a second time: the same or another), `withdraw` the
  * withdrawal, `clear` an empty payload, and `garbage` something that is no spec. `desire` is an operator's: what
- * he wants of a device, or with an empty object that he wants nothing any more.
+ * he wants of a device, or with an empty object that he wants nothing any more; so is `configure`: the mesh's settings.
  */
 export type Action =
   | { readonly atMs: number; readonly do: 'submit'; readonly task: string; readonly spec: TaskSpec }
   | { readonly atMs: number; readonly do: 'withdraw' | 'clear'; readonly task: string }
   | { readonly atMs: number; readonly do: 'desire'; readonly device: string; readonly desired: Desired }
+  | { readonly atMs: number; readonly do: 'configure'; readonly config: MeshConfig }
   | { readonly atMs: number; readonly do: 'garbage'; readonly task: string; readonly text: string }
 
 interface Wish {
@@ -131,12 +138,13 @@ export class Submitter implements Target, Endpoint {
 
   #wish(action: Action): void {
     const packet = packetOfText(this.#topicOf(action), textOf(action), 1, true)
-    if (action.do !== 'desire' && !this.seen.has(action.task)) this.seen.set(action.task, 'pending')
+    if ('task' in action && !this.seen.has(action.task)) this.seen.set(action.task, 'pending')
     this.#wishes.push({ action, packet })
     if (this.#wishes.length === 1) this.#send()
   }
 
   #topicOf(action: Action): string {
+    if (action.do === 'configure') return this.#topics.of('config')
     return action.do === 'desire'
       ? this.#topics.of('desired', action.device)
       : this.#topics.of('spec', action.task)
@@ -180,6 +188,8 @@ function textOf(action: Action): string {
       return '{"withdraw":true}'
     case 'desire':
       return JSON.stringify(action.desired)
+    case 'configure':
+      return JSON.stringify(action.config)
     case 'clear':
       return ''
   }

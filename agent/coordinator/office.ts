@@ -5,7 +5,7 @@ import { LEASE_HEARTBEATS } from '../../shared/model/lease.ts'
 import { type Marks, marksOf } from '../../shared/model/marks.ts'
 import { DEFAULT_PREDECESSOR_WAIT_MS, DEFAULT_TIMEOUT_MS } from '../../shared/model/task.ts'
 import type { Reign } from '../../shared/protocol/attempt.ts'
-import type { MeshConfig } from '../../shared/protocol/schemas/index.ts'
+import type { MeshConfig, StrategyName } from '../../shared/protocol/schemas/index.ts'
 import type { Context } from '../core/context.ts'
 import { Checkpoints } from './checkpoints.ts'
 import { Dependencies } from './dependencies.ts'
@@ -15,6 +15,7 @@ import { Inboxes } from './inboxes.ts'
 import { Leases } from './leases.ts'
 import { Ledger } from './ledger.ts'
 import { Scheduler } from './scheduler/scheduler.ts'
+import { STRATEGY } from './scheduler/strategies.ts'
 
 export const RUN_TIMER = 'coordinator/run'
 /** Waiting tasks; each is two retained messages on the broker. */
@@ -28,6 +29,7 @@ export interface Settings {
   readonly defaultTimeoutMs: number
   readonly predecessorWaitMs: number
   readonly marks: Marks
+  readonly strategy: StrategyName
 }
 
 export class Office {
@@ -41,7 +43,7 @@ export class Office {
   readonly inboxes: Inboxes
   readonly leases: Leases
   readonly checkpoints: Checkpoints
-  settings: Settings
+  #settings: Settings
   /** How often devices send heartbeats. */
   heartbeatMs: number
   #runArmed = false
@@ -54,7 +56,16 @@ export class Office {
     this.checkpoints = new Checkpoints(context)
     this.heartbeatMs = context.timing.heartbeatMs
     this.leases = new Leases(this, earlierLeaseMs)
-    this.settings = settingsOf(context, config)
+    this.#settings = this.settings = settingsOf(context, config)
+  }
+
+  get settings(): Settings {
+    return this.#settings
+  }
+
+  set settings(settings: Settings) {
+    this.#settings = settings
+    this.scheduler.strategy = STRATEGY[settings.strategy]
   }
 
   /** How often devices are to send heartbeats by their number, so that the coordinator hears some 1,000 a second. */
@@ -111,6 +122,7 @@ export function settingsOf(context: Context, config: MeshConfig | undefined): Se
     defaultTimeoutMs: durationOr(config?.defaultTimeout, DEFAULT_TIMEOUT_MS),
     predecessorWaitMs: durationOr(config?.predecessorWait, DEFAULT_PREDECESSOR_WAIT_MS),
     marks: marksOf(config),
+    strategy: config?.strategy ?? 'greedy',
   }
 }
 

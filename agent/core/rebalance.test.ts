@@ -71,6 +71,25 @@ describe('a device that is at the high mark', () => {
   })
 })
 
+describe('the strategy of the mesh', () => {
+  it('decides among devices with room, from the moment it is set until it is taken back', () => {
+    const floor = Floor.serving(['a', 'b'])
+    floor.submit('first', on('b', { resources: { cpu: '1' } }))
+    floor.turn()
+    for (const [task, config] of [
+      ['spread', {}],
+      ['packed', { strategy: 'best-fit' }],
+      ['again', {}],
+    ] as const) {
+      floor.configure(config)
+      floor.submit(task, { ...SPEC, resources: { cpu: '100m' } })
+      floor.turn()
+    }
+    expect(floor.assigned).toEqual(['first to b', 'spread to a', 'packed to b', 'again to a'])
+    expect(floor.last.get('packed')?.explanation).toContain('best fit of 2 with room')
+  })
+})
+
 /** Two tasks run on the hot device; the other is cool. */
 function heated(config = {}, spec: Partial<TaskSpec> = {}): Floor {
   const floor = Floor.serving(['hot'], config)

@@ -30,6 +30,13 @@ export const SIM_OPTIONS = {
     defaultText: 'the scenario’s',
     about: 'Which broker is simulated',
   },
+  strategy: {
+    kind: 'choice',
+    choices: ['greedy', 'best-fit'],
+    group: 'Simulation',
+    defaultText: 'the scenario’s',
+    about: 'How the mesh chooses among devices with room',
+  },
   setting: {
     kind: 'list',
     flag: 'set',

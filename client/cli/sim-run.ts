@@ -142,6 +142,7 @@ export async function overridesOf(values: SimValues): Promise<Overrides> {
     ...(values.devices === undefined ? {} : { devices: values.devices }),
     ...(values.duration === undefined ? {} : { durationMs: values.duration }),
     ...(values.variant === undefined ? {} : { variant: values.variant }),
+    ...(values.strategy === undefined ? {} : { strategy: values.strategy }),
   }
 }
 
@@ -156,6 +157,7 @@ export function commandText(
   if (values.devices !== undefined) words.push(`--devices ${values.devices}`)
   if (values.duration !== undefined) words.push(`--duration ${exactDuration(values.duration)}`)
   if (values.variant !== undefined) words.push(`--variant ${values.variant}`)
+  if (values.strategy !== undefined) words.push(`--strategy ${values.strategy}`)
   if (values.setting !== undefined) words.push(`--set ${quoted(values.setting.join(','))}`)
   if (values.outages !== undefined) words.push(`--data ${quoted(values.outages)}`)
   if (values.calibration !== undefined) words.push(`--calibration ${quoted(values.calibration)}`)

@@ -26,12 +26,12 @@ const PARTS: Readonly<Record<string, Part>> = {
   list: { operands: [], options: [], run: simList },
   run: {
     operands: ['SCENARIO'],
-    options: [...SIZE, 'setting', 'outages', 'report', 'recording', 'calibration'],
+    options: [...SIZE, 'strategy', 'setting', 'outages', 'report', 'recording', 'calibration'],
     run: simRun,
   },
   live: {
     operands: ['SCENARIO'],
-    options: [...SIZE, 'setting', 'outages', 'report', 'calibrate'],
+    options: [...SIZE, 'strategy', 'setting', 'outages', 'report', 'calibrate'],
     run: simLive,
   },
   fuzz: {
@@ -42,7 +42,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   replay: { operands: ['TRACE'], options: ['report'], run: simReplay },
   compare: {
     operands: ['SCENARIO', 'A', 'B'],
-    options: [...SIZE, 'setting', 'outages', 'calibration'],
+    options: [...SIZE, 'strategy', 'setting', 'outages', 'calibration'],
     run: simCompare,
   },
 }

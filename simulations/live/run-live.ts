@@ -134,6 +134,8 @@ class LiveRun {
     for (let n = 0; n < this.#scenario.submitters; n++) {
       this.#submitters.push(await LiveSubmitter.open(url, `s${n}`, signal))
     }
+    const { strategy } = this.#scenario
+    if (strategy !== undefined) this.#submitters[0]?.publish(this.#topics.of('config'), { strategy })
     const { devices, profile } = fleetOf(this.#scenario.fleet, MESH)
     const { timing } = this.#scenario
     const opened = this.#swarm.open({

@@ -1,6 +1,7 @@
 /** A scenario at another size or with other settings, as the command line asks for it. */
 import type { Timing } from '../../agent/core/options.ts'
 import { CoveyError } from '../../shared/errors/errors.ts'
+import { STRATEGIES, type StrategyName } from '../../shared/protocol/schemas/index.ts'
 import { VARIANTS, type VariantName } from '../broker/variants.ts'
 import { deviceCount, ms, type Scenario, TIMING_NAMES } from './scenario.ts'
 import { type Arrival, DEVICES_MAX, type DeviceClass } from './schema.ts'
@@ -11,6 +12,7 @@ export interface Overrides {
   /** The run ends earlier or later; what was planned for after its end does not happen. */
   readonly durationMs?: number
   readonly variant?: VariantName
+  readonly strategy?: StrategyName
   readonly timing?: Partial<Timing>
 }
 
@@ -22,11 +24,12 @@ export function override(scenario: Scenario, overrides: Overrides): Scenario {
   return {
     ...changed,
     variant: overrides.variant ?? changed.variant,
+    ...(overrides.strategy === undefined ? {} : { strategy: overrides.strategy }),
     timing: { ...changed.timing, ...overrides.timing },
   }
 }
 
-const SETTINGS = ['variant', 'devices', ...TIMING_NAMES]
+const SETTINGS = ['variant', 'strategy', 'devices', ...TIMING_NAMES]
 
 /**
  * Reads settings like `intervalMs=500,variant=nats`.
@@ -42,6 +45,12 @@ export function readSettings(text: string): Overrides {
       if (!Object.hasOwn(VARIANTS, value))
         throw wrong(pair, `a broker of ${Object.keys(VARIANTS).join(', ')}`)
       overrides = { ...overrides, variant: value as VariantName }
+      continue
+    }
+    if (name === 'strategy') {
+      const strategy = STRATEGIES.find((known) => known === value)
+      if (strategy === undefined) throw wrong(pair, `a strategy of ${STRATEGIES.join(', ')}`)
+      overrides = { ...overrides, strategy }
       continue
     }
     if (!SETTINGS.includes(name)) throw wrong(pair, `NAME=VALUE with one of: ${SETTINGS.join(', ')}`)

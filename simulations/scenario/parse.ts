@@ -46,6 +46,7 @@ export function parseScenario(text: string, source: string): Scenario {
     durationMs: ms(file.duration, 0),
     settleMs: ms(file.settle, DEFAULTS.settleMs),
     variant: file.broker ?? DEFAULTS.variant,
+    ...(file.strategy === undefined ? {} : { strategy: file.strategy }),
     submitters: file.submitters ?? DEFAULTS.submitters,
     timing: timingOf(file.timing),
     fleet: file.fleet,

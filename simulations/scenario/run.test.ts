@@ -39,6 +39,20 @@ const run = (options: Partial<RunOptions> = {}): Promise<SimReport> =>
   runScenario(scenario, { seed: '1', command: 'again', ...options })
 
 describe('a run', () => {
+  it('of another strategy places otherwise, and one that is written out like one that is asked for', async () => {
+    const packed = override(scenario, readSettings('strategy=best-fit'))
+    const written = parseScenario(TEXT.replace('duration:', 'strategy: best-fit\nduration:'), 'small.yaml')
+    const run = (one: typeof scenario) => runScenario(one, { seed: '1', command: 'again' })
+    const [spread, asked, told] = await Promise.all([scenario, packed, written].map(run))
+    expect(asked?.hash).toBe(told?.hash)
+    expect(asked?.hash).not.toBe(spread?.hash)
+    for (const report of [spread, asked]) {
+      expect(report?.violations).toEqual([])
+      expect(report?.totals.unfinished).toBe(0)
+    }
+    expect(() => readSettings('strategy=worst')).toThrow('"strategy=worst" is no setting')
+  })
+
   it('lets tasks of one class follow those of others, number by number, through the death of a coordinator', async () => {
     const text = TEXT.replace(
       'faults:',

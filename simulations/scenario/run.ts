@@ -26,6 +26,7 @@ import type { CoreFactory, SimNode } from '../node/node.ts'
 import type { Observer } from '../observer.ts'
 import { Recorder } from '../recorder.ts'
 import type { SimReport } from '../report/model.ts'
+import type { Action } from '../submitter.ts'
 import { type Machine, World } from '../world.ts'
 import { Arrivals } from './arrivals.ts'
 import { expectedTasks } from './check.ts'
@@ -81,6 +82,11 @@ export async function runScenario(scenario: Scenario, options: RunOptions): Prom
   return run.report(performance.now() - startedMs)
 }
 
+/** What an operator sets before anything else happens. */
+function settingsOf({ strategy }: Scenario): Action[] {
+  return strategy === undefined ? [] : [{ atMs: 0, do: 'configure', config: { strategy } }]
+}
+
 class ScenarioRun {
   readonly #scenario: Scenario
   readonly #options: RunOptions
@@ -112,7 +118,7 @@ class ScenarioRun {
       core: options.core ?? ((agent) => new Agent(agent)),
       devices,
       profile,
-      actions: Array.from({ length: scenario.submitters }, () => []),
+      actions: Array.from({ length: scenario.submitters }, (_, n) => (n === 0 ? settingsOf(scenario) : [])),
       timing: scenario.timing,
       observe: (engine) => this.#watch(engine),
       ...(trace === undefined ? {} : { trace }),

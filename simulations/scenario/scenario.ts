@@ -1,6 +1,7 @@
 /** A scenario that was read and checked: what a run is made from. All times are virtual milliseconds. */
 import type { Timing } from '../../agent/core/options.ts'
 import { parseDuration } from '../../shared/model/duration.ts'
+import type { StrategyName } from '../../shared/protocol/schemas/index.ts'
 import type { VariantName } from '../broker/variants.ts'
 import type { Expectation } from './expect.ts'
 import type { Outage } from './outages.ts'
@@ -13,6 +14,8 @@ export interface Scenario {
   /** Within this time after the end of all faults every task must have ended. */
   readonly settleMs: number
   readonly variant: VariantName
+  /** How the mesh chooses devices; its own default when absent. */
+  readonly strategy?: StrategyName
   readonly submitters: number
   readonly timing: Partial<Timing>
   readonly fleet: readonly DeviceClass[]

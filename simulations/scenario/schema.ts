@@ -4,7 +4,7 @@
  */
 import { type Static, type TSchema, Type } from 'typebox'
 import { ELEMENTS_MAX } from '../../shared/protocol/ids.ts'
-import { AFTER_MAX, type Candidacy, RETRIES_MAX } from '../../shared/protocol/schemas/index.ts'
+import { AFTER_MAX, type Candidacy, RETRIES_MAX, STRATEGIES } from '../../shared/protocol/schemas/index.ts'
 import { VARIANTS } from '../broker/variants.ts'
 import { MOMENT_WEIGHTS } from '../faults/moments.ts'
 import { FAULT_WEIGHTS } from '../faults/plan.ts'
@@ -301,6 +301,9 @@ export const ScenarioFile = Type.Object(
     settle: Type.Optional(lasting('Until when after that every task must have ended; default 5m')),
     broker: Type.Optional(
       oneOf(Object.keys(VARIANTS) as (keyof typeof VARIANTS)[], 'Which broker is simulated; default covey'),
+    ),
+    strategy: Type.Optional(
+      oneOf(STRATEGIES, 'How the mesh chooses among devices with room; default greedy'),
     ),
     submitters: Type.Optional(
       Type.Integer({

@@ -6,7 +6,7 @@ import { formatQuantity } from '../../../shared/model/quantity.ts'
 import { remaining, shortfall } from '../../../shared/model/resources.ts'
 import type { Now } from '../../../shared/ports.ts'
 import type { DeviceRecord } from '../device-record.ts'
-import { hasRoom } from './score.ts'
+import { hasRoom, mostFree } from './score.ts'
 import type { Shape } from './shape.ts'
 
 export interface Explanation {
@@ -56,13 +56,14 @@ function reasonAgainst(shape: Shape, device: DeviceRecord, now: Now): string {
   return hasRoom(device, shape.resources) ? 'have room now' : FULL
 }
 
-/** Why the device was chosen. */
+/** Why the device was chosen: it is the `superlative` of those looked at. */
 export function explainPlacement(
   device: DeviceRecord,
+  shape: Shape,
   looked: number,
-  eligible: number,
-  score: number,
+  superlative: string,
 ): string {
-  const left = Math.max(0, Math.round(score * 100))
-  return `placed on ${device.id}: most free of ${looked} with room looked at, ${eligible} could take it; ${left} % of its scarcest resource is left`
+  const left = Math.max(0, Math.round(mostFree(device, shape.resources) * 100))
+  const able = shape.eligible.length
+  return `placed on ${device.id}: ${superlative} of ${looked} with room looked at, ${able} could take it; ${left} % of its scarcest resource is left`
 }

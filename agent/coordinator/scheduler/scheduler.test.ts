@@ -6,6 +6,7 @@ import { DeviceRecord } from '../device-record.ts'
 import { newTask, type TaskRecord } from '../task-record.ts'
 import type { Explanation } from './explain.ts'
 import { type Decision, Scheduler } from './scheduler.ts'
+import { STRATEGY } from './strategies.ts'
 
 const NOW = { monoMs: 1_000, wallMs: 1_700_000_000_000 }
 let seq = 0
@@ -74,6 +75,29 @@ describe('scheduler', () => {
     )
     scheduler.enqueue(task('t', { resources: { cpu: '500m', memory: '64Mi' } }))
     expect(run(scheduler).placed).toEqual([['t', 'large']])
+  })
+
+  it.each([
+    ['greedy', 'roomy', 'most free'],
+    ['best-fit', 'tight', 'best fit'],
+  ] as const)('by the strategy %s chooses the device %s', (name, chosen, superlative) => {
+    const scheduler = new Scheduler()
+    scheduler.strategy = STRATEGY[name]
+    const fleet = [
+      device('roomy', { cpu: '16', memory: '8Gi' }),
+      device('tight', { cpu: '2', memory: '2Gi' }),
+    ]
+    for (const one of fleet) scheduler.deviceChanged(one)
+    scheduler.enqueue(task('t', { resources: { cpu: '1', memory: '1Gi' } }))
+    const decisions: Decision[] = []
+    scheduler.run(
+      NOW,
+      1,
+      (decision) => decisions.push(decision),
+      () => undefined,
+    )
+    expect(decisions.map((decision) => decision.device.id)).toEqual([chosen])
+    expect(decisions[0]?.explanation).toContain(`${superlative} of 2 with room`)
   })
 
   it('takes higher priorities first, then the older task', () => {

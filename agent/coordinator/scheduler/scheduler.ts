@@ -12,8 +12,9 @@ import type { Now } from '../../../shared/ports.ts'
 import type { DeviceRecord } from '../device-record.ts'
 import type { TaskRecord } from '../task-record.ts'
 import { type Explanation, explainPlacement, explainWait } from './explain.ts'
-import { hasRoom, mostFree } from './score.ts'
+import { hasRoom } from './score.ts'
 import { comesFirst, Shape, shapeKey } from './shape.ts'
+import { STRATEGY, type Strategy } from './strategies.ts'
 
 /** Devices with room that are compared before one is chosen. */
 const SAMPLE_MAX = 24
@@ -33,6 +34,7 @@ export interface Decision {
 }
 
 export class Scheduler {
+  strategy: Strategy = STRATEGY.greedy
   readonly #shapes = new Map<string, Shape>()
   /** Those of them that have waiting tasks: many shapes are known, and few of them wait. */
   readonly #waitingShapes = new Set<Shape>()
@@ -172,7 +174,7 @@ export class Scheduler {
       if (device.closedReason(now.monoMs, now.wallMs) !== undefined || !hasRoom(device, shape.resources))
         continue
       looked++
-      const score = mostFree(device, shape.resources)
+      const score = this.strategy.score(device, shape.resources)
       if (score > bestScore || (score === bestScore && best !== undefined && device.id < best.id)) {
         best = device
         bestScore = score
@@ -201,12 +203,7 @@ export class Scheduler {
       if (task === undefined) break
       const unit = this.#take(shape, task)
       if (unit === undefined) break
-      const explanation = explainPlacement(
-        device,
-        looked,
-        shape.eligible.length,
-        mostFree(device, shape.resources),
-      )
+      const explanation = explainPlacement(device, shape, looked, this.strategy.superlative)
       const of = unit.element?.of
       reserve({ task: unit, device, explanation, follows: of !== undefined && of === last })
       last = of

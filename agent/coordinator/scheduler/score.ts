@@ -13,9 +13,20 @@ export function hasRoom(device: DeviceRecord, need: Resources): boolean {
 
 /**
  * Most free: the share of its scarcest resource that a device would have left, by what is reserved and by what it
- * measures, whichever is less. The textbook greedy (worst fit): it spreads work, so that a lost device takes little with it and bursts find room everywhere.
+ * measures, whichever is less.
  */
 export function mostFree(device: DeviceRecord, need: Resources): number {
+  const least = leftByReservation(device, need)
+  const { utilization } = device
+  return utilization === undefined ? least : Math.min(least, 1 - withMore(utilization, device.reserved, need))
+}
+
+/** Best fit: the less a device would have left of its scarcest resource, the better. Only what is reserved counts. */
+export function bestFit(device: DeviceRecord, need: Resources): number {
+  return 1 - leftByReservation(device, need)
+}
+
+function leftByReservation(device: DeviceRecord, need: Resources): number {
   let least = 1
   for (const name in need) {
     const capacity = device.capacity[name] ?? 0
@@ -23,6 +34,5 @@ export function mostFree(device: DeviceRecord, need: Resources): number {
     const left = (capacity - (device.reserved[name] ?? 0) - (need[name] as number)) / capacity
     if (left < least) least = left
   }
-  const { utilization } = device
-  return utilization === undefined ? least : Math.min(least, 1 - withMore(utilization, device.reserved, need))
+  return least
 }

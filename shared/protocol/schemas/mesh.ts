@@ -2,8 +2,18 @@
 import { type Static, Type } from 'typebox'
 import { Id, Instant, lasting, Term } from './fragments.ts'
 
+/** How one is chosen of the devices that have room. */
+export const STRATEGIES = ['greedy', 'best-fit'] as const
+export type StrategyName = (typeof STRATEGIES)[number]
+
 export const MeshConfig = Type.Object(
   {
+    strategy: Type.Optional(
+      Type.Enum([...STRATEGIES], {
+        description:
+          'Which of the devices with room gets a task: the one with most left of what is scarce, or with least. "greedy"',
+      }),
+    ),
     pendingTasksMax: Type.Optional(
       Type.Integer({
         minimum: 1,

@@ -1,0 +1,20 @@
+/** Strategies: which of the devices with room gets a task. All share the filters; they differ in what they score. */
+import type { Resources } from '../../../shared/model/resources.ts'
+import type { StrategyName } from '../../../shared/protocol/schemas/index.ts'
+import type { DeviceRecord } from '../device-record.ts'
+import { bestFit, mostFree } from './score.ts'
+
+export interface Strategy {
+  /** How a device suits what is asked for, from 0 to 1; the highest is chosen. */
+  score(device: DeviceRecord, need: Resources): number
+  /** What the chosen one is, for explanations. */
+  readonly superlative: string
+}
+
+export const STRATEGY: Readonly<Record<StrategyName, Strategy>> = {
+  // The textbook greedy (worst fit): it spreads work, so that a lost device takes little with it and bursts find room
+  // everywhere.
+  greedy: { score: mostFree, superlative: 'most free' },
+  // It leaves whole devices free for what is large.
+  'best-fit': { score: bestFit, superlative: 'best fit' },
+}
