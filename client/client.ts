@@ -98,7 +98,7 @@ export class Client {
    * @throws InvalidSpecError, CoveyError E_BROKER_REFUSED, E_WAIT_TIMEOUT
    */
   async configure(config: MeshConfig, options: WishOptions = {}): Promise<void> {
-    const fault = checkBody('config', config)
+    const fault = checkBody('config', JSON.parse(JSON.stringify(config)))
     if (fault !== undefined) throw new InvalidSpecError(fault)
     await this.#wish(this.#topics.of('config'), config, 'the settings', options)
   }

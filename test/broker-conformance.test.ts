@@ -25,6 +25,9 @@ const nats = requires('nats')
 /** Mosquitto looks for silent clients every few seconds. */
 const UNTIL_MS_MAX = 20_000
 const LOOK_EVERY_MS = 2
+/** Servers of a cluster elect a leader within seconds, if they do. */
+const CLUSTER_START_MS_MAX = 12_000
+const CLUSTER_TRIES_MAX = 3
 
 /** A client on a socket of its own: it pings nobody and does nothing by itself but acknowledge. */
 class SocketClient implements ScriptClient {
@@ -149,9 +152,20 @@ async function stockNats(): Promise<number> {
   return Number(/mqtt:\/\/127\.0\.0\.1:(\d+)/.exec(text)?.[1])
 }
 
-/** Three servers of NATS, each of which has its part of what is kept. */
+/** Three servers of NATS, each of which has its part of what is kept. Where they do not find each other they are started anew. */
 async function natsCluster(): Promise<number[]> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await startCluster()
+    } catch (error) {
+      if (tries === CLUSTER_TRIES_MAX) throw error
+    }
+  }
+}
+
+async function startCluster(): Promise<number[]> {
   const routes = await freePorts(3)
+  // Each calls one other: of two that call each other at the same time both may hang up.
   const starts = routes.map(async (port, n) => {
     const folder = await temporaryFolder()
     const file = join(folder, 'nats.conf')
@@ -162,12 +176,12 @@ async function natsCluster(): Promise<number[]> {
       `jetstream { store_dir: ${JSON.stringify(folder)} }`,
       'mqtt { host: "127.0.0.1", port: -1 }',
       `cluster { name: conformance, host: "127.0.0.1", port: ${port}`,
-      `  routes: [${routes.map((other) => `"nats://127.0.0.1:${other}"`).join(', ')}] }`,
+      `  routes: ["nats://127.0.0.1:${routes[(n + 1) % routes.length]}"] }`,
     ]
     writeFileSync(file, settings.join('\n'))
     const child = spawn(nats.path, ['-c', file], { stdio: ['ignore', 'ignore', 'pipe'] })
     // Who leads the cluster is known last; until then no server takes MQTT clients.
-    const text = await said(child, /JetStream cluster (new )?metadata leader/)
+    const text = await said(child, /JetStream cluster (new )?metadata leader/, CLUSTER_START_MS_MAX)
     return Number(/mqtt:\/\/127\.0\.0\.1:(\d+)/.exec(text)?.[1])
   })
   return Promise.all(starts)
@@ -184,7 +198,7 @@ async function freePorts(count: number): Promise<number[]> {
 }
 
 /** Waits until a program has said on standard error what it says when it is ready; it is killed after the test. */
-async function said(child: ChildProcess, ready: RegExp): Promise<string> {
+async function said(child: ChildProcess, ready: RegExp, timeout = UNTIL_MS_MAX): Promise<string> {
   later(async () => {
     if (child.exitCode !== null) return
     const closed = once(child, 'close')
@@ -195,7 +209,7 @@ async function said(child: ChildProcess, ready: RegExp): Promise<string> {
   child.stderr?.on('data', (chunk) => {
     text += chunk
   })
-  await vi.waitFor(() => expect(text).toMatch(ready), { timeout: UNTIL_MS_MAX })
+  await vi.waitFor(() => expect(text).toMatch(ready), { timeout })
   return text
 }
 

@@ -28,7 +28,8 @@ describe('a device that its work heats', () => {
     // By its end whatever is exclusive may begin at once.
     await mesh.run('first', 'true', { exclusive: true })
     const go = mesh.file('go')
-    const wait = `while [ ! -e ${go} ]; do sleep 0.1; done; echo done`
+    // What it publishes would not be lost, however long it has run by then.
+    const wait = `n=0; while [ ! -e ${go} ]; do echo $((n += 1)) > $COVEY_CHECKPOINT; sleep 0.1; done; echo done`
     await observer.publish('devices/calm/desired', { cordon: true })
     await mesh.submit('long', { run: { exec: ['sh', '-c', wait] }, retries: { failed: 0, lost: 0 } })
     expect((await observer.inState('long', 'running')).device).toBe('spiky')

@@ -131,7 +131,7 @@ describe.skipIf(!browserProgram.available)('the page of a report in a browser', 
     expect(durations).toHaveLength(4)
     expect(durations[1]).toContain(formatMs(report.latency.ended.p99))
     const totals = await rows('Totals')
-    expect(totals).toHaveLength(14)
+    expect(totals).toHaveLength(15)
     expect(totals.join('\n')).toMatch(new RegExp(`messages.*\\s${formatCount(report.totals.messages)}`))
     await page.getByText('disturbances as a table').click()
     expect(await rows('Course of the run')).toHaveLength(report.bands.length)

@@ -18,7 +18,8 @@ export class Checkpoints {
   /** Bytes of each task's or element's. */
   readonly #kept = new Map<TaskRecord, number>()
   #bytes = 0
-  #told = false
+  /** Those of which it was said that theirs are not taken. */
+  readonly #told = new WeakSet<TaskRecord>()
 
   constructor(context: Context, bytesMax: number = CHECKPOINTS_BYTES_MAX) {
     this.#context = context
@@ -56,8 +57,8 @@ export class Checkpoints {
   }
 
   #complain(task: TaskRecord, bytes: number, all: number): void {
-    if (this.#told) return
-    this.#told = true
+    if (this.#told.has(task)) return
+    this.#told.add(task)
     const about = { task: task.id, bytes, bytesMax: CHECKPOINT_BYTES_MAX, all, allMax: this.#bytesMax }
     this.#context.log('warn', 'a checkpoint is not taken: it is too large, or all together are', about)
   }

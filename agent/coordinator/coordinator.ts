@@ -267,6 +267,8 @@ export class Coordinator {
     const { missing } = this.#restore
     this.#phase = 'serving'
     this.#context.cancelTimer(WINDOW_TIMER)
+    // They may have come since this coordinator was elected.
+    if (this.#mirror.config !== undefined) this.#serve(this.#mirror.config)
     this.#restore.close(this.#fleet, this.#intake, this.#lifecycle, this.#arrays)
     this.#arrays.orphans(UNKNOWN_WINDOWS * this.#windowMs())
     this.#office.paceHeartbeats()

@@ -187,6 +187,10 @@ export class Lifecycle {
     }
     this.#over(task)
     if (task.stopping !== undefined) return this.#stop(task)
+    if (placement.moving !== undefined) {
+      this.#moved(task, device, placement.moving)
+      return this.#again(task, 0, placement.moving)
+    }
     this.#again(task, 0, `${device.id} refused it: ${rejected.error.message}`)
     this.#office.event('refused', task.explanation, {
       task: task.id,
@@ -352,6 +356,8 @@ export class Lifecycle {
 
   /** What was being moved is gone from its device. Had it ended by itself before, it would not have been moved. */
   #moved(task: TaskRecord, device: DeviceRecord, why: string): void {
+    // Without it the device may have cooled down: what has just left should find another.
+    this.#avoid(device, 1)
     const at = this.#office.context.instant()
     for (const told of task.element === undefined ? [task] : [task, task.element.of]) {
       told.moves = { count: (told.moves?.count ?? 0) + 1, from: device.id, why, at }

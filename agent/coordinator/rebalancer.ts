@@ -22,6 +22,13 @@ const MOVE_MARGIN_MS = 10_000
 const LOOKS_MAX = 16
 const LOOK_AGAIN_MS = 5_000
 
+interface Move {
+  readonly placement: Placement
+  /** Where there is room for it; nothing else is moved there until it has gone. */
+  readonly target: DeviceRecord
+  readonly untilMs: number
+}
+
 interface Candidate {
   readonly task: TaskRecord
   readonly placement: Placement
@@ -34,7 +41,7 @@ export class Rebalancer {
   readonly #office: Office
   readonly #lifecycle: Lifecycle
   /** By the device that the work is moved off. */
-  readonly #underWay = new Map<DeviceRecord, { readonly placement: Placement; readonly untilMs: number }>()
+  readonly #underWay = new Map<DeviceRecord, Move>()
 
   constructor(office: Office, lifecycle: Lifecycle) {
     this.#office = office
@@ -48,13 +55,11 @@ export class Rebalancer {
   /** Begins what moves there are to begin. */
   tick(): void {
     this.#settle()
-    const { devices, scheduler, context } = this.#office
+    const { devices } = this.#office
     let looks = 0
     for (const device of devices.values()) {
       if (!this.#due(device)) continue
       if (looks++ >= LOOKS_MAX || this.#underWay.size >= MOVES_MAX) return
-      // Room that a move would take is wanted by what waits.
-      if (looks === 1 && scheduler.lacksRoom(context.now)) return
       this.#relieve(device)
     }
   }
@@ -93,7 +98,7 @@ export class Rebalancer {
       if (target === undefined) continue
       this.#lifecycle.move(task, device, placement, this.#why(device, target))
       const graceMs = task.demand?.graceMs ?? 0
-      this.#underWay.set(device, { placement, untilMs: this.#nowMs + graceMs + MOVE_MARGIN_MS })
+      this.#underWay.set(device, { placement, target, untilMs: this.#nowMs + graceMs + MOVE_MARGIN_MS })
       return
     }
   }
@@ -134,24 +139,27 @@ export class Rebalancer {
     return sinceMs >= 0 ? sinceMs : undefined
   }
 
-  /** The device with the lowest utilization that would stay cool with the task, if there is any. */
+  /** The device with the lowest utilization that nobody wants and that would stay cool with the task, if there is any. */
   #coolest(
     able: readonly DeviceRecord[],
     hot: DeviceRecord,
     { demand }: TaskRecord,
   ): DeviceRecord | undefined {
-    const { context, settings } = this.#office
+    const { context, settings, scheduler } = this.#office
     const { monoMs, wallMs } = context.now
     const need = demand?.resources ?? {}
+    const taken = new Set([...this.#underWay.values()].map(({ target }) => target))
     let best: { device: DeviceRecord; share: number } | undefined
     for (const device of able) {
       const { utilization } = device
       if (device === hot || utilization === undefined || !hasRoom(device, need)) continue
-      if (device.closedReason(monoMs, wallMs) !== undefined) continue
+      if (taken.has(device) || device.closedReason(monoMs, wallMs) !== undefined) continue
       const share = withMore(utilization, device.reserved, need)
       if (share > settings.marks.low) continue
       const cooler = best === undefined || share < best.share
-      if (cooler || (share === best?.share && device.id < best.device.id)) best = { device, share }
+      const better = cooler || (share === best?.share && device.id < best.device.id)
+      // What waits for its room comes first.
+      if (better && !scheduler.wants(device)) best = { device, share }
     }
     return best?.device
   }

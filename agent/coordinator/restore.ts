@@ -79,11 +79,6 @@ export class Restore {
   /** The window closes: everything that was kept takes effect. */
   close(fleet: Fleet, intake: Intake, lifecycle: Lifecycle, arrays: Arrays): void {
     for (const [id, state] of this.#mirror.readableStates()) fleet.state(id, state)
-    for (const [id, load] of this.#loads) {
-      const device = this.#office.devices.get(id)
-      if (device?.state.nonce === load.nonce) fleet.measured(device, load)
-    }
-    this.#loads.clear()
     const { specs, doubtful } = this.#mirror
     for (const [id, message] of specs) if (!doubtful.has(id)) intake.foresee(id, message)
     for (const [id, status] of this.#statusesByAge()) intake.restore(id, status, specs.get(id))
@@ -94,6 +89,12 @@ export class Restore {
     for (const task of this.#office.ledger.values()) arrays.restored(task)
     this.#settleCurrent(lifecycle)
     for (const { id, report } of this.#reports) fleet.report(id, report)
+    // What runs there is counted by now: it is in what was measured.
+    for (const [id, load] of this.#loads) {
+      const device = this.#office.devices.get(id)
+      if (device?.state.nonce === load.nonce) fleet.measured(device, load)
+    }
+    this.#loads.clear()
     intake.windowClosed()
     for (const task of this.#office.ledger.values()) {
       const waits = task.state === 'pending' || (task.array !== undefined && !isTerminal(task.state))

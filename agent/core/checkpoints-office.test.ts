@@ -285,7 +285,7 @@ describe('a coordinator', () => {
     expect(worker.take('run')).toMatchObject([{ task: 't[0]', checkpoint: checkpoint(1, 'half') }])
   })
 
-  it('keeps no more than it may of all together, and says so once', () => {
+  it('keeps no more than it may of all together, and says so once of each task', () => {
     const agent = {
       mesh: 'home',
       device: 'pi',
@@ -312,8 +312,9 @@ describe('a coordinator', () => {
     expect(take(second, 'x'.repeat(48))).toBe(true)
     expect(take(third, 'x')).toBe(false)
     expect(take(second, 'x'.repeat(49))).toBe(false)
+    expect(take(third, 'xx')).toBe(false)
     expect(second.checkpoint?.value).toHaveLength(48)
-    expect(context.take().filter((effect) => effect.do === 'log')).toHaveLength(1)
+    expect(context.take().filter((effect) => effect.do === 'log')).toHaveLength(2)
     checkpoints.drop(first)
     expect(first.checkpoint).toBeUndefined()
     expect(take(third, 'x'.repeat(48))).toBe(true)

@@ -6,6 +6,7 @@ import { MOVES_MAX } from '../coordinator/rebalancer.ts'
 import { specDigest } from '../coordinator/task-record.ts'
 import { SPEC } from './testing/driver.ts'
 import { Floor } from './testing/floor.ts'
+import { elect } from './testing/office.ts'
 
 const on = (device: string, more: Partial<TaskSpec> = {}): TaskSpec => ({
   ...SPEC,
@@ -72,6 +73,20 @@ describe('a device that is at the high mark', () => {
 })
 
 describe('the strategy of the mesh', () => {
+  it('counts also when it was set after the election, before the coordinator served', () => {
+    const floor = new Floor()
+    const beacon = elect(floor.driver)
+    floor.configure({ strategy: 'best-fit' })
+    floor.driver.hear('device', { route: 'marker', id: '', body: { nonce: beacon.nonce } })
+    floor.driver.timer('coordinator/settle')
+    for (const id of ['a', 'b']) floor.join(id)
+    floor.seconds(1)
+    floor.submit('first', on('b', { resources: { cpu: '1' } }))
+    floor.submit('second', { ...SPEC, resources: { cpu: '100m' } })
+    floor.turn()
+    expect(floor.assigned).toEqual(['first to b', 'second to b'])
+  })
+
   it('decides among devices with room, from the moment it is set until it is taken back', () => {
     const floor = Floor.serving(['a', 'b'])
     floor.submit('first', on('b', { resources: { cpu: '1' } }))
@@ -238,13 +253,46 @@ describe('work', () => {
   it('is moved from few devices at a time in the whole mesh', () => {
     const hot = Array.from({ length: MOVES_MAX + 4 }, (_, n) => `hot${n}`)
     const floor = Floor.serving(hot)
-    for (const device of hot) floor.submit(`on-${device}`, { ...SPEC, where: { device: [device, 'cool'] } })
+    for (const [n, device] of hot.entries())
+      floor.submit(`on-${device}`, { ...SPEC, where: { device: [device, `cool${n}`] } })
     floor.seconds(1)
     for (const device of hot) floor.measures(device, 0.95)
-    floor.join('cool')
+    for (const n of hot.keys()) floor.join(`cool${n}`)
     floor.seconds(20)
-    expect(floor.revoked.size).toBeGreaterThan(0)
-    expect(floor.revoked.size).toBeLessThanOrEqual(MOVES_MAX)
+    expect(floor.revoked.size).toBe(MOVES_MAX)
+  })
+
+  it('is moved to a cooler device one at a time, so that there is room for each', () => {
+    const floor = Floor.serving(['hot1', 'hot2'])
+    for (const n of [1, 2]) floor.submit(`t${n}`, { ...SPEC, where: { device: [`hot${n}`, 'cool'] } })
+    floor.seconds(1)
+    for (const n of [1, 2]) floor.measures(`hot${n}`, 0.95)
+    floor.join('cool')
+    floor.seconds(16)
+    expect(floor.revoked.size).toBe(1)
+    const [first = ''] = floor.revoked.keys()
+    floor.ends(first)
+    expect(floor.where(first)).toBe('cool')
+    floor.seconds(6)
+    expect([...floor.revoked.keys()]).toEqual([first === 't1' ? 't2' : 't1'])
+  })
+
+  it('does not go back at once when its device has cooled down without it', () => {
+    const floor = heated()
+    floor.seconds(16)
+    expect([...floor.revoked.keys()]).toEqual(['large'])
+    floor.measures('hot', 0.01)
+    floor.beat('hot')
+    floor.ends('large')
+    expect(floor.where('large')).toBe('cool')
+  })
+
+  it('that has come to a good end although it was told to end has ended, and is not run again', () => {
+    const floor = heated()
+    floor.seconds(16)
+    expect([...floor.revoked.keys()]).toEqual(['large'])
+    floor.ends('large', 'succeeded')
+    expect(floor.last.get('large')).toMatchObject({ state: 'succeeded', attempts: 1 })
   })
 
   it('that cannot be ended does not count as being moved for ever', () => {

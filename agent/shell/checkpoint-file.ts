@@ -2,7 +2,7 @@
  * The file through which a process publishes what it can go on from, and gets back what an attempt before it published
  * last. It lies in a folder of its own, so that it can be replaced by a rename of what was written beside it.
  *
- * What is found there is not trusted: a link is not followed, nothing but a plain file is read, and no more of it than a
+ * What is found there is not trusted: a link in its place is not followed, nothing but a plain file is read, and no more of it than a
  * checkpoint may have. What cannot be taken is said in the task's log, and the checkpoint before it stands.
  */
 import { closeSync, constants, fstatSync, mkdirSync, openSync, readSync, writeFileSync } from 'node:fs'

@@ -205,11 +205,9 @@ export class Attempts {
       held.lapsed = true
       held.ending ??= 'interrupted'
     }
-    // A command that succeeded although it was told to stop has succeeded, unless nobody wants it any more.
+    // A command that succeeded although it was told to stop has succeeded; whether anybody wants that is not decided here.
     const outcome: Outcome =
-      held.ending === undefined || (held.ending !== 'revoked' && end.outcome === 'succeeded')
-        ? end.outcome
-        : held.ending
+      held.ending === undefined || end.outcome === 'succeeded' ? end.outcome : held.ending
     const result: AttemptResult = {
       attempt: held.attempt,
       task: held.task,

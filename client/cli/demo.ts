@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { runDemo } from '../demo/demo.ts'
 import { TARGETS } from '../demo/disturbance.ts'
+import { MEASURES_OWN_LOAD } from '../demo/mesh.ts'
 import { reportText } from '../demo/report.ts'
 import type { OptionsOf } from './commands.ts'
 import type { Context } from './context.ts'
@@ -18,7 +19,7 @@ export async function run(context: Context, values: Values<OptionsOf<'demo'>>): 
   const report = await runDemo({
     folder: values.folder === undefined ? OWN_FOLDER : resolve(cwd, values.folder),
     filesMax: values.files,
-    spike: values.kill === 'all',
+    spike: values.kill === 'all' && MEASURES_OWN_LOAD,
     targets: values.kill === 'all' ? TARGETS : [values.kill],
     timeoutMs: values.demoTimeout,
     env,

@@ -10,7 +10,7 @@ import { Service } from './service.ts'
 export const MESH = 'demo'
 
 /** All agents share this machine, so each measures its own load, where that can be told. */
-const OWN_LOAD = existsSync('/proc/self/stat') ? ['--load', 'own'] : []
+export const MEASURES_OWN_LOAD = existsSync('/proc/self/stat')
 
 export interface MeshOptions {
   readonly devices: readonly string[]
@@ -67,7 +67,15 @@ export class Mesh {
     const data = join(this.root, 'agents', device)
     const agent = this.#launch(`agent ${device}`, [
       ...['agent', '--executors', 'exec', '--broker', this.url, '--mesh', MESH, '--id', device],
-      ...['--data', data, '--capacity', capacity, '--label', `room=${device}`, ...OWN_LOAD],
+      ...[
+        '--data',
+        data,
+        '--capacity',
+        capacity,
+        '--label',
+        `room=${device}`,
+        ...(MEASURES_OWN_LOAD ? ['--load', 'own'] : []),
+      ],
     ])
     this.#agents.set(device, agent)
     await abortable(agent.ready, signal)

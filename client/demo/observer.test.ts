@@ -96,14 +96,6 @@ test('Each new holder of the seat is one election, however many beacons it sends
   ])
 })
 
-test('Moves are told as events, which are not retained', async () => {
-  const event = { at: '2026-01-01T00:00:00.000Z', term: 1, agent: 'attic', task: 't', device: 'cellar' }
-  await peer.say('events', { ...event, kind: 'placed', message: 'placed on cellar' }, false)
-  await peer.say('events', { ...event, kind: 'moved', message: 'moved off cellar' }, false)
-  await vi.waitFor(() => expect(observer.moved).not.toEqual([]), { timeout: 5_000 })
-  expect(observer.moved).toEqual([{ task: 't', device: 'cellar', message: 'moved off cellar' }])
-})
-
 test('It comes back when the broker does, and tells what it may have missed', async () => {
   const beacon = { nonce: 'n', intervalMs: 1000, heartbeatMs: 1000, candidates: [] }
   await peer.say('coordinator', { ...beacon, term: 1, agent: 'attic' })

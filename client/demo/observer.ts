@@ -1,6 +1,6 @@
 /**
  * An onlooker with an MQTT connection of its own, which believes neither the submitter nor the agents. It hears every
- * status, page of results, beacon, device state and event, and remembers of each task, and of each element of an array, every
+ * status, page of results, beacon and device state, and remembers of each task, and of each element of an array, every
  * end that it was ever said to have.
  */
 import { EventEmitter } from 'node:events'
@@ -14,7 +14,6 @@ import {
   type DeviceState,
   type ElementResult,
   isTerminal,
-  type MeshEvent,
   type ResultPage,
   type TaskState,
   type TaskStatus,
@@ -27,7 +26,6 @@ const CONNECT_TIMEOUT_MS = 5_000
 const RECONNECT_MS = 50
 /** Ends of one task that are kept; one is right, so more than a few prove nothing new. */
 const ENDS_MAX = 8
-const MOVED_MAX = 1_000
 /** How many may wait for a change at the same time; Node warns of a leak when there are more. */
 export const WAITS_MAX = 64
 
@@ -57,13 +55,6 @@ export interface Election {
   readonly atMs: number
 }
 
-/** The coordinator said that it moves a task off a device. */
-export interface Moved {
-  readonly task: string
-  readonly device: string
-  readonly message: string
-}
-
 /** Says 'change' after each message that told something new. */
 export class Observer extends EventEmitter<{ change: [] }> {
   readonly tasks = new Map<string, Seen>()
@@ -71,8 +62,6 @@ export class Observer extends EventEmitter<{ change: [] }> {
   readonly elements = new Map<string, End[]>()
   readonly elections: Election[] = []
   readonly devices = new Map<string, DeviceState>()
-  /** The last so many. */
-  readonly moved: Moved[] = []
   /** Messages on the watched topics that are none of the protocol. */
   unreadable = 0
   /** How often the connection was lost. */
@@ -125,10 +114,7 @@ export class Observer extends EventEmitter<{ change: [] }> {
     const topics = new Topics(mesh)
     const observer = new Observer(mqtt, topics)
     const granted = await mqtt.subscribeAsync(
-      [
-        ...[topics.all('status'), topics.ofPage('+', '+'), topics.all('state'), topics.of('beacon')],
-        topics.of('events'),
-      ],
+      [topics.all('status'), topics.ofPage('+', '+'), topics.all('state'), topics.of('beacon')],
       { qos: 1 },
     )
     const denied = granted.find(({ qos }) => qos > 1)
@@ -152,12 +138,10 @@ export class Observer extends EventEmitter<{ change: [] }> {
     const page = bodyOf(message, 'results')
     const state = bodyOf(message, 'state')
     const beacon = bodyOf(message, 'beacon')
-    const event = bodyOf(message, 'events')
     if (status !== undefined) this.#status(message.id, status)
     if (page !== undefined) this.#page(page)
     if (state !== undefined) this.devices.set(message.id, state)
     if (beacon !== undefined) this.#beacon(beacon, retained)
-    if (event?.kind === 'moved') this.#moved(event)
     this.emit('change')
   }
 
@@ -171,12 +155,6 @@ export class Observer extends EventEmitter<{ change: [] }> {
     if (last?.term === term && last.agent === agent) return
     if (retained && last !== undefined) this.unheard++
     this.elections.push({ term, agent, atMs: performance.now() })
-  }
-
-  #moved({ task, device, message }: MeshEvent): void {
-    if (task === undefined || device === undefined) return
-    this.moved.push({ task, device, message })
-    if (this.moved.length > MOVED_MAX) this.moved.shift()
   }
 
   #status(id: string, status: TaskStatus): void {

@@ -44,21 +44,19 @@ export async function spike(scene: Calm, client: Client, signal: AbortSignal): P
     let found: Spike | undefined
     const isMoved = () => {
       witness.look()
-      found = observer.moved
-        .filter((one) => one.device === device)
-        .map(({ task, message }) => {
-          const [from, to] = witness.lives.get(task) ?? []
-          return from === undefined || to === undefined
-            ? undefined
-            : { device, loadedAtMs, message, from, to }
-        })
-        .find((one) => one !== undefined)
+      found = work.surveys.map(({ id }) => moveOf(id)).find((one) => one !== undefined)
       return found !== undefined
+    }
+    const moveOf = (task: string): Spike | undefined => {
+      const moves = observer.tasks.get(task)?.status.moves
+      const [from, to] = witness.lives.get(task) ?? []
+      if (moves?.from !== device || from === undefined || to === undefined) return undefined
+      return { device, loadedAtMs, message: moves.why, from, to }
     }
     await until(observer, isMoved, signal)
     const { from, to, message } = found as Spike
     witness.cut(from)
-    tell(message)
+    tell(`${from.work} is ${message}`)
     tell(`${from.work} goes on on ${to.device}`)
     return found as Spike
   } finally {

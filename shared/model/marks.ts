@@ -28,9 +28,10 @@ export interface Marks {
 /** The marks with defaults filled in. */
 export function marksOf(written: Written | undefined): Marks {
   const { highMark = DEFAULT_HIGH_MARK, lowMark, moveAfter = '', moveCooldown = '' } = written ?? {}
+  const high = highMark === 'never' ? Number.POSITIVE_INFINITY : highMark
   return {
-    high: highMark === 'never' ? Number.POSITIVE_INFINITY : highMark,
-    low: lowMark ?? DEFAULT_LOW_MARK,
+    high,
+    low: lowMark ?? Math.min(DEFAULT_LOW_MARK, high),
     moveAfterMs: parseDuration(moveAfter) ?? DEFAULT_MOVE_AFTER_MS,
     cooldownMs: parseDuration(moveCooldown) ?? DEFAULT_MOVE_COOLDOWN_MS,
   }

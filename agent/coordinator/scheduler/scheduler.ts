@@ -228,12 +228,11 @@ export class Scheduler {
     return this.#shape(task).eligible
   }
 
-  /** True when something waits although a device is open that could take it if it were empty. */
-  lacksRoom(now: Now): boolean {
-    for (const shape of this.#waitingShapes) {
-      if (shape.eligible.some((device) => device.closedReason(now.monoMs, now.wallMs) === undefined))
-        return true
-    }
+  /** Whether something waits that the device could take if it were empty. */
+  wants(device: DeviceRecord): boolean {
+    const slot = this.#devices.get(device)
+    if (slot === undefined) return false
+    for (const shape of this.#waitingShapes) if (shape.has(slot)) return true
     return false
   }
 

@@ -54,6 +54,9 @@ interface Usage {
 /** Clock ticks a second in /proc: USER_HZ, which is 100 on every architecture that Linux shows to programs. */
 export const TICKS_PER_SECOND = 100
 
+/** Counters go by ticks of 10 ms: over less than this they tell too little. */
+export const CPU_SPAN_MS_MIN = 100
+
 /**
  * Cores in use between two calls: of the whole device, or of the cgroup when a quota bounds us, since load must be
  * comparable to what is offered. The first call gives `undefined`.
@@ -68,8 +71,9 @@ export function createCpuProbe(roots: Roots, nowMs: () => number): () => number 
     if (busySeconds === undefined) return undefined
     const now: Usage = { busySeconds, atMs: nowMs() }
     const before = last
+    if (before !== undefined && now.atMs < before.atMs + CPU_SPAN_MS_MIN) return undefined
     last = now
-    if (before === undefined || now.atMs <= before.atMs) return undefined
+    if (before === undefined) return undefined
     // Counters of a device may step back by rounding when it wakes from sleep.
     return Math.max(0, ((now.busySeconds - before.busySeconds) * 1000) / (now.atMs - before.atMs))
   }

@@ -23,7 +23,7 @@ function createMachineProbe(roots: Roots, nowMs: () => number): () => Taken {
     const memory = readMemory(roots)
     return {
       ...(cpu === undefined ? {} : { cpu: Math.round(cpu * 1000) / 1000, cpuTotal }),
-      memoryUsed: memory.usedBytes,
+      ...(memory.usedBytes === undefined ? {} : { memoryUsed: memory.usedBytes }),
       memoryTotal: memory.totalBytes,
     }
   }

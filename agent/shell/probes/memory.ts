@@ -1,12 +1,12 @@
 /** How much memory there is for us, and how much is in use, in bytes. */
-import { freemem, totalmem } from 'node:os'
+import { totalmem } from 'node:os'
 import { findCgroup } from './cgroup.ts'
 import { type Roots, readNumber, readText, SYSTEM_ROOTS } from './roots.ts'
 
 export interface Memory {
   readonly totalBytes: number
-  /** Without caches that the system would give up. */
-  readonly usedBytes: number
+  /** Without caches that the system would give up; `undefined` where it does not tell them apart. */
+  readonly usedBytes: number | undefined
 }
 
 /** Of the device, or of the cgroup that bounds us. */
@@ -22,7 +22,7 @@ function deviceMemory(roots: Roots): Memory {
   const total = kibibytes('MemTotal')
   const available = kibibytes('MemAvailable')
   if (total === undefined || available === undefined) {
-    return { totalBytes: totalmem(), usedBytes: totalmem() - freemem() }
+    return { totalBytes: totalmem(), usedBytes: undefined }
   }
   return { totalBytes: Number(total) * 1024, usedBytes: (Number(total) - Number(available)) * 1024 }
 }

@@ -6,7 +6,7 @@ import { CoveyError } from '../../../shared/errors/errors.ts'
 import { parseQuantity } from '../../../shared/model/quantity.ts'
 import { listProcesses, type ProcessRow, readResidentBytes } from '../process-table.ts'
 import type { Quantities } from './capacity.ts'
-import { TICKS_PER_SECOND } from './cpu.ts'
+import { CPU_SPAN_MS_MIN, TICKS_PER_SECOND } from './cpu.ts'
 import type { Taken } from './load.ts'
 import { type Roots, SYSTEM_ROOTS } from './roots.ts'
 
@@ -54,7 +54,7 @@ export function createOwnProbe(
       const residentBytes = readResidentBytes(row.pid, roots.proc)
       memoryUsed += row.pid === pid ? Math.max(0, residentBytes - AGENT_BYTES) : residentBytes
     }
-    const known = spanMs > 0 && totals.cpuTotal > 0
+    const known = spanMs >= CPU_SPAN_MS_MIN && totals.cpuTotal > 0
     // Who lets its children go without waiting for them takes their time with it.
     const cpu = Math.max(0, (ticks * 1000) / TICKS_PER_SECOND / spanMs)
     return {

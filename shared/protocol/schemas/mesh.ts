@@ -33,7 +33,8 @@ export const MeshConfig = Type.Object(
       Type.Number({
         minimum: 0,
         maximum: 1,
-        description: 'Up to which utilization a device may get what is moved off another. 0.7',
+        description:
+          'Up to which utilization a device may get what is moved off another. 0.7, or highMark if that is less',
       }),
     ),
     moveAfter: Type.Optional(
