@@ -25,9 +25,6 @@ const nats = requires('nats')
 /** Mosquitto looks for silent clients every few seconds. */
 const UNTIL_MS_MAX = 20_000
 const LOOK_EVERY_MS = 2
-/** Servers of a cluster elect a leader within seconds, if they do. */
-const CLUSTER_START_MS_MAX = 12_000
-const CLUSTER_TRIES_MAX = 3
 
 /** A client on a socket of its own: it pings nobody and does nothing by itself but acknowledge. */
 class SocketClient implements ScriptClient {
@@ -87,19 +84,17 @@ class SocketClient implements ScriptClient {
   }
 }
 
-/** Clients connect to the servers in turn. */
-function socketBed(ports: readonly number[], variant: Bed['variant']): Bed {
+function socketBed(port: number, variant: Bed['variant']): Bed {
   const until: Bed['until'] = (client, condition) =>
     vi.waitFor(() => expect(condition(), `saw ${client.log.slice(-20).join(', ')}`).toBe(true), {
       timeout: UNTIL_MS_MAX,
       interval: LOOK_EVERY_MS,
     })
-  let clients = 0
   return {
     variant,
     until,
     async connect(name, options = {}) {
-      const client = new SocketClient(ports[clients++ % ports.length] as number, name, options)
+      const client = new SocketClient(port, name, options)
       await until(client, () => client.up)
       return client
     },
@@ -152,53 +147,8 @@ async function stockNats(): Promise<number> {
   return Number(/mqtt:\/\/127\.0\.0\.1:(\d+)/.exec(text)?.[1])
 }
 
-/** Three servers of NATS, each of which has its part of what is kept. Where they do not find each other they are started anew. */
-async function natsCluster(): Promise<number[]> {
-  for (let tries = 1; ; tries++) {
-    try {
-      return await startCluster()
-    } catch (error) {
-      if (tries === CLUSTER_TRIES_MAX) throw error
-    }
-  }
-}
-
-async function startCluster(): Promise<number[]> {
-  const routes = await freePorts(3)
-  // Each calls one other: of two that call each other at the same time both may hang up.
-  const starts = routes.map(async (port, n) => {
-    const folder = await temporaryFolder()
-    const file = join(folder, 'nats.conf')
-    const settings = [
-      `server_name: conformance-${n}`,
-      'host: "127.0.0.1"',
-      'port: -1',
-      `jetstream { store_dir: ${JSON.stringify(folder)} }`,
-      'mqtt { host: "127.0.0.1", port: -1 }',
-      `cluster { name: conformance, host: "127.0.0.1", port: ${port}`,
-      `  routes: ["nats://127.0.0.1:${routes[(n + 1) % routes.length]}"] }`,
-    ]
-    writeFileSync(file, settings.join('\n'))
-    const child = spawn(nats.path, ['-c', file], { stdio: ['ignore', 'ignore', 'pipe'] })
-    // Who leads the cluster is known last; until then no server takes MQTT clients.
-    const text = await said(child, /JetStream cluster (new )?metadata leader/, CLUSTER_START_MS_MAX)
-    return Number(/mqtt:\/\/127\.0\.0\.1:(\d+)/.exec(text)?.[1])
-  })
-  return Promise.all(starts)
-}
-
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer())
-  for (const server of servers) {
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  }
-  const ports = servers.map((server) => (server.address() as AddressInfo).port)
-  for (const server of servers) await new Promise<void>((resolve) => server.close(() => resolve()))
-  return ports
-}
-
 /** Waits until a program has said on standard error what it says when it is ready; it is killed after the test. */
-async function said(child: ChildProcess, ready: RegExp, timeout = UNTIL_MS_MAX): Promise<string> {
+async function said(child: ChildProcess, ready: RegExp): Promise<string> {
   later(async () => {
     if (child.exitCode !== null) return
     const closed = once(child, 'close')
@@ -209,13 +159,13 @@ async function said(child: ChildProcess, ready: RegExp, timeout = UNTIL_MS_MAX):
   child.stderr?.on('data', (chunk) => {
     text += chunk
   })
-  await vi.waitFor(() => expect(text).toMatch(ready), { timeout })
+  await vi.waitFor(() => expect(text).toMatch(ready), { timeout: UNTIL_MS_MAX })
   return text
 }
 
-const behaves = (open: () => Promise<number | number[]>, variant: Bed['variant']): void => {
+const behaves = (open: () => Promise<number>, variant: Bed['variant']): void => {
   it.each(BEHAVIOURS)('$what', async ({ run }) => {
-    const { seen, expected } = await run(socketBed([await open()].flat(), variant))
+    const { seen, expected } = await run(socketBed(await open(), variant))
     expect(seen).toEqual(expected)
   })
 }
@@ -224,4 +174,3 @@ describe('the embedded broker', () => behaves(embedded, VARIANTS.covey))
 describe('stock aedes', () => behaves(stockAedes, VARIANTS.aedes))
 describe.skipIf(!mosquitto.available)('stock Mosquitto', () => behaves(stockMosquitto, VARIANTS.mosquitto))
 describe.skipIf(!nats.available)('NATS', () => behaves(stockNats, VARIANTS.nats))
-describe.skipIf(!nats.available)('a cluster of NATS', () => behaves(natsCluster, VARIANTS['nats-cluster']))
