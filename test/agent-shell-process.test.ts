@@ -70,6 +70,8 @@ async function agent(port: number, options: Partial<AgentProcessOptions> = {}) {
     data,
     log,
     timing: TIMING,
+    // Other tests keep the machine busy.
+    load: 'own',
     durability: 'process',
     ...options,
   })
