@@ -4,8 +4,9 @@
  */
 
 import type { Subscription } from '../../shared/ports.ts'
+import { sameAttempt } from '../../shared/protocol/attempt.ts'
 import type { Incoming } from '../../shared/protocol/codec.ts'
-import type { DeviceState } from '../../shared/protocol/schemas/index.ts'
+import { type DeviceState, isTerminal } from '../../shared/protocol/schemas/index.ts'
 import type { Route } from '../../shared/protocol/topics.ts'
 import type { Context } from '../core/context.ts'
 import { CANDIDATES_MAX } from '../core/options.ts'
@@ -63,7 +64,7 @@ export class Mirror {
    * @returns false when it is older than what is known already, and must not be acted upon
    */
   apply(message: Incoming, nowMs: number): boolean {
-    if (this.#overtaken(message, nowMs)) {
+    if (this.#overtaken(message, nowMs) || this.#outlived(message)) {
       // What is retained still trails, and others may come that nothing has overtaken.
       this.lastRetainedMs = nowMs
       return false
@@ -108,6 +109,21 @@ export class Mirror {
     if (nowMs - Math.max(this.#clearedMs, this.lastRetainedMs) > TRAILING_MS_MAX) this.#spoken = undefined
     else this.#spoken.add(key)
     return false
+  }
+
+  /**
+   * Of two streams of what is retained, of two subscriptions, the older may come last. An attempt that has ended goes on
+   * in no status of the same reign, so one that says so is from before.
+   */
+  #outlived(message: Incoming): boolean {
+    if (message.route !== 'status' || !message.retained || !('body' in message)) return false
+    const known = this.statuses.get(message.id)
+    if (known === undefined || !('body' in known)) return false
+    const { body: ended } = known
+    const { body: found } = message
+    const sameReign = ended.term === found.term && ended.agent === found.agent
+    const goesOn = isTerminal(ended.state) && !isTerminal(found.state)
+    return sameReign && goesOn && sameAttempt(ended.attempt, found.attempt)
   }
 
   /**
