@@ -1,7 +1,8 @@
 /**
  * Cases in which the cores once broke an invariant, each with the faults that mattered. A case keeps its plan of faults,
- * so that it stays what it was when plans are drawn differently; checkpoints came later, so it has none. Later changes of the cores shift what it plays out, so
- * it may not take the same way any more; it costs little to ask.
+ * so that it stays what it was when plans are drawn differently, and the share of its tasks that publish checkpoints: cases from
+ * before there were any have none. Later changes of the cores shift what it plays out, so it may not take the same way any
+ * more; it costs little to ask.
  *
  * `covey sim fuzz --case SEED --keep … --json` prints the plan of a case that fails.
  */
@@ -19,6 +20,7 @@ interface Regression {
   readonly devices: number
   readonly tasks: number
   readonly safetyMs: number
+  readonly checkpointShare?: number
   readonly plan: readonly Fault[]
 }
 
@@ -37,7 +39,7 @@ describe('cases that once failed', () => {
   it.each(CASES)('$about', ({ about: _about, seed, plan, ...size }) => {
     expect(plan.length).toBeGreaterThan(0)
     const core = (options: ConstructorParameters<typeof Agent>[0]) => new Agent(options)
-    const { violations } = runFuzzCase(seed, { ...size, faults: plan.length, plan, core, checkpointShare: 0 })
+    const { violations } = runFuzzCase(seed, { checkpointShare: 0, ...size, faults: plan.length, plan, core })
     expect(violations.map(describeViolation)).toEqual([])
   })
 })
