@@ -106,7 +106,8 @@ class LiveRun {
       gone ? this.#caretaker.forget(pid) : this.#caretaker.watch(pid)
     const { broker: name } = options
     const failed = this.#failed
-    this.#broker = new LiveBroker({ name, folder: this.#root, env: this.#env(), watch, failed })
+    const killed = scenario.faults.some(({ kind }) => kind === 'broker-restart')
+    this.#broker = new LiveBroker({ name, folder: this.#root, env: this.#env(), killed, watch, failed })
     const clock = this.#clock()
     this.#violations = new Violations(clock)
     this.#once = new OnceChecker(this.#violations)
