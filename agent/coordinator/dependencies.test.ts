@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { Dependencies } from './dependencies.ts'
+import { Dependencies, RANK_MAX } from './dependencies.ts'
 
 /** The dumb version: whether `id` can be reached from itself, by trying every way. */
 function waitsForItself(after: ReadonlyMap<string, readonly string[]>, id: string): boolean {
@@ -10,6 +10,15 @@ function waitsForItself(after: ReadonlyMap<string, readonly string[]>, id: strin
     for (const one of [...reached]) for (const next of after.get(one) ?? []) reached.add(next)
   }
   return reached.has(id)
+}
+
+/** The dumb version: how many tasks the longest chain after `id` has. */
+function longestBehind(after: ReadonlyMap<string, readonly string[]>, id: string): number {
+  let longest = 0
+  for (const [successor, names] of after) {
+    if (names.includes(id)) longest = Math.max(longest, 1 + longestBehind(after, successor))
+  }
+  return longest
 }
 
 const IDS = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']
@@ -74,6 +83,42 @@ describe('dependencies', () => {
     )
   })
 
+  it('rank a task by the longest chain that has come to be after it', () => {
+    fc.assert(
+      fc.property(doings, (list) => {
+        const dependencies = new Dependencies()
+        const names = new Map<string, readonly string[]>()
+        const told = new Map<string, number>()
+        for (const doing of list) {
+          // What ends takes nothing from the rank of those before it, so only growing is compared with a search.
+          if ('forget' in doing || names.has(doing.link)) continue
+          if (waitsForItself(new Map([...names, [doing.link, doing.after]]), doing.link)) continue
+          names.set(doing.link, doing.after)
+          for (const raised of dependencies.name(doing.link, doing.after)) {
+            const rank = dependencies.rank(raised)
+            expect(rank).toBeGreaterThan(told.get(raised) ?? 0)
+            told.set(raised, rank)
+          }
+          for (const one of IDS) {
+            expect(dependencies.rank(one)).toBe(longestBehind(names, one))
+            expect(told.get(one) ?? 0).toBe(dependencies.rank(one))
+          }
+        }
+        for (const one of names.keys()) dependencies.forget(one)
+        for (const one of IDS) expect(dependencies.rank(one)).toBe(0)
+      }),
+    )
+  })
+
+  it('rank no further than the longest chain that counts, also round a cycle', () => {
+    const dependencies = new Dependencies()
+    for (let n = 1; n < 3 * RANK_MAX; n++) dependencies.name(`t${n}`, [`t${n - 1}`])
+    expect(dependencies.rank('t0')).toBe(RANK_MAX)
+    expect(dependencies.rank(`t${3 * RANK_MAX - 3}`)).toBe(2)
+    dependencies.name('t0', [`t${3 * RANK_MAX - 1}`])
+    expect(dependencies.rank(`t${3 * RANK_MAX - 1}`)).toBe(RANK_MAX)
+  })
+
   it('wait until the last of them is met, however often one is told of', () => {
     const dependencies = new Dependencies()
     dependencies.name('c', ['a', 'b'])
@@ -90,6 +135,7 @@ describe('dependencies', () => {
     if (order === 'backwards') chain.reverse()
     const dependencies = new Dependencies()
     let asked = 0
+    let searched = 0
     for (const n of chain) {
       const before = [`t${n - 1}`]
       const counted = new Proxy(before, {
@@ -99,9 +145,13 @@ describe('dependencies', () => {
         },
       })
       dependencies.name(`t${n}`, counted)
+      const named = asked
       expect(dependencies.link(`t${n}`)).toBeUndefined()
+      searched += asked - named
     }
-    expect(asked).toBeLessThan(100_000)
+    expect(searched).toBeLessThan(100_000)
+    // Ranks reach no further than they count.
+    expect(asked - searched).toBeLessThan((RANK_MAX + 4) * chain.length)
     dependencies.name('t-1', ['t9999'])
     expect(dependencies.link('t-1')).toBeDefined()
   })

@@ -8,6 +8,11 @@
  */
 
 const NOBODY: ReadonlySet<string> = new Set()
+/**
+ * Longest chain that is told apart from a longer one. What a task adds to the chains before it reaches no further, and
+ * each of those is passed at most so often, in whatever order they come.
+ */
+export const RANK_MAX = 64
 
 export class Dependencies {
   /** By unfinished task: what it is after. */
@@ -18,21 +23,51 @@ export class Dependencies {
   readonly #linked = new Set<string>()
   /** By waiting task: predecessors that have not succeeded yet. */
   readonly #unmet = new Map<string, Set<string>>()
+  /** By predecessor: tasks in the longest chain that is after it. */
+  readonly #ranks = new Map<string, number>()
 
   /** Tasks that wait for predecessors. */
   get waiting(): number {
     return this.#unmet.size
   }
 
-  /** An unfinished task names these. What was said first of a task stands. */
-  name(id: string, after: readonly string[]): void {
-    if (this.#after.has(id)) return
+  /**
+   * An unfinished task names these. What was said first of a task stands.
+   *
+   * @returns those of them, and of what they are after in turn, that a longer chain waits for now
+   */
+  name(id: string, after: readonly string[]): ReadonlySet<string> {
+    if (this.#after.has(id)) return NOBODY
     this.#after.set(id, after)
     for (const predecessor of after) {
       const names = this.#namedBy.get(predecessor)
       if (names === undefined) this.#namedBy.set(predecessor, new Set([id]))
       else names.add(id)
     }
+    return this.#raise(id, after)
+  }
+
+  #raise(id: string, after: readonly string[]): ReadonlySet<string> {
+    const raised = new Set<string>()
+    const open = [{ after, rank: this.rank(id) + 1 }]
+    for (let link = open.pop(); link !== undefined; link = open.pop()) {
+      const rank = Math.min(link.rank, RANK_MAX)
+      for (const predecessor of link.after) {
+        if (this.rank(predecessor) >= rank) continue
+        this.#ranks.set(predecessor, rank)
+        raised.add(predecessor)
+        open.push({ after: this.#after.get(predecessor) ?? [], rank: rank + 1 })
+      }
+    }
+    return raised
+  }
+
+  /**
+   * Tasks in the longest chain that has come to be after this one, at most `RANK_MAX`. It does not shrink when a task of
+   * the chain ends early; 0 once no unfinished task names this one.
+   */
+  rank(id: string): number {
+    return this.#ranks.get(id) ?? 0
   }
 
   /** True while an unfinished task is after this one. */
@@ -105,7 +140,9 @@ export class Dependencies {
     return after.filter((predecessor) => {
       const names = this.#namedBy.get(predecessor)
       names?.delete(id)
-      return names?.size === 0 && this.#namedBy.delete(predecessor)
+      if (names?.size !== 0) return false
+      this.#ranks.delete(predecessor)
+      return this.#namedBy.delete(predecessor)
     })
   }
 }

@@ -42,7 +42,9 @@ export class Placing {
   }
 
   #queue(task: TaskRecord): void {
-    const explanation = this.#office.scheduler.enqueue(task)
+    const { scheduler, dependencies } = this.#office
+    const rank = dependencies.rank((task.element?.of ?? task).id)
+    const explanation = scheduler.enqueue(task, rank)
     if (explanation !== undefined) {
       task.explanation = explanation.text
       task.reasons = explanation.reasons

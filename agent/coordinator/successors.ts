@@ -29,10 +29,13 @@ export class Successors {
     this.#endings = endings
   }
 
-  /** An unfinished task names others: their statuses stay until it has ended. */
+  /** An unfinished task names others: their statuses stay until it has ended, and they go before what nobody waits for. */
   name(id: string, after: readonly string[] = []): void {
-    const { dependencies, ledger } = this.#office
-    dependencies.name(id, after)
+    const { dependencies, ledger, scheduler } = this.#office
+    for (const raised of dependencies.name(id, after)) {
+      const task = ledger.get(raised)
+      if (task !== undefined) scheduler.raise(task, dependencies.rank(raised))
+    }
     for (const predecessor of after) {
       const task = ledger.get(predecessor)
       if (task?.settled === true) this.#endings.keep(task)

@@ -2,7 +2,7 @@
  * The scheduler: which waiting task goes to which device next. It decides and explains; it changes nothing but
  * its own queues.
  *
- *   waiting tasks by shape → the first by priority and age → devices that could take the shape
+ *   waiting tasks by shape → the first by priority, deadline, chain and age → devices that could take the shape
  *     → open and with room now → score → choose → reserve (the coordinator does) → explain
  *
  * A shape that finds no room is blocked, and only devices that changed since are looked at again for it, so a
@@ -12,8 +12,9 @@ import type { Now } from '../../../shared/ports.ts'
 import type { DeviceRecord } from '../device-record.ts'
 import type { TaskRecord } from '../task-record.ts'
 import { type Explanation, explainPlacement, explainWait } from './explain.ts'
+import { comesFirst, type Waiting } from './queue.ts'
 import { hasRoom } from './score.ts'
-import { comesFirst, Shape, shapeKey } from './shape.ts'
+import { Shape, shapeKey } from './shape.ts'
 import { STRATEGY, type Strategy } from './strategies.ts'
 
 /** Devices with room that are compared before one is chosen. */
@@ -48,14 +49,22 @@ export class Scheduler {
     return this.#shapeOf.size
   }
 
-  /** @returns why the task will wait, when others of its shape already do */
-  enqueue(task: TaskRecord): Explanation | undefined {
+  /**
+   * @param rank tasks in the longest chain that waits for it
+   * @returns why the task will wait, when others of its shape already do
+   */
+  enqueue(task: TaskRecord, rank = 0): Explanation | undefined {
     if (this.#shapeOf.has(task)) return undefined
     const shape = this.#shape(task)
     this.#shapeOf.set(task, shape)
-    shape.enqueue(task)
+    shape.waiting.add(task, rank)
     this.#waitingShapes.add(shape)
     return shape.blocked ? shape.explanation : undefined
+  }
+
+  /** A longer chain waits for the task than before; where it does not wait itself, nothing happens. */
+  raise(task: TaskRecord, rank: number): void {
+    this.#shapeOf.get(task)?.waiting.add(task, rank)
   }
 
   /** Takes a task out of the queue; where it does not wait, nothing happens. */
@@ -63,8 +72,8 @@ export class Scheduler {
     const shape = this.#shapeOf.get(task)
     if (shape === undefined) return
     this.#shapeOf.delete(task)
-    shape.tasks.delete(task)
-    if (shape.tasks.size > 0) return
+    shape.waiting.remove(task)
+    if (shape.waiting.size > 0) return
     shape.blocked = false
     this.#waitingShapes.delete(shape)
   }
@@ -85,7 +94,7 @@ export class Scheduler {
 
   #dropIdleShape(): void {
     for (const [key, shape] of this.#shapes) {
-      if (shape.tasks.size > 0) continue
+      if (shape.waiting.size > 0) continue
       this.#shapes.delete(key)
       return
     }
@@ -139,7 +148,7 @@ export class Scheduler {
         shape.blocked = true
         shape.hints.clear()
         shape.explanation = explainWait(shape, this.#devices.keys(), now)
-        if (news) waits([...shape.tasks], shape.explanation)
+        if (news) waits([...shape.waiting.tasks()], shape.explanation)
         continue
       }
       decided += this.#place(shape, found, max - decided, reserve)
@@ -149,14 +158,14 @@ export class Scheduler {
   /** The shape whose first task comes before all others' and which may find room. */
   #next(): Shape | undefined {
     let best: Shape | undefined
-    let bestTask: TaskRecord | undefined
+    let bestFirst: Waiting | undefined
     for (const shape of this.#waitingShapes) {
       if (shape.blocked && shape.hints.size === 0) continue
-      const task = shape.head()
-      if (task === undefined) continue
-      if (bestTask === undefined || comesFirst(task, bestTask)) {
+      const first = shape.waiting.first()
+      if (first === undefined) continue
+      if (bestFirst === undefined || comesFirst(first, bestFirst)) {
         best = shape
-        bestTask = task
+        bestFirst = first
       }
     }
     return best
@@ -192,16 +201,16 @@ export class Scheduler {
     reserve: (decision: Decision) => void,
   ): number {
     const { device, looked } = found
-    const array = shape.head()?.array
-    const waiting = shape.tasks.size + (array?.waiting ?? 0)
+    const array = shape.waiting.first()?.task.array
+    const waiting = shape.waiting.size + (array?.waiting ?? 0)
     const burst = Math.ceil(waiting / Math.max(1, 2 * shape.eligible.length))
     const length = Math.min(array === undefined ? RUN_MAX : ELEMENTS_RUN_MAX, burst, max)
     let last: TaskRecord | undefined
     let placed = 0
     while (placed < length && hasRoom(device, shape.resources)) {
-      const task = shape.head()
+      const task = shape.waiting.first()?.task
       if (task === undefined) break
-      const unit = this.#take(shape, task)
+      const unit = this.#take(task)
       if (unit === undefined) break
       const explanation = explainPlacement(device, shape, looked, this.strategy.superlative)
       const of = unit.element?.of
@@ -213,13 +222,10 @@ export class Scheduler {
   }
 
   /** Takes what the shape's first task stands for: itself, or of an array the next element that waits. */
-  #take(shape: Shape, task: TaskRecord): TaskRecord | undefined {
+  #take(task: TaskRecord): TaskRecord | undefined {
     const { array } = task
     const unit = array === undefined ? task : array.waiting === 0 ? undefined : array.draw(task)
-    if (array === undefined || array.waiting === 0) {
-      shape.waiting.pop()
-      this.remove(task)
-    }
+    if (array === undefined || array.waiting === 0) this.remove(task)
     return unit
   }
 
@@ -239,9 +245,9 @@ export class Scheduler {
   /** Shapes that wait for room, explained as of now. */
   *blocked(now: Now): IterableIterator<{ tasks: Iterable<TaskRecord>; explanation: Explanation }> {
     for (const shape of this.#shapes.values()) {
-      if (!shape.blocked || shape.tasks.size === 0) continue
+      if (!shape.blocked || shape.waiting.size === 0) continue
       shape.explanation = explainWait(shape, this.#devices.keys(), now)
-      yield { tasks: shape.tasks, explanation: shape.explanation }
+      yield { tasks: shape.waiting.tasks(), explanation: shape.explanation }
     }
   }
 }

@@ -3,17 +3,14 @@
  * shapes and many tasks, so filters are computed once a shape, and a "no" for one task answers all of its kind.
  */
 
-import { Heap } from '../../../shared/model/heap.ts'
 import { fits, type Resources } from '../../../shared/model/resources.ts'
 import { compileSelector, type Requirement, unmet } from '../../../shared/model/selector.ts'
 import { canonicalJson } from '../../../shared/protocol/digest.ts'
 import type { DeviceRecord } from '../device-record.ts'
 import type { TaskRecord } from '../task-record.ts'
 import type { Explanation } from './explain.ts'
+import { WaitingQueue } from './queue.ts'
 
-/** The queue is rebuilt when entries of tasks that left outnumber the others. */
-const STALE_FACTOR = 2
-const STALE_MIN = 64
 const PLACES_MIN = 64
 
 export class Shape {
@@ -22,10 +19,7 @@ export class Shape {
   readonly executor: string
   readonly functionName: string | undefined
   readonly requirements: readonly Requirement[]
-  /** Waiting tasks, the one to be placed next first. Tasks that left are skipped when they surface. */
-  waiting: Heap<TaskRecord>
-  /** Those that still wait. */
-  readonly tasks = new Set<TaskRecord>()
+  readonly waiting = new WaitingQueue()
   /** Devices that could take the shape if they were empty, in no order; with the place of each. */
   readonly eligible: DeviceRecord[] = []
   /** By the device's slot: its place in `eligible` plus one, 0 for none. Four bytes a device, for every shape. */
@@ -47,28 +41,6 @@ export class Shape {
     this.executor = demand?.executor ?? ''
     this.functionName = demand?.functionName
     this.requirements = compileSelector(spec?.where)
-    this.waiting = new Heap(comesFirst)
-  }
-
-  enqueue(task: TaskRecord): void {
-    this.tasks.add(task)
-    this.waiting.push(task)
-    if (this.waiting.size > STALE_FACTOR * this.tasks.size + STALE_MIN) this.#compact()
-  }
-
-  /** Drops entries of tasks that left. */
-  #compact(): void {
-    this.waiting = new Heap(comesFirst)
-    for (const task of this.tasks) this.waiting.push(task)
-  }
-
-  /** The task to be placed next. */
-  head(): TaskRecord | undefined {
-    for (;;) {
-      const task = this.waiting.peek()
-      if (task === undefined || this.tasks.has(task)) return task
-      this.waiting.pop()
-    }
   }
 
   /** The first reason for which the device cannot take the shape even when it is empty. */
@@ -119,13 +91,6 @@ export class Shape {
     wider.set(this.#places)
     this.#places = wider
   }
-}
-
-/** Higher priority first, then whoever came first. */
-export function comesFirst(a: TaskRecord, b: TaskRecord): boolean {
-  const priorityA = a.demand?.priority ?? 0
-  const priorityB = b.demand?.priority ?? 0
-  return priorityA === priorityB ? a.seq < b.seq : priorityA > priorityB
 }
 
 /** The same for all tasks of one shape. */

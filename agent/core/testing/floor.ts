@@ -2,6 +2,7 @@
 import type { Attempt } from '../../../shared/protocol/attempt.ts'
 import { attemptKey } from '../../../shared/protocol/attempt.ts'
 import { setDigest } from '../../../shared/protocol/digest.ts'
+import { elementName } from '../../../shared/protocol/ids.ts'
 import type {
   Checkpoint,
   Inbox,
@@ -112,10 +113,14 @@ export class Floor {
     }
   }
 
-  #read(device: string, { seq, assign, revoke }: Inbox): void {
+  #read(device: string, { seq, term, agent, assign, batches = [], revoke }: Inbox): void {
     const hand = this.#hand(device)
     hand.inboxSeq = seq
-    for (const { attempt, task } of assign) {
+    const elements = batches.flatMap(({ task, elements: drawn }) =>
+      drawn.map(({ n, element }) => ({ attempt: { term, agent, n }, task: elementName(task, element) })),
+    )
+    const assigned = [...assign, ...elements]
+    for (const { attempt, task } of assigned) {
       hand.held.set(attemptKey(attempt), { attempt, task })
       this.assigned.push(`${task} to ${device}`)
     }
@@ -123,7 +128,7 @@ export class Floor {
       const held = hand.held.get(attemptKey(attempt))
       if (held !== undefined) this.revoked.set(held.task, { device, attempt })
     }
-    if (assign.length > 0) this.#report(device, {})
+    if (assigned.length > 0) this.#report(device, {})
   }
 
   /** What runs the task publishes a checkpoint. */

@@ -93,7 +93,9 @@ export const TaskSpec = Type.Object(
         description: 'Two attempts of it never run at the same time; costs time when things fail',
       }),
     ),
-    deadline: Type.Optional(at('It ends timed_out when it has not ended by then')),
+    deadline: Type.Optional(
+      at('It ends timed_out when it has not ended by then; within a priority the earliest goes first'),
+    ),
     grace: Type.Optional(lasting('Between TERM and KILL when it must end')),
     ttl: Type.Optional(lasting('How long its last status stays')),
   },
