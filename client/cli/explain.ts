@@ -149,6 +149,8 @@ function wished(spec: TaskSpec | Withdraw): Rows {
   const pairs = (value: object) =>
     Object.entries(value).map(([key, item]) => `${key}=${JSON.stringify(item)}`)
   if (spec.where !== undefined) rows.push(['Where', printable(pairs(spec.where).join(' '))])
+  for (const [i, { where, weight }] of (spec.prefer ?? []).entries())
+    rows.push([i === 0 ? 'Prefers' : '', printable(`${pairs(where).join(' ')}, weight ${weight}`)])
   if (spec.after !== undefined) rows.push(['After', printable(spec.after.join(', '))])
   if (spec.resources !== undefined) rows.push(['Needs', printable(pairs(spec.resources).join(' '))])
   return rows

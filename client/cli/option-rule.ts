@@ -37,7 +37,10 @@ export type OptionRule = Common &
     | { readonly kind: 'duration'; readonly default?: number }
     | { readonly kind: 'choice'; readonly choices: readonly string[]; readonly default?: string }
     | { readonly kind: 'list'; readonly placeholder: string }
-    | { readonly kind: 'pairs' | 'selector' | 'quantities'; readonly placeholder?: string }
+    | {
+        readonly kind: 'pairs' | 'selector' | 'preferences' | 'quantities'
+        readonly placeholder?: string
+      }
   )
 
 /** What stands for the value in help texts; empty for a flag without one. */
@@ -61,12 +64,17 @@ const PLACEHOLDERS = {
   list: 'NAME',
   pairs: 'KEY=VALUE',
   selector: 'KEY=VALUE',
+  preferences: 'KEY=VALUE[:WEIGHT]',
   quantities: 'NAME=AMOUNT',
 } as const
 
 /** True for options that may be given several times, their values put together. */
 export function repeats(rule: OptionRule): boolean {
-  return (
-    rule.kind === 'pairs' || rule.kind === 'selector' || rule.kind === 'quantities' || rule.kind === 'list'
-  )
+  return ['pairs', 'selector', 'preferences', 'quantities', 'list'].includes(rule.kind)
+}
+
+/** What `--prefer` says once: labels that the device had better have, and how much that counts. */
+export interface Preference {
+  readonly where: Readonly<Record<string, string | readonly string[]>>
+  readonly weight: number
 }

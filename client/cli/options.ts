@@ -5,7 +5,7 @@
 
 import { DEFAULT_BROKER } from '../broker-url.ts'
 import { AGENT_OPTIONS } from './agent-options.ts'
-import type { OptionRule } from './option-rule.ts'
+import type { OptionRule, Preference } from './option-rule.ts'
 import { SIM_OPTIONS } from './sim-options.ts'
 
 export const OPTIONS = {
@@ -174,6 +174,12 @@ export const OPTIONS = {
     group: 'Task',
     about:
       'A label the device must have: arch=arm64, a list arch=arm64|armv7l, a comparison such as cores>=4 or room!=lab',
+  },
+  prefer: {
+    kind: 'preferences',
+    group: 'Task',
+    about:
+      'A label the device had better have, written as for --where, and how much that counts beside other wishes: 1 to 100, otherwise 50',
   },
   resources: {
     kind: 'quantities',
@@ -355,7 +361,9 @@ type Written<R> = R extends { kind: 'flag' }
           ? Readonly<Record<string, string>>
           : R extends { kind: 'selector' }
             ? Readonly<Record<string, string | readonly string[]>>
-            : string
+            : R extends { kind: 'preferences' }
+              ? readonly Preference[]
+              : string
 
 /** Durations are in milliseconds. */
 export type OptionValue<N extends OptionName> = Written<Rule<N>>

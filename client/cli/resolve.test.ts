@@ -86,6 +86,8 @@ describe('values', () => {
       '--where=arch=arm64|armv7l',
       '--where',
       'cores>=4',
+      '--prefer=disk=ssd:80',
+      '--prefer=zone=a|b',
       '--resources',
       'cpu=500m,memory=64Mi',
       '--timeout=5m',
@@ -101,6 +103,10 @@ describe('values', () => {
     ])
     expect(values).toMatchObject({
       where: { arch: ['arm64', 'armv7l'], cores: '>= 4' },
+      prefer: [
+        { where: { disk: 'ssd' }, weight: 80 },
+        { where: { zone: ['a', 'b'] }, weight: 50 },
+      ],
       resources: { cpu: '500m', memory: '64Mi' },
       timeout: 300_000,
       retries: 2,
@@ -137,6 +143,7 @@ describe('mistakes', () => {
     ['agent', ['--id', 'a/b'], '"a/b" is not an id', 'letters, digits'],
     ['run', ['--timeout', '5 minutes', '--', 'x'], '"5 minutes" is not a duration', '5m'],
     ['run', ['--priority', '101', '--', 'x'], '101', 'from 0 to 100'],
+    ['run', ['--prefer', 'a=b:0', '--', 'x'], 'the weight 0 of "a=b" is out of place', 'from 1 to 100'],
     ['run', ['--where', '=x', '--', 'x'], '"=x" is not a requirement', 'arch=arm64'],
     ['events', ['--broker', 'http://x'], '"http://x" is not the address of a broker', 'mqtt://'],
     ['events', ['--json=perhaps'], '"perhaps" is neither yes nor no', 'true or false'],

@@ -8,7 +8,7 @@ import { testTerminal } from './testing/terminal.ts'
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: colour is what is to be taken out
 const plain = (text: string) => text.replace(/\u001b\[\d+m/g, '')
-const long = '12 of 40 devices lack arch=arm64; 28 have too little memory; the nearest, pi-7, misses 14Mi'
+const long = '12 of 40 devices lack arch=arm64; 28 have too little memory; 14Mi more on pi-7 would do'
 
 const tasks = [
   statusOf('uname-x7k2m4p9q3ab', 'succeeded', { device: 'raspberry-pi-in-the-attic', attempts: 1 }),

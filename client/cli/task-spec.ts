@@ -28,16 +28,29 @@ export async function specOf(
   values: RunValues,
   operands: readonly string[],
 ): Promise<TaskSpec> {
-  const { artifact, input, array, where, resources, priority, after, exclusive, timeout, retries, ttl } =
-    values
+  const {
+    artifact,
+    input,
+    array,
+    where,
+    prefer,
+    resources,
+    priority,
+    after,
+    exclusive,
+    timeout,
+    retries,
+    ttl,
+  } = values
   return {
     run: await runOf(values, operands),
     ...(artifact === undefined ? {} : { artifacts: await artifactsOf(artifact) }),
     ...(input === undefined ? {} : { input: parseInput(await inputText(context, input)) }),
     ...(array === undefined ? {} : { array: parseArray(array, await arrayText(context, array)) }),
-    ...(where === undefined
+    ...(where === undefined ? {} : { where: labelsOf(where) }),
+    ...(prefer === undefined
       ? {}
-      : { where: Object.fromEntries(Object.entries(where).map(([key, value]) => [key, copy(value)])) }),
+      : { prefer: prefer.map(({ where, weight }) => ({ where: labelsOf(where), weight })) }),
     ...(resources === undefined ? {} : { resources: { ...resources } }),
     ...(priority === undefined ? {} : { priority }),
     ...(after === undefined ? {} : { after: [...after] }),
@@ -101,8 +114,12 @@ export function nameOf(run: Run, { wasm }: Pick<RunValues, 'wasm'> = {}): string
   return wasm === undefined || isArtifactName(wasm) ? 'module' : basename(wasm, '.wasm')
 }
 
-function copy(value: string | readonly string[]): string | string[] {
-  return typeof value === 'string' ? value : [...value]
+function labelsOf(
+  where: Readonly<Record<string, string | readonly string[]>>,
+): Record<string, string | string[]> {
+  return Object.fromEntries(
+    Object.entries(where).map(([key, value]) => [key, typeof value === 'string' ? value : [...value]]),
+  )
 }
 
 async function inputText(context: Context, written: string): Promise<string> {

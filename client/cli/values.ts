@@ -5,8 +5,9 @@ import { didYouMean } from '../../shared/errors/suggest.ts'
 import { parseDuration } from '../../shared/model/duration.ts'
 import { parseQuantity } from '../../shared/model/quantity.ts'
 import { isId } from '../../shared/protocol/ids.ts'
+import { PREFER_WEIGHT_MAX } from '../../shared/protocol/schemas/index.ts'
 import { parseBrokerUrl } from '../broker-url.ts'
-import type { OptionRule } from './option-rule.ts'
+import type { OptionRule, Preference } from './option-rule.ts'
 
 /** An E_USAGE error about one value; `where` names the flag, variable or config key. */
 export function wrongValue(where: string, message: string, remedy: string): CoveyError {
@@ -77,6 +78,8 @@ export function readValue(where: string, rule: OptionRule, texts: readonly strin
       )
     case 'selector':
       return Object.fromEntries(texts.map((item) => readRequirement(where, item)))
+    case 'preferences':
+      return texts.map((item) => readPreference(where, item))
   }
 }
 
@@ -123,4 +126,18 @@ function readRequirement(where: string, text: string): [string, string | string[
   const [, key, operator, value] = match as unknown as [string, string, string, string]
   if (operator !== '=') return [key, `${operator} ${value}`]
   return [key, value.includes('|') ? value.split('|') : value]
+}
+
+/** Of a preference without one: others can be lighter or heavier. */
+const WEIGHT = 50
+
+/** A requirement, and after a colon how much it counts: `disk=ssd`, `zone=a|b:80`. */
+function readPreference(where: string, text: string): Preference {
+  const [, requirement = text, weight] = /^(.*):(-?\d+)$/.exec(text) ?? []
+  const wanted = weight === undefined ? WEIGHT : Number(weight)
+  if (wanted < 1 || wanted > PREFER_WEIGHT_MAX) {
+    const remedy = `Use a whole number from 1 to ${PREFER_WEIGHT_MAX}; what must not be belongs in --where, like room!=lab`
+    throw wrongValue(where, `the weight ${wanted} of ${JSON.stringify(requirement)} is out of place`, remedy)
+  }
+  return { where: Object.fromEntries([readRequirement(where, requirement)]), weight: wanted }
 }

@@ -48,12 +48,21 @@ const BINARY: readonly [string, number][] = [
 
 /** Writes thousandths for people: bytes with binary units for `memory` and `disk`, else plain or with `m`. */
 export function formatQuantity(resource: string, milli: number): string {
+  return write(resource, milli, (tenths) => Math.round(tenths))
+}
+
+/** As `formatQuantity`, of what is needed: what is written is never less. */
+export function formatNeed(resource: string, milli: number): string {
+  return write(resource, milli, (tenths) => Math.ceil(tenths))
+}
+
+function write(resource: string, milli: number, whole: (tenths: number) => number): string {
   if (resource === 'memory' || resource === 'disk') {
     const bytes = milli / 1000
     for (const [unit, size] of BINARY) {
       if (bytes >= size) {
         const value = bytes / size
-        return `${Number.isInteger(value) ? value : value.toFixed(1)}${unit}`
+        return `${Number.isInteger(value) ? value : (whole(value * 10) / 10).toFixed(1)}${unit}`
       }
     }
     return `${Math.ceil(bytes)}`

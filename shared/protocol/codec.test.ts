@@ -54,6 +54,12 @@ describe('codec', () => {
       'E_SHAPE',
       '/run/container/pull',
     ],
+    [
+      'a preference that counts nothing',
+      '{"run":{"exec":["ls"]},"prefer":[{"where":{"zone":"a"},"weight":0}]}',
+      'E_SHAPE',
+      '/prefer/0/weight',
+    ],
     ['an unknown executor', '{"run":{"docker":"x"}}', 'E_EXECUTOR', '/run/docker'],
     ['an unknown field', '{"run":{"exec":["ls"]},"prio":1}', 'E_UNKNOWN_FIELD', '/prio'],
     ['a wrong duration', '{"run":{"exec":["ls"]},"timeout":"10 sec"}', 'E_UNIT', '/timeout'],

@@ -20,6 +20,7 @@ const spec: TaskSpec = {
   run: { exec: ['tar', '-czf', '/backup/photos.tgz', '/photos'], env: { LANG: 'C.UTF-8' } },
   resources: { cpu: '500m', memory: '64Mi' },
   where: { arch: ['arm64', 'x64'], disk: 'ssd', 'free-gb': '>= 30' },
+  prefer: [{ where: { room: 'attic' }, weight: 80 }],
   priority: 60,
   timeout: '10m',
   retries: { failed: 1, lost: 5 },

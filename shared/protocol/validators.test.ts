@@ -20,3 +20,8 @@ test('An unknown field is answered with those that there are', () => {
   expect(fault).toMatchObject({ code: 'E_UNKNOWN_FIELD', path: '/prio' })
   expect(fault?.remedy).toContain('priority')
 })
+
+test('A negative weight is told what it must be', () => {
+  const fault = findFault('spec', spec({ prefer: [{ where: { zone: 'a' }, weight: -5 }] }))
+  expect(fault).toMatchObject({ code: 'E_SHAPE', path: '/prefer/0/weight', message: '-5 must be >= 1' })
+})

@@ -1,13 +1,17 @@
 /**
- * Explanations: why a task went where it went, or why it still waits. A "no" counts its reasons over the fleet
- * and names the device that is nearest to a yes, with what it misses.
+ * Explanations: why a task went where it went, or why it still waits. A placement names the best candidates with what
+ * their scores are made of. A "no" counts its reasons over the fleet and names the smallest change that would make
+ * it a yes.
  */
-import { formatQuantity } from '../../../shared/model/quantity.ts'
-import { remaining, shortfall } from '../../../shared/model/resources.ts'
+import { formatNeed } from '../../../shared/model/quantity.ts'
+import { type Resources, remaining } from '../../../shared/model/resources.ts'
 import type { Now } from '../../../shared/ports.ts'
 import type { DeviceRecord } from '../device-record.ts'
+import type { Candidate, Ranking } from './ranking.ts'
 import { hasRoom, mostFree } from './score.ts'
 import type { Shape } from './shape.ts'
+import type { Strategy } from './strategies.ts'
+import { partsOf } from './weighing.ts'
 
 export interface Explanation {
   readonly text: string
@@ -23,25 +27,22 @@ const REASONS_MAX = 16
 export function explainWait(shape: Shape, devices: Iterable<DeviceRecord>, now: Now): Explanation {
   const counts = new Map<string, number>()
   let total = 0
-  let nearest: { device: DeviceRecord; name: string; milli: number; share: number } | undefined
+  let nearest: { device: DeviceRecord; share: number } | undefined
   for (const device of devices) {
     total++
     const reason = reasonAgainst(shape, device, now)
     counts.set(reason, (counts.get(reason) ?? 0) + 1)
     if (reason !== FULL && reason !== 'are too small') continue
-    const missing = shortfall(shape.resources, remaining(device.capacity, device.reserved))
-    if (missing === undefined) continue
-    const share = missing.milli / (shape.resources[missing.name] ?? 1)
-    if (nearest === undefined || share < nearest.share) nearest = { device, ...missing, share }
+    const share = missingShare(shape.resources, device)
+    const nearer = nearest === undefined || share < nearest.share
+    if (nearer || (share === nearest?.share && device.id < nearest.device.id)) nearest = { device, share }
   }
   const sorted = [...counts].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1))
   const shown = sorted.slice(0, REASONS_SHOWN_MAX).map(([reason, count], index) => {
     return index === 0 ? `${count} of ${total} devices ${reason}` : `${count} ${reason}`
   })
   let text = total === 0 ? 'waits: no device is known' : `waits: ${shown.join('; ')}`
-  if (nearest !== undefined) {
-    text += `; the nearest, ${nearest.device.id}, misses ${formatQuantity(nearest.name, nearest.milli)} ${nearest.name}`
-  }
+  if (nearest !== undefined) text += `; ${missing(shape.resources, nearest.device)} would do`
   return { text, reasons: Object.fromEntries(sorted.slice(0, REASONS_MAX)) }
 }
 
@@ -56,14 +57,58 @@ function reasonAgainst(shape: Shape, device: DeviceRecord, now: Now): string {
   return hasRoom(device, shape.resources) ? 'have room now' : FULL
 }
 
-/** Why the device was chosen: it is the `superlative` of those looked at. */
-export function explainPlacement(
-  device: DeviceRecord,
-  shape: Shape,
-  looked: number,
-  superlative: string,
-): string {
+/** What the device lacks, as a share of what is asked for: of all resources together. */
+function missingShare(need: Resources, device: DeviceRecord): number {
+  const left = remaining(device.capacity, device.reserved)
+  let share = 0
+  for (const name in need) {
+    const lacks = (need[name] as number) - (left[name] ?? 0)
+    if (lacks > 0) share += lacks / (need[name] as number)
+  }
+  return share
+}
+
+/** Like "200m more cpu and 14Mi more memory on pi-1": with that it would fit. */
+function missing(need: Resources, device: DeviceRecord): string {
+  const left = remaining(device.capacity, device.reserved)
+  const parts: string[] = []
+  for (const name in need) {
+    const lacks = (need[name] as number) - (left[name] ?? 0)
+    if (lacks > 0) parts.push(`${formatNeed(name, lacks)} more ${name}`)
+  }
+  return `${parts.join(' and ')} on ${device.id}`
+}
+
+/**
+ * Why the device was chosen: it is the best of those looked at.
+ *
+ * @param scores what `explainScores` said before any task of the run was placed
+ */
+export function explainPlacement(shape: Shape, ranking: Ranking, strategy: Strategy, scores: string): string {
+  const { device } = ranking.best[0] as Candidate
   const left = Math.max(0, Math.round(mostFree(device, shape.resources) * 100))
   const able = shape.eligible.length
-  return `placed on ${device.id}: ${superlative} of ${looked} with room looked at, ${able} could take it; ${left} % of its scarcest resource is left`
+  const what = shape.preferences === undefined ? strategy.superlative : 'best score'
+  return `placed on ${device.id}: ${what} of ${ranking.looked} with room looked at, ${able} could take it; ${left} % of its scarcest resource is left${scores}`
 }
+
+/** The scores of the best candidates, and what they are made of where that is more than the strategy's own. */
+export function explainScores(shape: Shape, { best }: Ranking, strategy: Strategy): string {
+  const composed = shape.preferences !== undefined
+  if (best.length === 1 && !composed) return ''
+  let text = '; scores: '
+  for (let i = 0; i < best.length; i++) {
+    const { device, score } = best[i] as Candidate
+    text += `${i === 0 ? '' : ', '}${device.id} ${percent(score)}`
+    if (composed) text += ` (${composition(shape, device, strategy)})`
+  }
+  return text
+}
+
+function composition(shape: Shape, device: DeviceRecord, strategy: Strategy): string {
+  return partsOf(strategy, shape, device)
+    .map(({ name, score }) => `${name} ${percent(score)}`)
+    .join(', ')
+}
+
+const percent = (share: number): string => `${Math.round(share * 100)} %`

@@ -1,71 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { demandOf } from '../../../shared/model/task.ts'
-import type { TaskSpec } from '../../../shared/protocol/schemas/index.ts'
 import { Random } from '../../../shared/random/random.ts'
-import { DeviceRecord } from '../device-record.ts'
-import { newTask, type TaskRecord } from '../task-record.ts'
-import type { Explanation } from './explain.ts'
+import type { DeviceRecord } from '../device-record.ts'
 import { type Decision, Scheduler } from './scheduler.ts'
 import { STRATEGY } from './strategies.ts'
-
-const NOW = { monoMs: 1_000, wallMs: 1_700_000_000_000 }
-let seq = 0
-
-function device(
-  id: string,
-  capacity: Record<string, string>,
-  labels: Record<string, string> = {},
-): DeviceRecord {
-  const state = {
-    incarnation: 1,
-    nonce: 'n',
-    online: true,
-    labels,
-    capacity,
-    executors: ['exec'],
-    candidate: 'auto' as const,
-    version: '1',
-  }
-  const record = new DeviceRecord(id, state, 0)
-  record.reportedNonce = 'n'
-  return record
-}
-
-function task(id: string, spec: Partial<TaskSpec> = {}): TaskRecord {
-  const whole: TaskSpec = { run: { exec: ['true'] }, ...spec }
-  return newTask(id, ++seq, 'digest', '', whole, demandOf(whole))
-}
-
-/** Runs the scheduler, reserving as the coordinator does. */
-function run(scheduler: Scheduler, max = 1_000) {
-  const placed: Decision[] = []
-  const waits: { ids: string[]; explanation: Explanation }[] = []
-  scheduler.run(
-    NOW,
-    max,
-    (decision) => {
-      placed.push(decision)
-      const resources = decision.task.demand?.resources ?? {}
-      const attempt = { term: 1, agent: 'a', n: ++seq }
-      decision.device.add({
-        key: `${seq}`,
-        attempt,
-        task: decision.task.id,
-        resources,
-        seq: 1,
-        phase: 'held',
-      })
-    },
-    (tasks, explanation) => waits.push({ ids: tasks.map((waiting) => waiting.id), explanation }),
-  )
-  return { placed: placed.map((decision) => [decision.task.id, decision.device.id]), waits }
-}
-
-function fleet(...devices: DeviceRecord[]): Scheduler {
-  const scheduler = new Scheduler()
-  for (const one of devices) scheduler.deviceChanged(one)
-  return scheduler
-}
+import { device, fleet, NOW, run, task } from './testing/fleet.ts'
 
 describe('scheduler', () => {
   it('places on the device that has most left of its scarcest resource', () => {
@@ -113,7 +51,7 @@ describe('scheduler', () => {
     expect(run(scheduler).placed.map(([id]) => id)).toEqual(['high', 'old'])
   })
 
-  it('explains a wait by counted reasons and names the nearest device with what it misses', () => {
+  it('explains a wait by counted reasons and names the smallest change that would end it', () => {
     const scheduler = fleet(
       device('pi-1', { cpu: '1', memory: '50Mi' }, { arch: 'arm64' }),
       device('pi-2', { cpu: '1', memory: '20Mi' }, { arch: 'arm64' }),
@@ -122,7 +60,7 @@ describe('scheduler', () => {
     scheduler.enqueue(task('t', { where: { arch: 'arm64' }, resources: { cpu: '100m', memory: '64Mi' } }))
     const { waits } = run(scheduler)
     expect(waits[0]?.explanation).toEqual({
-      text: 'waits: 2 of 3 devices are too small; 1 lack arch=arm64; the nearest, pi-1, misses 14Mi memory',
+      text: 'waits: 2 of 3 devices are too small; 1 lack arch=arm64; 14Mi more memory on pi-1 would do',
       reasons: { 'are too small': 2, 'lack arch=arm64': 1 },
     })
   })
@@ -134,7 +72,7 @@ describe('scheduler', () => {
     expect(run(scheduler).placed).toHaveLength(1)
     scheduler.enqueue(task('second', { resources: { cpu: '100m', memory: '1Mi' } }))
     expect(run(scheduler).waits).toHaveLength(1)
-    expect(run(scheduler)).toEqual({ placed: [], waits: [] })
+    expect(run(scheduler)).toMatchObject({ placed: [], waits: [] })
     for (const placement of [...busy.placements.values()]) busy.remove(placement)
     expect(run(scheduler).placed).toEqual([])
     scheduler.deviceFreed(busy)

@@ -11,14 +11,18 @@
 import type { Now } from '../../../shared/ports.ts'
 import type { DeviceRecord } from '../device-record.ts'
 import type { TaskRecord } from '../task-record.ts'
-import { type Explanation, explainPlacement, explainWait } from './explain.ts'
+import { type Explanation, explainPlacement, explainScores, explainWait } from './explain.ts'
 import { comesFirst, type Waiting } from './queue.ts'
+import { type Candidate, Ranking } from './ranking.ts'
 import { hasRoom } from './score.ts'
 import { Shape, shapeKey } from './shape.ts'
 import { STRATEGY, type Strategy } from './strategies.ts'
+import { mostOf, scoreOf } from './weighing.ts'
 
 /** Devices with room that are compared before one is chosen. */
 const SAMPLE_MAX = 24
+/** Devices that are preferred alike and are looked at for one with room, before those preferred less are. */
+const TIER_LOOKS_MAX = 256
 /** Tasks of one shape that a burst sends to one device at a time, so that they travel in one message. */
 const RUN_MAX = 16
 /** Elements of one array that are: they share a spec, so that more of them fit a message. */
@@ -30,6 +34,8 @@ export interface Decision {
   readonly task: TaskRecord
   readonly device: DeviceRecord
   readonly explanation: string
+  /** The device and the next best of those looked at. */
+  readonly candidates: readonly Candidate[]
   /** An element of an array, placed in one run with the one before it. */
   readonly follows: boolean
 }
@@ -171,40 +177,50 @@ export class Scheduler {
     return best
   }
 
-  #choose(shape: Shape, now: Now): { device: DeviceRecord; score: number; looked: number } | undefined {
-    const candidates = shape.blocked ? [...shape.hints] : shape.eligible
-    const begin = shape.blocked ? 0 : shape.cursor
-    let best: DeviceRecord | undefined
-    let bestScore = Number.NEGATIVE_INFINITY
-    let looked = 0
-    for (let i = 0; i < candidates.length && looked < SAMPLE_MAX; i++) {
+  /** Ranks devices with room; none when there is none. What is preferred is looked at first. */
+  #choose(shape: Shape, now: Now): Ranking | undefined {
+    const ranking = new Ranking()
+    const { preferences } = shape
+    if (shape.blocked) this.#look(shape, [...shape.hints], 0, now, ranking)
+    else {
+      for (const tier of preferences?.tiers ?? []) {
+        if (ranking.full && ranking.most >= mostOf(tier.share)) break
+        tier.cursor = this.#look(shape, tier.devices, tier.cursor, now, ranking, TIER_LOOKS_MAX)
+      }
+      if (ranking.looked === 0) shape.cursor = this.#look(shape, shape.eligible, shape.cursor, now, ranking)
+    }
+    return ranking.looked === 0 ? undefined : ranking
+  }
+
+  /** Looks at candidates from `begin` on until a sample had room. @returns where the next look begins */
+  #look(
+    shape: Shape,
+    candidates: readonly DeviceRecord[],
+    begin: number,
+    now: Now,
+    ranking: Ranking,
+    looksMax = candidates.length,
+  ): number {
+    const end = Math.min(candidates.length, looksMax)
+    const lookedMax = ranking.looked + SAMPLE_MAX
+    let i = 0
+    for (; i < end && ranking.looked < lookedMax; i++) {
       const device = candidates[(begin + i) % candidates.length] as DeviceRecord
-      shape.cursor = begin + i + 1
       if (device.closedReason(now.monoMs, now.wallMs) !== undefined || !hasRoom(device, shape.resources))
         continue
-      looked++
-      const score = this.strategy.score(device, shape.resources)
-      if (score > bestScore || (score === bestScore && best !== undefined && device.id < best.id)) {
-        best = device
-        bestScore = score
-      }
+      ranking.consider(device, scoreOf(this.strategy, shape, device))
     }
-    if (candidates.length > 0) shape.cursor %= candidates.length
-    return best === undefined ? undefined : { device: best, score: bestScore, looked }
+    return candidates.length === 0 ? 0 : (begin + i) % candidates.length
   }
 
   /** Sends the shape's first task to the device, and in a burst some more of its kind. */
-  #place(
-    shape: Shape,
-    found: { device: DeviceRecord; score: number; looked: number },
-    max: number,
-    reserve: (decision: Decision) => void,
-  ): number {
-    const { device, looked } = found
+  #place(shape: Shape, ranking: Ranking, max: number, reserve: (decision: Decision) => void): number {
+    const { device } = ranking.best[0] as Candidate
     const array = shape.waiting.first()?.task.array
     const waiting = shape.waiting.size + (array?.waiting ?? 0)
     const burst = Math.ceil(waiting / Math.max(1, 2 * shape.eligible.length))
     const length = Math.min(array === undefined ? RUN_MAX : ELEMENTS_RUN_MAX, burst, max)
+    const scores = explainScores(shape, ranking, this.strategy)
     let last: TaskRecord | undefined
     let placed = 0
     while (placed < length && hasRoom(device, shape.resources)) {
@@ -212,9 +228,10 @@ export class Scheduler {
       if (task === undefined) break
       const unit = this.#take(task)
       if (unit === undefined) break
-      const explanation = explainPlacement(device, shape, looked, this.strategy.superlative)
+      const explanation = explainPlacement(shape, ranking, this.strategy, scores)
       const of = unit.element?.of
-      reserve({ task: unit, device, explanation, follows: of !== undefined && of === last })
+      const follows = of !== undefined && of === last
+      reserve({ task: unit, device, explanation, candidates: ranking.best, follows })
       last = of
       placed++
     }

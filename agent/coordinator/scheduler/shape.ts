@@ -1,5 +1,5 @@
 /**
- * A shape is what all tasks with the same needs have in common: resources, `where`, executor, function. Fleets see few
+ * A shape is what all tasks with the same needs have in common: resources, `where`, `prefer`, executor, function. Fleets see few
  * shapes and many tasks, so filters are computed once a shape, and a "no" for one task answers all of its kind.
  */
 
@@ -9,6 +9,7 @@ import { canonicalJson } from '../../../shared/protocol/digest.ts'
 import type { DeviceRecord } from '../device-record.ts'
 import type { TaskRecord } from '../task-record.ts'
 import type { Explanation } from './explain.ts'
+import { Preferences } from './preference.ts'
 import { WaitingQueue } from './queue.ts'
 
 const PLACES_MIN = 64
@@ -19,6 +20,8 @@ export class Shape {
   readonly executor: string
   readonly functionName: string | undefined
   readonly requirements: readonly Requirement[]
+  /** What its tasks would rather have, if they prefer anything. */
+  readonly preferences: Preferences | undefined
   readonly waiting = new WaitingQueue()
   /** Devices that could take the shape if they were empty, in no order; with the place of each. */
   readonly eligible: DeviceRecord[] = []
@@ -41,6 +44,7 @@ export class Shape {
     this.executor = demand?.executor ?? ''
     this.functionName = demand?.functionName
     this.requirements = compileSelector(spec?.where)
+    this.preferences = spec?.prefer === undefined ? undefined : new Preferences(spec.prefer)
   }
 
   /** The first reason for which the device cannot take the shape even when it is empty. */
@@ -59,6 +63,7 @@ export class Shape {
   admit(device: DeviceRecord, slot: number): void {
     const known = this.has(slot)
     const eligible = this.staticReason(device) === undefined
+    if (eligible) this.preferences?.admit(device)
     if (eligible && !known) {
       if (slot >= this.#places.length) this.#widen(slot + 1)
       this.eligible.push(device)
@@ -71,6 +76,7 @@ export class Shape {
   dismiss(device: DeviceRecord, slot: number): void {
     this.hints.delete(device)
     if (!this.has(slot)) return
+    this.preferences?.dismiss(device)
     const place = (this.#places[slot] as number) - 1
     this.#places[slot] = 0
     const last = this.eligible.pop() as DeviceRecord
@@ -101,5 +107,6 @@ export function shapeKey(task: TaskRecord): string {
     if (demand.functionName !== undefined) key += ` ${demand.functionName}`
     for (const name of Object.keys(demand.resources).sort()) key += ` ${name}=${demand.resources[name]}`
   }
-  return spec?.where === undefined ? key : `${key} ${canonicalJson(spec.where)}`
+  if (spec?.where !== undefined) key += ` ${canonicalJson(spec.where)}`
+  return spec?.prefer === undefined ? key : `${key} prefer ${canonicalJson(spec.prefer)}`
 }

@@ -23,7 +23,8 @@ export const Quantity = Type.Union(
 export const LABELS_MAX = 64
 export const RESOURCES_MAX = 32
 export const LABEL_CHARS_MAX = 256
-const NAME = '^[A-Za-z][A-Za-z0-9_./-]{0,62}$'
+/** Of labels and resources. */
+export const NAME = '^[A-Za-z][A-Za-z0-9_./-]{0,62}$'
 
 /** An object whose keys are names (of labels, resources) and whose values are all of one kind. */
 export const named = <T extends TSchema>(value: T, itemsMax: number, description: string) =>

@@ -10,6 +10,7 @@ import {
   Id,
   Instant,
   lasting,
+  NAME,
   named,
   Quantity,
   RESOURCES_MAX,
@@ -19,6 +20,9 @@ import { ArtifactName, Run } from './run.ts'
 
 export const RETRIES_MAX = 100
 export const WHERE_MAX = 32
+/** Preferences of one task, and how much each may weigh. */
+export const PREFER_MAX = 16
+export const PREFER_WEIGHT_MAX = 100
 /** Tasks that one may be after. */
 export const AFTER_MAX = 64
 
@@ -28,6 +32,26 @@ const LabelValue = Type.Union([
   Type.Boolean(),
   Type.Array(Type.Union([Type.String({ maxLength: 256 }), Type.Number()]), { minItems: 1, maxItems: 64 }),
 ])
+
+const Preference = Type.Object(
+  {
+    where: Type.Record(Type.String({ pattern: NAME }), LabelValue, {
+      minProperties: 1,
+      maxProperties: WHERE_MAX,
+      additionalProperties: false,
+      description: 'Labels, written as in `where`',
+    }),
+    weight: Type.Integer({
+      minimum: 1,
+      maximum: PREFER_WEIGHT_MAX,
+      description: `How much it counts beside the others, 1 to ${PREFER_WEIGHT_MAX}`,
+    }),
+  },
+  {
+    additionalProperties: false,
+    description: 'Labels that a device had better have, and how much that counts',
+  },
+)
 
 export const TaskSpec = Type.Object(
   {
@@ -62,6 +86,13 @@ export const TaskSpec = Type.Object(
     ),
     where: Type.Optional(
       named(LabelValue, WHERE_MAX, 'Labels a device must have: a value, a list, or like ">= 30"'),
+    ),
+    prefer: Type.Optional(
+      Type.Array(Preference, {
+        minItems: 1,
+        maxItems: PREFER_MAX,
+        description: 'What its device had better have; others will do',
+      }),
     ),
     priority: Type.Optional(
       Type.Integer({ minimum: 0, maximum: 100, description: 'Default 50; higher first' }),

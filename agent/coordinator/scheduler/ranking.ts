@@ -1,0 +1,43 @@
+/** The best of the devices with room that were looked at: the first is chosen, an explanation names the others. */
+import type { DeviceRecord } from '../device-record.ts'
+
+/** How many are kept. */
+export const RANKED_MAX = 3
+
+export interface Candidate {
+  readonly device: DeviceRecord
+  /** From 0 to 1. */
+  readonly score: number
+}
+
+export class Ranking {
+  /** The best first; of equals the one with the lower id. */
+  readonly best: Candidate[] = []
+  /** Devices with room that were looked at. */
+  looked = 0
+
+  /** The highest score so far; below every score when there is none. */
+  get most(): number {
+    return this.best[0]?.score ?? Number.NEGATIVE_INFINITY
+  }
+
+  /** As many are kept as can be. */
+  get full(): boolean {
+    return this.best.length === RANKED_MAX
+  }
+
+  /** A device with room was looked at. */
+  consider(device: DeviceRecord, score: number): void {
+    this.looked++
+    const { best } = this
+    let place = best.length
+    while (place > 0) {
+      const above = best[place - 1] as Candidate
+      if (above.score > score || (above.score === score && above.device.id < device.id)) break
+      place--
+    }
+    if (place >= RANKED_MAX) return
+    if (best.length === RANKED_MAX) best.pop()
+    best.splice(place, 0, { device, score })
+  }
+}
