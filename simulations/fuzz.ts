@@ -62,6 +62,8 @@ export interface FuzzOptions {
   readonly exclusiveShare?: number
   /** Share of tasks and elements that publish checkpoints; one in five when not given. */
   readonly checkpointShare?: number
+  /** Share of tasks that would rather be somewhere, or stand in relation to others. */
+  readonly wishShare?: number
   readonly trace?: Trace
 }
 
@@ -113,6 +115,8 @@ const AFTER_SHARE = 0.3
 const EXCLUSIVE_SHARE = 0.2
 /** Share of tasks and elements that publish checkpoints. */
 const CHECKPOINT_SHARE = 0.2
+/** Tasks that would rather be somewhere, or stand in relation to others. */
+const WISH_SHARE = 0.2
 /** Cases that have arrays. */
 const ARRAYS_SHARE = 1 / 3
 const DRAWN_RUN_MS: readonly number[] = [100, 1_000, 2_500, 8_000]
@@ -181,6 +185,7 @@ export function runFuzzCase(seed: string, options: FuzzOptions): FuzzResult {
         afterShare: AFTER_SHARE,
         exclusiveShare: options.exclusiveShare ?? EXCLUSIVE_SHARE,
         checkpointShare,
+        wishShare: options.wishShare ?? WISH_SHARE,
       }),
       drawOperations(random.fork('operations'), devices, overMs),
       ...(arrays.length === 0 ? [] : [arrays]),

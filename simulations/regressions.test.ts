@@ -21,6 +21,7 @@ interface Regression {
   readonly tasks: number
   readonly safetyMs: number
   readonly checkpointShare?: number
+  readonly wishShare?: number
   readonly plan: readonly Fault[]
 }
 
@@ -39,7 +40,8 @@ describe('cases that once failed', () => {
   it.each(CASES)('$about', ({ about: _about, seed, plan, ...size }) => {
     expect(plan.length).toBeGreaterThan(0)
     const core = (options: ConstructorParameters<typeof Agent>[0]) => new Agent(options)
-    const { violations } = runFuzzCase(seed, { checkpointShare: 0, ...size, faults: plan.length, plan, core })
+    const streams = { checkpointShare: 0, wishShare: 0 }
+    const { violations } = runFuzzCase(seed, { ...streams, ...size, faults: plan.length, plan, core })
     expect(violations.map(describeViolation)).toEqual([])
   })
 })

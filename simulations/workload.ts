@@ -58,6 +58,8 @@ export interface WorkloadOptions {
   readonly exclusiveShare?: number
   /** Share of tasks that publish checkpoints. Default 0. */
   readonly checkpointShare?: number
+  /** Share of tasks that would rather be somewhere, or stand in relation to others. Default 0. */
+  readonly wishShare?: number
 }
 
 const RUN_MS_MEAN = 2_500
@@ -69,12 +71,14 @@ const CHECKPOINTS_MAX = 8
 /** What each submitter does and when. Task ids are `t<n>`. */
 export function drawWorkload(random: Random, options: WorkloadOptions): Action[][] {
   const { runMsMean = RUN_MS_MEAN, afterShare = 0, exclusiveShare = 0, checkpointShare = 0 } = options
+  const { wishShare = 0 } = options
   const first: Submission[] = []
   const actions: Action[][] = Array.from({ length: options.submitters }, () => [])
   // Generators of their own: whatever else a seed draws stays as it was.
   const exclusive = random.fork('exclusive')
   const noise = random.fork('noise')
   const steps = random.fork('checkpoints')
+  const wishes = random.fork('wishes')
   for (let n = 0; n < options.tasks; n++) {
     const mine = actions[n % options.submitters] as Action[]
     const atMs = random.between(0, options.overMs)
@@ -84,7 +88,8 @@ export function drawWorkload(random: Random, options: WorkloadOptions): Action[]
       ...(prints === undefined ? {} : { prints }),
       ...drawCheckpoints(steps, checkpointShare),
     })
-    const spec = exclusive.chance(exclusiveShare) ? { ...drawn, exclusive: true } : drawn
+    const wished = { ...drawn, ...drawWishes(wishes, wishShare) }
+    const spec = exclusive.chance(exclusiveShare) ? { ...wished, exclusive: true } : wished
     mine.push({ atMs, do: 'submit', task, spec })
     const laterMs = atMs + random.exponential(5_000)
     const draw = random.float()
@@ -216,6 +221,17 @@ export function elementsOf(actions: readonly Action[]): number {
     (sum, action) => sum + (action.do === 'submit' ? (action.spec.array?.length ?? 0) : 0),
     0,
   )
+}
+
+/** Wishes that a fleet can always meet in the end: what keeps others away ends some time. */
+function drawWishes(random: Random, share: number): Partial<TaskSpec> {
+  if (!random.chance(share)) return {}
+  const kind = random.below(4)
+  const n = random.below(3)
+  if (kind === 0) return { prefer: [{ where: { zone: `z${n}` }, weight: 1 + random.below(100) }] }
+  if (kind === 1) return { group: `s${n}`, spread: random.chance(0.5) ? 'zone' : 'device' }
+  if (kind === 2) return { group: `a${n}`, apart: [{ group: `a${n}` }] }
+  return { group: `n${n}`, near: [{ group: `n${n}`, by: 'zone' }] }
 }
 
 function drawCheckpoints(random: Random, share: number): Pick<Behaviour, 'checkpoints'> {

@@ -4,6 +4,7 @@ import type { Labels } from '../../shared/model/selector.ts'
 import { type Attempt, attemptKey } from '../../shared/protocol/attempt.ts'
 import { setDigest } from '../../shared/protocol/digest.ts'
 import type { Desired, DeviceLoad, DeviceState } from '../../shared/protocol/schemas/index.ts'
+import type { Kin, Kinship } from './kinship.ts'
 import { type Utilization, utilizationOf } from './utilization.ts'
 
 /** One attempt at one device, from its assignment until the device has forgotten it. */
@@ -12,6 +13,8 @@ export interface Placement {
   readonly attempt: Attempt
   readonly task: string
   readonly resources: Resources
+  /** What it means to other tasks. */
+  readonly kin?: Kin | undefined
   /** Inbox message that carries the assignment; 0 for one taken over from an earlier reign. */
   seq: number
   /** Length of its lease, when the task is exclusive. */
@@ -60,6 +63,8 @@ export class DeviceRecord {
   partial: { id: number; nonce: string; keys: Set<string> } | undefined
   readonly placements = new Map<string, Placement>()
   readonly reserved = emptyVector()
+  /** Where placements are counted by what they mean to other tasks. */
+  kinship: Kinship | undefined
   /** No placing before, on the monotonic clock: it refused something, or its agent restarts. */
   avoidUntilMs = 0
   /** Refusals in a row, and what the last one said. */
@@ -131,7 +136,10 @@ export class DeviceRecord {
   add(placement: Placement): void {
     this.placements.set(placement.key, placement)
     accumulate(this.reserved, placement.resources, 1)
-    if (placement.phase !== 'done') this.#countExclusive(placement, 1)
+    if (placement.phase !== 'done') {
+      this.#countExclusive(placement, 1)
+      if (placement.kin !== undefined) this.kinship?.count(this, placement.kin, 1)
+    }
     this.changes++
   }
 
@@ -152,6 +160,7 @@ export class DeviceRecord {
   #freed(placement: Placement): void {
     accumulate(this.reserved, placement.resources, -1)
     this.#countExclusive(placement, -1)
+    if (placement.kin !== undefined) this.kinship?.count(this, placement.kin, -1)
   }
 
   #countExclusive({ leaseMs, stray }: Placement, by: 1 | -1): void {

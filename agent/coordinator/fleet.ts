@@ -13,6 +13,7 @@ import type {
   HeldAttempt,
 } from '../../shared/protocol/schemas/index.ts'
 import { DeviceRecord } from './device-record.ts'
+import { kinOf } from './kinship.ts'
 import type { Lifecycle } from './lifecycle.ts'
 import type { Office, Settings } from './office.ts'
 
@@ -82,6 +83,7 @@ export class Fleet {
     device.sentSeq = this.#forgotten.get(id) ?? 0
     this.#forgotten.delete(id)
     device.desired = this.#wish(id) ?? {}
+    device.kinship = this.#office.scheduler.kinship
     this.#office.devices.set(id, device)
     this.#office.scheduler.deviceChanged(device)
     if (state.online) this.#office.event('joined', `${id} joined`, { device: id })
@@ -126,6 +128,8 @@ export class Fleet {
     const device = this.#office.devices.get(id)
     if (device === undefined) return
     this.lose(device, `${id} was removed`)
+    // What outlives it there is no task's neighbour any more.
+    for (const placement of [...device.placements.values()]) device.remove(placement)
     this.#office.scheduler.deviceGone(device)
     this.#office.devices.delete(id)
     if (this.#forgotten.size >= FORGOTTEN_MAX) this.#forgotten.clear()
@@ -284,6 +288,7 @@ export class Fleet {
         attempt: held.attempt,
         task: held.task,
         resources,
+        kin: kinOf(task?.spec),
         seq: 0,
         leaseMs: held.leaseMs,
         stray: true,

@@ -18,6 +18,7 @@ import { backoffMs } from '../../shared/random/random.ts'
 import type { ArrayRecord } from './array-record.ts'
 import { type DeviceRecord, type Placement, UNSENT } from './device-record.ts'
 import type { Endings } from './endings.ts'
+import { kinOf } from './kinship.ts'
 import type { Office } from './office.ts'
 import { Placing } from './placing.ts'
 import type { Statuses } from './statuses.ts'
@@ -252,6 +253,7 @@ export class Lifecycle {
       attempt,
       task: task.id,
       resources,
+      kin: kinOf(task.spec),
       seq: 0,
       leaseMs,
       phase: 'held',

@@ -9,6 +9,7 @@ import type { ArrayRecord } from './array-record.ts'
 import { UNSENT } from './device-record.ts'
 import type { Endings } from './endings.ts'
 import { handOver } from './handover.ts'
+import { kinOf } from './kinship.ts'
 import type { Office } from './office.ts'
 import type { Decision } from './scheduler/scheduler.ts'
 import { type TaskRecord, tally } from './task-record.ts'
@@ -98,6 +99,7 @@ export class Placing {
       attempt,
       task: task.id,
       resources,
+      kin: kinOf(task.spec),
       seq: UNSENT,
       leaseMs,
       phase: 'assigned',

@@ -140,14 +140,10 @@ export class Rebalancer {
   }
 
   /** The device with the lowest utilization that nobody wants and that would stay cool with the task, if there is any. */
-  #coolest(
-    able: readonly DeviceRecord[],
-    hot: DeviceRecord,
-    { demand }: TaskRecord,
-  ): DeviceRecord | undefined {
+  #coolest(able: readonly DeviceRecord[], hot: DeviceRecord, task: TaskRecord): DeviceRecord | undefined {
     const { context, settings, scheduler } = this.#office
     const { monoMs, wallMs } = context.now
-    const need = demand?.resources ?? {}
+    const need = task.demand?.resources ?? {}
     const taken = new Set([...this.#underWay.values()].map(({ target }) => target))
     let best: { device: DeviceRecord; share: number } | undefined
     for (const device of able) {
@@ -159,7 +155,7 @@ export class Rebalancer {
       const cooler = best === undefined || share < best.share
       const better = cooler || (share === best?.share && device.id < best.device.id)
       // What waits for its room comes first.
-      if (better && !scheduler.wants(device)) best = { device, share }
+      if (better && !scheduler.wants(device) && scheduler.agrees(task, device)) best = { device, share }
     }
     return best?.device
   }

@@ -89,6 +89,10 @@ export const COMMANDS = {
     options: [
       'where',
       'prefer',
+      'group',
+      'spread',
+      'near',
+      'apart',
       'resources',
       'timeout',
       'retries',
@@ -124,6 +128,7 @@ export const COMMANDS = {
       'covey run -- uname -a',
       'covey run --where arch=arm64 --resources cpu=1,memory=256Mi --timeout 5m -- ./train.sh',
       'covey run --where arch=x64 --prefer disk=ssd:80 --prefer room=attic:20 -- make',
+      'covey run --group web --spread zone --apart batch -- ./serve.sh',
       'covey run --input \'{"n":3}\' -- jq .n',
       'covey run --after fetch-x7k2,unpack-9qd4 -- make',
       'covey run --function resize --input \'{"width":640}\'',

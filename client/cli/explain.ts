@@ -151,6 +151,14 @@ function wished(spec: TaskSpec | Withdraw): Rows {
   if (spec.where !== undefined) rows.push(['Where', printable(pairs(spec.where).join(' '))])
   for (const [i, { where, weight }] of (spec.prefer ?? []).entries())
     rows.push([i === 0 ? 'Prefers' : '', printable(`${pairs(where).join(' ')}, weight ${weight}`)])
+  if (spec.group !== undefined) {
+    const spread = spec.spread === undefined ? '' : `, spread by ${spec.spread}`
+    rows.push(['Group', `${spec.group}${spread}`])
+  }
+  for (const name of ['near', 'apart'] as const) {
+    const places = (spec[name] ?? []).map(({ group, by = 'device' }) => `${group} by ${by}`)
+    if (places.length > 0) rows.push([name === 'near' ? 'Near' : 'Apart', places.join(', ')])
+  }
   if (spec.after !== undefined) rows.push(['After', printable(spec.after.join(', '))])
   if (spec.resources !== undefined) rows.push(['Needs', printable(pairs(spec.resources).join(' '))])
   return rows

@@ -51,6 +51,10 @@ export async function specOf(
     ...(prefer === undefined
       ? {}
       : { prefer: prefer.map(({ where, weight }) => ({ where: labelsOf(where), weight })) }),
+    ...(values.group === undefined ? {} : { group: values.group }),
+    ...(values.spread === undefined ? {} : { spread: values.spread }),
+    ...(values.near === undefined ? {} : { near: values.near.map(relationOf) }),
+    ...(values.apart === undefined ? {} : { apart: values.apart.map(relationOf) }),
     ...(resources === undefined ? {} : { resources: { ...resources } }),
     ...(priority === undefined ? {} : { priority }),
     ...(after === undefined ? {} : { after: [...after] }),
@@ -120,6 +124,12 @@ function labelsOf(
   return Object.fromEntries(
     Object.entries(where).map(([key, value]) => [key, typeof value === 'string' ? value : [...value]]),
   )
+}
+
+/** `db`, or with the label by which devices count as one place `db:zone`. */
+function relationOf(text: string): { group: string; by?: string } {
+  const colon = text.indexOf(':')
+  return colon < 0 ? { group: text } : { group: text.slice(0, colon), by: text.slice(colon + 1) }
 }
 
 async function inputText(context: Context, written: string): Promise<string> {

@@ -60,6 +60,7 @@ describe('codec', () => {
       'E_SHAPE',
       '/prefer/0/weight',
     ],
+    ['a spread of no group', '{"run":{"exec":["ls"]},"spread":"zone"}', 'E_SHAPE', '/spread'],
     ['an unknown executor', '{"run":{"docker":"x"}}', 'E_EXECUTOR', '/run/docker'],
     ['an unknown field', '{"run":{"exec":["ls"]},"prio":1}', 'E_UNKNOWN_FIELD', '/prio'],
     ['a wrong duration', '{"run":{"exec":["ls"]},"timeout":"10 sec"}', 'E_UNIT', '/timeout'],

@@ -105,7 +105,8 @@ export function checkBody(route: Route, value: unknown): Rejection | undefined {
     emptyCommand(value as TaskSpec) ??
     unguarded(value as TaskSpec) ??
     misplacedArtifacts(value as TaskSpec) ??
-    badArray(value as TaskSpec)
+    badArray(value as TaskSpec) ??
+    strayed(value as TaskSpec)
   )
 }
 
@@ -115,6 +116,13 @@ function crossedMarks(config: MeshConfig): Rejection | undefined {
   if (low <= high) return undefined
   const remedy = 'Set lowMark to at most highMark'
   return rejection('E_SHAPE', '/lowMark', `lowMark ${low} is above highMark ${high}`, remedy)
+}
+
+/** What is spread is a group. */
+function strayed({ spread, group }: TaskSpec): Rejection | undefined {
+  if (spread === undefined || group !== undefined) return undefined
+  const message = `"spread" says how a group stands, and the task is of none`
+  return rejection('E_SHAPE', '/spread', message, 'Give all tasks that are to be spread the same "group"')
 }
 
 /** What an array must be beyond its schema: inputs of its own, each small enough to be sent with the rest. */

@@ -25,6 +25,7 @@ export const PLAIN: CaseOptions = {
   faults: 12,
   safetyMs: 120_000,
   checkpointShare: 0,
+  wishShare: 0,
 }
 /** A case in which devices are full and something fails every three seconds. */
 export const CROWDED: CaseOptions = {
@@ -33,6 +34,7 @@ export const CROWDED: CaseOptions = {
   faults: 40,
   safetyMs: 120_000,
   checkpointShare: 0,
+  wishShare: 0,
 }
 
 /** The devices of a plain case. */

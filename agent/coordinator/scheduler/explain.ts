@@ -9,9 +9,9 @@ import type { Now } from '../../../shared/ports.ts'
 import type { DeviceRecord } from '../device-record.ts'
 import type { Candidate, Ranking } from './ranking.ts'
 import { hasRoom, mostFree } from './score.ts'
-import type { Shape } from './shape.ts'
+import { type Shape, TOO_SMALL } from './shape.ts'
 import type { Strategy } from './strategies.ts'
-import { partsOf } from './weighing.ts'
+import { isComposed, partsOf } from './weighing.ts'
 
 export interface Explanation {
   readonly text: string
@@ -32,7 +32,7 @@ export function explainWait(shape: Shape, devices: Iterable<DeviceRecord>, now: 
     total++
     const reason = reasonAgainst(shape, device, now)
     counts.set(reason, (counts.get(reason) ?? 0) + 1)
-    if (reason !== FULL && reason !== 'are too small') continue
+    if (reason !== FULL && reason !== TOO_SMALL) continue
     const share = missingShare(shape.resources, device)
     const nearer = nearest === undefined || share < nearest.share
     if (nearer || (share === nearest?.share && device.id < nearest.device.id)) nearest = { device, share }
@@ -52,7 +52,10 @@ function reasonAgainst(shape: Shape, device: DeviceRecord, now: Now): string {
   const closed = device.closedReason(now.monoMs, now.wallMs)
   if (closed !== undefined)
     return closed === 'has not reported yet' ? 'have not reported yet' : `are ${closed}`
-  const reason = shape.staticReason(device)
+  const fixed = shape.staticReason(device)
+  // With more room it would still have to be the right place.
+  const reason =
+    fixed === undefined || fixed === TOO_SMALL ? (shape.relations?.against(device) ?? fixed) : fixed
   if (reason !== undefined) return reason
   return hasRoom(device, shape.resources) ? 'have room now' : FULL
 }
@@ -88,13 +91,13 @@ export function explainPlacement(shape: Shape, ranking: Ranking, strategy: Strat
   const { device } = ranking.best[0] as Candidate
   const left = Math.max(0, Math.round(mostFree(device, shape.resources) * 100))
   const able = shape.eligible.length
-  const what = shape.preferences === undefined ? strategy.superlative : 'best score'
+  const what = isComposed(shape) ? 'best score' : strategy.superlative
   return `placed on ${device.id}: ${what} of ${ranking.looked} with room looked at, ${able} could take it; ${left} % of its scarcest resource is left${scores}`
 }
 
 /** The scores of the best candidates, and what they are made of where that is more than the strategy's own. */
 export function explainScores(shape: Shape, { best }: Ranking, strategy: Strategy): string {
-  const composed = shape.preferences !== undefined
+  const composed = isComposed(shape)
   if (best.length === 1 && !composed) return ''
   let text = '; scores: '
   for (let i = 0; i < best.length; i++) {

@@ -10,6 +10,7 @@
  */
 import type { Now } from '../../../shared/ports.ts'
 import type { DeviceRecord } from '../device-record.ts'
+import { type Kin, Kinship } from '../kinship.ts'
 import type { TaskRecord } from '../task-record.ts'
 import { type Explanation, explainPlacement, explainScores, explainWait } from './explain.ts'
 import { comesFirst, type Waiting } from './queue.ts'
@@ -45,10 +46,16 @@ export class Scheduler {
   readonly #shapes = new Map<string, Shape>()
   /** Those of them that have waiting tasks: many shapes are known, and few of them wait. */
   readonly #waitingShapes = new Set<Shape>()
+  /** Where tasks stand that mean something to others. */
+  readonly kinship = new Kinship()
   readonly #shapeOf = new Map<TaskRecord, Shape>()
   /** Every device has a slot, a small number that shapes find it by. */
   readonly #devices = new Map<DeviceRecord, number>()
   readonly #freeSlots: number[] = []
+
+  constructor() {
+    this.kinship.changed = (kin, by) => this.#kinChanged(kin, by)
+  }
 
   /** Tasks that wait for a device. */
   get waiting(): number {
@@ -89,7 +96,7 @@ export class Scheduler {
     const known = this.#shapes.get(key)
     if (known !== undefined) return known
     if (this.#shapes.size >= SHAPES_MAX) this.#dropIdleShape()
-    const shape = new Shape(task)
+    const shape = new Shape(task, this.kinship)
     // Not by `for`: it makes an object a device, and a new coordinator looks at the whole fleet for every shape.
     this.#devices.forEach((slot, device) => {
       shape.admit(device, slot)
@@ -115,7 +122,16 @@ export class Scheduler {
       this.#devices.set(device, slot)
     }
     for (const shape of this.#shapes.values()) shape.admit(device, slot)
+    this.kinship.relabelled()
+    for (const shape of this.#waitingShapes) if (shape.relations !== undefined) shape.relations.changed = true
     this.deviceFreed(device)
+  }
+
+  /** Something that means something to others was placed (1) or went (-1). */
+  #kinChanged(kin: Kin, by: 1 | -1): void {
+    for (const { relations } of this.#waitingShapes) {
+      if (relations?.helpedBy(kin, by) === true) relations.changed = true
+    }
   }
 
   /** A device has room that it had not, or is open again. */
@@ -152,6 +168,7 @@ export class Scheduler {
       if (found === undefined) {
         const news = !shape.blocked
         shape.blocked = true
+        if (shape.relations !== undefined) shape.relations.changed = false
         shape.hints.clear()
         shape.explanation = explainWait(shape, this.#devices.keys(), now)
         if (news) waits([...shape.waiting.tasks()], shape.explanation)
@@ -166,7 +183,7 @@ export class Scheduler {
     let best: Shape | undefined
     let bestFirst: Waiting | undefined
     for (const shape of this.#waitingShapes) {
-      if (shape.blocked && shape.hints.size === 0) continue
+      if (shape.blocked && shape.hints.size === 0 && shape.relations?.changed !== true) continue
       const first = shape.waiting.first()
       if (first === undefined) continue
       if (bestFirst === undefined || comesFirst(first, bestFirst)) {
@@ -181,10 +198,11 @@ export class Scheduler {
   #choose(shape: Shape, now: Now): Ranking | undefined {
     const ranking = new Ranking()
     const { preferences } = shape
-    if (shape.blocked) this.#look(shape, [...shape.hints], 0, now, ranking)
+    if (shape.blocked && shape.relations?.changed !== true)
+      this.#look(shape, [...shape.hints], 0, now, ranking)
     else {
       for (const tier of preferences?.tiers ?? []) {
-        if (ranking.full && ranking.most >= mostOf(tier.share)) break
+        if (ranking.full && ranking.most >= mostOf(shape, tier.share)) break
         tier.cursor = this.#look(shape, tier.devices, tier.cursor, now, ranking, TIER_LOOKS_MAX)
       }
       if (ranking.looked === 0) shape.cursor = this.#look(shape, shape.eligible, shape.cursor, now, ranking)
@@ -208,6 +226,7 @@ export class Scheduler {
       const device = candidates[(begin + i) % candidates.length] as DeviceRecord
       if (device.closedReason(now.monoMs, now.wallMs) !== undefined || !hasRoom(device, shape.resources))
         continue
+      if (shape.relations?.against(device) !== undefined) continue
       ranking.consider(device, scoreOf(this.strategy, shape, device))
     }
     return candidates.length === 0 ? 0 : (begin + i) % candidates.length
@@ -219,7 +238,8 @@ export class Scheduler {
     const array = shape.waiting.first()?.task.array
     const waiting = shape.waiting.size + (array?.waiting ?? 0)
     const burst = Math.ceil(waiting / Math.max(1, 2 * shape.eligible.length))
-    const length = Math.min(array === undefined ? RUN_MAX : ELEMENTS_RUN_MAX, burst, max)
+    const runMax = shape.relations?.oneByOne === true ? 1 : array === undefined ? RUN_MAX : ELEMENTS_RUN_MAX
+    const length = Math.min(runMax, burst, max)
     const scores = explainScores(shape, ranking, this.strategy)
     let last: TaskRecord | undefined
     let placed = 0
@@ -244,6 +264,11 @@ export class Scheduler {
     const unit = array === undefined ? task : array.waiting === 0 ? undefined : array.draw(task)
     if (array === undefined || array.waiting === 0) this.remove(task)
     return unit
+  }
+
+  /** Whether the device is the place for the task as other tasks stand. */
+  agrees(task: TaskRecord, device: DeviceRecord): boolean {
+    return this.#shape(task).relations?.against(device) === undefined
   }
 
   /** Devices that could take the task if they were empty. */

@@ -1,18 +1,24 @@
 /**
- * A shape is what all tasks with the same needs have in common: resources, `where`, `prefer`, executor, function. Fleets see few
- * shapes and many tasks, so filters are computed once a shape, and a "no" for one task answers all of its kind.
+ * A shape is what all tasks with the same needs have in common: resources, `where`, preferences, relations to others,
+ * executor, function. Fleets see few shapes and many tasks, so filters are computed once a shape, and a "no" for one
+ * task answers all of its kind.
  */
 
 import { fits, type Resources } from '../../../shared/model/resources.ts'
 import { compileSelector, type Requirement, unmet } from '../../../shared/model/selector.ts'
 import { canonicalJson } from '../../../shared/protocol/digest.ts'
 import type { DeviceRecord } from '../device-record.ts'
+import type { Kinship } from '../kinship.ts'
 import type { TaskRecord } from '../task-record.ts'
 import type { Explanation } from './explain.ts'
 import { Preferences } from './preference.ts'
 import { WaitingQueue } from './queue.ts'
+import { isRelated, Relations } from './relations.ts'
 
 const PLACES_MIN = 64
+
+/** Why a device that lacks nothing else cannot take a shape. */
+export const TOO_SMALL = 'are too small'
 
 export class Shape {
   readonly key: string
@@ -22,6 +28,8 @@ export class Shape {
   readonly requirements: readonly Requirement[]
   /** What its tasks would rather have, if they prefer anything. */
   readonly preferences: Preferences | undefined
+  /** How they stand to other tasks, if they do. */
+  readonly relations: Relations | undefined
   readonly waiting = new WaitingQueue()
   /** Devices that could take the shape if they were empty, in no order; with the place of each. */
   readonly eligible: DeviceRecord[] = []
@@ -37,7 +45,7 @@ export class Shape {
   explanation: Explanation | undefined
   readonly hints = new Set<DeviceRecord>()
 
-  constructor(task: TaskRecord) {
+  constructor(task: TaskRecord, kinship: Kinship) {
     const { demand, spec } = task
     this.key = shapeKey(task)
     this.resources = demand?.resources ?? {}
@@ -45,6 +53,7 @@ export class Shape {
     this.functionName = demand?.functionName
     this.requirements = compileSelector(spec?.where)
     this.preferences = spec?.prefer === undefined ? undefined : new Preferences(spec.prefer)
+    this.relations = spec !== undefined && isRelated(spec) ? new Relations(spec, kinship) : undefined
   }
 
   /** The first reason for which the device cannot take the shape even when it is empty. */
@@ -55,7 +64,7 @@ export class Shape {
     }
     const requirement = unmet(this.requirements, device.labels)
     if (requirement !== undefined) return `lack ${requirement.text}`
-    if (!fits(this.resources, device.capacity)) return 'are too small'
+    if (!fits(this.resources, device.capacity)) return TOO_SMALL
     return undefined
   }
 
@@ -108,5 +117,8 @@ export function shapeKey(task: TaskRecord): string {
     for (const name of Object.keys(demand.resources).sort()) key += ` ${name}=${demand.resources[name]}`
   }
   if (spec?.where !== undefined) key += ` ${canonicalJson(spec.where)}`
-  return spec?.prefer === undefined ? key : `${key} prefer ${canonicalJson(spec.prefer)}`
+  if (spec?.prefer !== undefined) key += ` prefer ${canonicalJson(spec.prefer)}`
+  if (spec === undefined || !isRelated(spec)) return key
+  const { group, spread, near, apart } = spec
+  return `${key} related ${JSON.stringify([group, spread, near, apart])}`
 }

@@ -6,9 +6,10 @@ import type { DeviceRecord } from '../device-record.ts'
 import type { Shape } from './shape.ts'
 import type { Strategy } from './strategies.ts'
 
-/** As Kubernetes weighs them: what is preferred counts twice what is free. */
+/** As Kubernetes weighs them: what is preferred, and spread, counts twice what is free. */
 const STRATEGY_WEIGHT = 1
 const PREFER_WEIGHT = 2
+const SPREAD_WEIGHT = 2
 
 export interface Part {
   /** What it looks at, as it stands in explanations. */
@@ -17,29 +18,49 @@ export interface Part {
   readonly weight: number
 }
 
+/** Whether the score is more than the strategy's own. */
+export function isComposed({ preferences, relations }: Shape): boolean {
+  return preferences !== undefined || relations?.spread !== undefined
+}
+
 /** How a device suits a shape now, from 0 to 1. */
 export function scoreOf(strategy: Strategy, shape: Shape, device: DeviceRecord): number {
   const own = strategy.score(device, shape.resources)
-  const { preferences } = shape
-  return preferences === undefined ? own : mean(own, preferences.shareOf(device))
+  if (!isComposed(shape)) return own
+  return mean(shape, own, shape.preferences?.shareOf(device) ?? 0, shape.relations?.evenness(device) ?? 0)
 }
 
 /** The most that a device of that share of preferences can score. */
-export function mostOf(share: number): number {
-  return mean(1, share)
+export function mostOf(shape: Shape, share: number): number {
+  return mean(shape, 1, share, 1)
 }
 
-function mean(own: number, preferred: number): number {
-  return (STRATEGY_WEIGHT * own + PREFER_WEIGHT * preferred) / (STRATEGY_WEIGHT + PREFER_WEIGHT)
+function mean({ preferences, relations }: Shape, own: number, preferred: number, even: number): number {
+  let sum = STRATEGY_WEIGHT * own
+  let weights = STRATEGY_WEIGHT
+  if (preferences !== undefined) {
+    sum += PREFER_WEIGHT * preferred
+    weights += PREFER_WEIGHT
+  }
+  if (relations?.spread !== undefined) {
+    sum += SPREAD_WEIGHT * even
+    weights += SPREAD_WEIGHT
+  }
+  return sum / weights
 }
 
 /** What the score of a device is made of. */
 export function partsOf(strategy: Strategy, shape: Shape, device: DeviceRecord): Part[] {
+  const { preferences, relations } = shape
   const own = strategy.score(device, shape.resources)
   const parts: Part[] = [{ name: strategy.superlative, score: own, weight: STRATEGY_WEIGHT }]
-  const { preferences } = shape
-  if (preferences !== undefined) {
+  if (preferences !== undefined)
     parts.push({ name: 'preferred', score: preferences.shareOf(device), weight: PREFER_WEIGHT })
-  }
+  if (relations?.spread !== undefined)
+    parts.push({
+      name: `even by ${relations.spread}`,
+      score: relations.evenness(device),
+      weight: SPREAD_WEIGHT,
+    })
   return parts
 }

@@ -23,6 +23,8 @@ export const WHERE_MAX = 32
 /** Preferences of one task, and how much each may weigh. */
 export const PREFER_MAX = 16
 export const PREFER_WEIGHT_MAX = 100
+/** Groups that one task is near, and that it is apart from. */
+export const RELATIONS_MAX = 8
 /** Tasks that one may be after. */
 export const AFTER_MAX = 64
 
@@ -52,6 +54,20 @@ const Preference = Type.Object(
     description: 'Labels that a device had better have, and how much that counts',
   },
 )
+
+const LabelName = (description: string) => Type.String({ pattern: NAME, description })
+const Group = Type.String({ format: 'id', description: 'Name of a group; written like an id' })
+const relations = (description: string) =>
+  Type.Array(
+    Type.Object(
+      {
+        group: Group,
+        by: Type.Optional(LabelName('By which label devices count as one place. "device"')),
+      },
+      { additionalProperties: false },
+    ),
+    { minItems: 1, maxItems: RELATIONS_MAX, description },
+  )
 
 export const TaskSpec = Type.Object(
   {
@@ -93,6 +109,21 @@ export const TaskSpec = Type.Object(
         maxItems: PREFER_MAX,
         description: 'What its device had better have; others will do',
       }),
+    ),
+    group: Type.Optional(
+      Type.String({
+        format: 'id',
+        description: 'Name that tasks share which are spread, near each other or apart; written like an id',
+      }),
+    ),
+    spread: Type.Optional(
+      LabelName(
+        'Label over whose values the tasks of its group are spread evenly, such as `zone`, or `device`',
+      ),
+    ),
+    near: Type.Optional(relations('Groups of which something must run in the same place')),
+    apart: Type.Optional(
+      relations('Groups of which nothing may run in the same place, neither when it comes nor later'),
     ),
     priority: Type.Optional(
       Type.Integer({ minimum: 0, maximum: 100, description: 'Default 50; higher first' }),

@@ -2,6 +2,7 @@
 import { demandOf } from '../../../../shared/model/task.ts'
 import type { TaskSpec } from '../../../../shared/protocol/schemas/index.ts'
 import { DeviceRecord } from '../../device-record.ts'
+import { kinOf } from '../../kinship.ts'
 import { newTask, type TaskRecord } from '../../task-record.ts'
 import type { Explanation } from '../explain.ts'
 import { type Decision, Scheduler } from '../scheduler.ts'
@@ -50,6 +51,7 @@ export function run(scheduler: Scheduler, max = 1_000) {
         attempt,
         task: decision.task.id,
         resources,
+        kin: kinOf(decision.task.spec),
         seq: 1,
         phase: 'held',
       })
@@ -65,6 +67,9 @@ export function run(scheduler: Scheduler, max = 1_000) {
 
 export function fleet(...devices: DeviceRecord[]): Scheduler {
   const scheduler = new Scheduler()
-  for (const one of devices) scheduler.deviceChanged(one)
+  for (const one of devices) {
+    one.kinship = scheduler.kinship
+    scheduler.deviceChanged(one)
+  }
   return scheduler
 }
