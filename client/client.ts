@@ -1,6 +1,6 @@
 /** The client: submits tasks, waits for them, and reads what the mesh says of itself. */
 import { CoveyError } from '../shared/errors/errors.ts'
-import { checkBody, type Incoming } from '../shared/protocol/codec.ts'
+import { checkBody, type Incoming, isWithdraw } from '../shared/protocol/codec.ts'
 import type {
   Beacon,
   ElementResult,
@@ -142,6 +142,24 @@ export class Client {
       else if ('empty' in message) found.delete(message.id)
     })
     return [...found.values()].sort((a, b) => (a.task < b.task ? -1 : 1))
+  }
+
+  /** The specs of all tasks that have not ended, by id; of what is to be withdrawn there is none. */
+  async specs(): Promise<Map<string, TaskSpec>> {
+    const found = new Map<string, TaskSpec>()
+    await readRetained(this.#link, [this.#topics.all('spec')], this.#limits, (topic, payload, retained) => {
+      const message = readMessage(this.#topics, topic, payload, retained)
+      if (message === undefined) return
+      const spec = bodyOf(message, 'spec')
+      if (spec !== undefined && !isWithdraw(spec)) found.set(message.id, spec)
+      else found.delete(message.id)
+    })
+    return found
+  }
+
+  /** What the mesh goes by; `undefined` when nobody has set anything. */
+  async config(): Promise<MeshConfig | undefined> {
+    return bodyOf(await this.#readOne(this.#topics.of('config')), 'config')
   }
 
   /**

@@ -154,6 +154,19 @@ export const COMMANDS = {
     options: ['json', ...CONNECTION, ...GENERAL],
     examples: ['covey explain uname-x7k2'],
   },
+  plan: {
+    summary: 'Say where tasks would go now, without running them',
+    operands: '',
+    operandsMin: 0,
+    operandsMax: 0,
+    options: ['planFile', 'json', ...CONNECTION, ...GENERAL],
+    notes: [
+      'The scheduler itself decides, over what the mesh tells now: devices, their load, what is placed and what waits already',
+      'A task that is after others is looked at as if they had succeeded; elements of arrays that run already are not seen',
+      'Exit code 0 means that every task would be placed, 1 that one would not',
+    ],
+    examples: ['covey plan -f tasks.yaml', 'covey plan -f tasks.yaml --json'],
+  },
   cancel: {
     summary: 'Withdraw a task and wait until it has ended',
     operands: 'TASK',

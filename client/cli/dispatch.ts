@@ -17,6 +17,7 @@ const LOADERS: Readonly<Record<CommandName, () => Promise<{ run: unknown }>>> = 
   run: () => import('./run.ts'),
   get: () => import('./get.ts'),
   explain: () => import('./explain.ts'),
+  plan: () => import('./plan.ts'),
   cancel: () => import('./cancel.ts'),
   artifact: () => import('./artifact.ts'),
   events: () => import('./events.ts'),

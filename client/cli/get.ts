@@ -93,7 +93,7 @@ async function getDevices(context: Context, values: GetValues, client: Client): 
 }
 
 /** A little more than the interval at which devices send their load. */
-async function loadWait(client: Client): Promise<number> {
+export async function loadWait(client: Client): Promise<number> {
   const heartbeatMs = (await client.coordinator())?.beacon.heartbeatMs
   return heartbeatMs === undefined ? LOAD_WAIT_MS : Math.min(LOAD_WAIT_MS_MAX, heartbeatMs * 1.2 + 200)
 }

@@ -1,4 +1,4 @@
-/** What `covey run` may say of a task; part of the table in options.ts. */
+/** What `covey run` may say of a task, and where `covey plan` finds some; part of the table in options.ts. */
 import type { OptionRule } from './option-rule.ts'
 
 export const TASK_OPTIONS = {
@@ -153,5 +153,12 @@ export const TASK_OPTIONS = {
     env: 'COVEY_WAIT_TIMEOUT',
     default: 24 * 3_600_000,
     about: 'How long to wait for the end; the task itself goes on',
+  },
+  planFile: {
+    kind: 'file',
+    flag: 'file',
+    short: 'f',
+    group: 'Task',
+    about: 'File of tasks, YAML or JSON: a mapping from ids to specs, a list of specs, or one spec',
   },
 } as const satisfies Record<string, OptionRule>

@@ -69,7 +69,7 @@ const ZONES: readonly Zone[] = [
     zone: 'client/cli',
     pattern: /^client\/cli\//,
     may: ['client/cli', 'client', 'shared'],
-    mayLoad: ['agent', 'broker', 'simulations', 'simulations/live'],
+    mayLoad: ['agent', 'agent cores', 'broker', 'simulations', 'simulations/live'],
   },
   { zone: 'client', pattern: /^client\//, may: ['client', 'shared'] },
   {

@@ -1,0 +1,126 @@
+import { describe, expect, it } from 'vitest'
+import type { DeviceState, TaskSpec, TaskStatus } from '../../shared/protocol/schemas/index.ts'
+import { rehearse, type Situation } from './rehearsal.ts'
+
+const NOW = { monoMs: 0, wallMs: 1_700_000_000_000 }
+
+const state = (capacity: DeviceState['capacity'], labels: Record<string, string> = {}): DeviceState => ({
+  incarnation: 1,
+  nonce: 'n',
+  online: true,
+  labels,
+  capacity,
+  executors: ['exec'],
+  candidate: 'auto',
+  version: '1',
+})
+
+const status = (task: string, more: Partial<TaskStatus>): TaskStatus => ({
+  task,
+  state: 'running',
+  digest: '',
+  term: 1,
+  agent: 'a',
+  attempts: 1,
+  failed: 0,
+  lost: 0,
+  explanation: '',
+  times: {},
+  ...more,
+})
+
+const spec = (more: Partial<TaskSpec> = {}): TaskSpec => ({ run: { exec: ['true'] }, ...more })
+
+function situation(more: Partial<Situation> = {}): Situation {
+  return {
+    devices: [
+      { id: 'pi', state: state({ cpu: '1', memory: '100Mi' }, { arch: 'arm64' }) },
+      { id: 'pc', state: state({ cpu: '8', memory: '8Gi' }, { arch: 'x64' }) },
+    ],
+    config: undefined,
+    statuses: [],
+    specs: new Map(),
+    ...more,
+  }
+}
+
+describe('rehearsal', () => {
+  it('places tasks in turn, each with what the ones before left', () => {
+    const one = spec({ where: { arch: 'arm64' }, resources: { cpu: '600m', memory: '50Mi' } })
+    const { outcomes } = rehearse(
+      situation(),
+      [
+        { id: 'a', spec: one },
+        { id: 'b', spec: one },
+      ],
+      NOW,
+    )
+    expect(outcomes[0]).toMatchObject({
+      task: 'a',
+      devices: { pi: 1 },
+      waiting: 0,
+      impossible: false,
+      candidates: [{ device: 'pi', score: 0.4 }],
+    })
+    expect(outcomes[1]).toMatchObject({ task: 'b', devices: {}, waiting: 1, impossible: false })
+    expect(outcomes[1]?.explanation).toBe(
+      'waits: 1 of 2 devices have too little left; 1 lack arch=arm64; 200m more cpu on pi would do',
+    )
+  })
+
+  it('says of what no device could ever take that it is impossible', () => {
+    const { outcomes } = rehearse(situation(), [{ id: 'a', spec: spec({ where: { arch: 'riscv' } }) }], NOW)
+    expect(outcomes).toMatchObject([{ impossible: true, waiting: 1, reasons: { 'lack arch=riscv': 2 } }])
+  })
+
+  it('counts what is placed, what waits already, and what operators wish', () => {
+    const { devices } = situation()
+    const [pi, pc] = devices as [(typeof devices)[number], (typeof devices)[number]]
+    const wanted = [{ id: 'new', spec: spec({ resources: { cpu: '500m' } }) }]
+    const specs = new Map([
+      ['runs', spec({ resources: { cpu: '700m' } })],
+      ['waits', spec({ resources: { cpu: '7' } })],
+      ['blocked', spec({ after: ['runs'], resources: { cpu: '1' } })],
+    ])
+    const statuses = [
+      status('runs', { device: 'pi' }),
+      status('waits', { state: 'pending' }),
+      status('blocked', { state: 'pending' }),
+    ]
+    const both = rehearse(situation({ statuses, specs }), wanted, NOW).outcomes
+    expect(both).toMatchObject([{ devices: { pc: 1 } }])
+    const cordoned = [pi, { ...pc, desired: { cordon: true } }]
+    expect(
+      rehearse(situation({ devices: cordoned, statuses, specs }), wanted, NOW).outcomes[0]?.explanation,
+    ).toBe('waits: 1 of 2 devices are cordoned; 1 have too little left; 200m more cpu on pi would do')
+  })
+
+  it('spreads the elements of an array, and says how many would wait', () => {
+    const array = spec({ array: [...Array(20).keys()], resources: { cpu: '500m', memory: '10Mi' } })
+    const { outcomes } = rehearse(situation(), [{ id: 'all', spec: array }], NOW)
+    expect(outcomes).toMatchObject([{ devices: { pi: 2, pc: 16 }, waiting: 2 }])
+    expect(outcomes[0]?.explanation).toContain('waits: 2 of 2 devices have too little left')
+  })
+
+  it('keeps off hot devices, and tells of elements whose devices no status names', () => {
+    const { devices } = situation()
+    const load = {
+      incarnation: 1,
+      nonce: 'n',
+      seq: 1,
+      highestTerm: { term: 1, agent: 'a' },
+      inboxSeq: 0,
+      heldDigest: '',
+      cpu: 8,
+    }
+    const hot = devices.map((device) => (device.id === 'pc' ? { ...device, load } : device))
+    const progress = { elements: 9, states: { running: 4, pending: 5 }, reported: 0, errors: [] }
+    const { outcomes, unseen } = rehearse(
+      situation({ devices: hot, statuses: [status('array', { array: progress })] }),
+      [{ id: 'a', spec: spec({ resources: { cpu: '2' } }) }],
+      NOW,
+    )
+    expect(outcomes[0]?.reasons).toEqual({ 'are above the high mark': 1, 'are too small': 1 })
+    expect(unseen).toBe(4)
+  })
+})
