@@ -22,6 +22,7 @@ import { CurrentChecker } from './checkers/i7-current.ts'
 import { BoundsChecker } from './checkers/i9-bounds.ts'
 import { LoadChecker } from './checkers/load-rules.ts'
 import { OfficeChecker } from './checkers/office-rules.ts'
+import { PreemptionChecker } from './checkers/preemption-rules.ts'
 import { WireChecker } from './checkers/wire-rules.ts'
 import type { Engine } from './engine/engine.ts'
 import type { Trace } from './engine/trace.ts'
@@ -30,6 +31,7 @@ import { drawPlan, type Fault, type FaultKind } from './faults/plan.ts'
 import type { CoreFactory } from './node/node.ts'
 import type { Observer } from './observer.ts'
 import { Recorder } from './recorder.ts'
+import { drawRush } from './rush.ts'
 import {
   type DeviceSpec,
   drawArrays,
@@ -64,6 +66,8 @@ export interface FuzzOptions {
   readonly checkpointShare?: number
   /** Share of tasks that would rather be somewhere, or stand in relation to others. */
   readonly wishShare?: number
+  /** The share of cases in which urgent work finds a full mesh; a quarter when not given. */
+  readonly rushes?: number
   readonly trace?: Trace
 }
 
@@ -119,6 +123,8 @@ const CHECKPOINT_SHARE = 0.2
 const WISH_SHARE = 0.2
 /** Cases that have arrays. */
 const ARRAYS_SHARE = 1 / 3
+/** Cases that have a rush. */
+const RUSHES_SHARE = 1 / 4
 const DRAWN_RUN_MS: readonly number[] = [100, 1_000, 2_500, 8_000]
 /** From a cable to a phone network. */
 const DRAWN_LATENCIES: readonly Latency[] = [
@@ -168,7 +174,13 @@ export function runFuzzCase(seed: string, options: FuzzOptions): FuzzResult {
   const checkpointShare = options.checkpointShare ?? CHECKPOINT_SHARE
   const elementsMax = options.tasks
   const arrays = drawArrays(random.fork('arrays'), { share, elementsMax, overMs, runMsMean, checkpointShare })
-  const watchers = new Watchers(options.tasks + elementsOf(arrays), () => world)
+  const rush = drawRush(random.fork('rush'), {
+    share: options.rushes ?? RUSHES_SHARE,
+    devices: options.devices,
+    overMs,
+    runMsMean,
+  })
+  const watchers = new Watchers(options.tasks + elementsOf(arrays) + rush.length, () => world)
   const world: World = new World({
     seed,
     mesh: MESH,
@@ -189,6 +201,7 @@ export function runFuzzCase(seed: string, options: FuzzOptions): FuzzResult {
       }),
       drawOperations(random.fork('operations'), devices, overMs),
       ...(arrays.length === 0 ? [] : [arrays]),
+      ...(rush.length === 0 ? [] : [rush]),
     ],
     observe: (engine) => [
       ...watchers.start(engine),
@@ -252,6 +265,7 @@ class Watchers {
       new WireChecker(violations),
       new OfficeChecker(violations),
       new LoadChecker(violations),
+      new PreemptionChecker(violations),
     ]
     return [...this.checkers, { accepted: (packet) => this.#note(packet) }]
   }

@@ -9,7 +9,7 @@
 import type { LinkName, Subscription } from '../../shared/ports.ts'
 import type { Reign } from '../../shared/protocol/attempt.ts'
 import type { Incoming } from '../../shared/protocol/codec.ts'
-import { type Desired, isTerminal } from '../../shared/protocol/schemas/index.ts'
+import { isTerminal } from '../../shared/protocol/schemas/index.ts'
 import type { Context } from '../core/context.ts'
 import { INVENTORY_INTERVALS } from '../core/options.ts'
 import { Arrays } from './arrays.ts'
@@ -22,6 +22,7 @@ import { Lifecycle } from './lifecycle.ts'
 import type { Mirror } from './mirror.ts'
 import { Office, RUN_TIMER, settingsOf } from './office.ts'
 import { PAGE_TIMER } from './pages.ts'
+import { Preemption } from './preemption.ts'
 import { Rebalancer } from './rebalancer.ts'
 import { Restore } from './restore.ts'
 import type { Explanation } from './scheduler/explain.ts'
@@ -64,6 +65,7 @@ export class Coordinator {
   readonly #successors: Successors
   readonly #fleet: Fleet
   readonly #rebalancer: Rebalancer
+  readonly #preemption: Preemption
   readonly #arrays: Arrays
   readonly #intake: Intake
   readonly #restore: Restore
@@ -96,9 +98,10 @@ export class Coordinator {
       this.#office,
       this.#lifecycle,
       (seen) => events.learn(seen),
-      (id) => wishFor(mirror, id),
+      (id) => mirror.wish(id),
     )
     this.#rebalancer = new Rebalancer(this.#office, this.#lifecycle)
+    this.#preemption = new Preemption(this.#office, this.#lifecycle, this.#endings.statuses)
     this.#arrays = new Arrays(this.#office, this.#lifecycle, this.#endings, mirror)
     this.#intake = new Intake(
       this.#office,
@@ -311,7 +314,7 @@ export class Coordinator {
     const { scheduler } = this.#office
     const reserve = (decision: Decision) => {
       decided++
-      this.#lifecycle.placing.place(decision)
+      this.#lifecycle.placing.place(this.#preemption.placed(decision))
     }
     scheduler.run(this.#context.now, DECISIONS_MAX, reserve, (tasks, explanation) =>
       this.#explain(tasks, explanation),
@@ -321,7 +324,7 @@ export class Coordinator {
 
   #explain(tasks: Iterable<TaskRecord>, explanation: Explanation): void {
     for (const task of tasks) {
-      if (task.explanation === explanation.text) continue
+      if (task.explanation === explanation.text || this.#preemption.isFor(task)) continue
       task.explanation = explanation.text
       task.reasons = explanation.reasons
       this.#endings.statuses.touch(task)
@@ -368,6 +371,7 @@ export class Coordinator {
     this.#office.paceHeartbeats()
     this.#fleet.watch(lateMs > intervalMs ? lateMs : 0)
     this.#rebalancer.tick()
+    this.#preemption.tick()
     if (++this.#ticks % EXPLAIN_TICKS === 0) this.#explainAgain()
   }
 
@@ -387,10 +391,4 @@ export class Coordinator {
   close(): void {
     for (const name of Coordinator.timers) this.#context.cancelTimer(name)
   }
-}
-
-/** What the operator wants of a device, as the mirror has it. */
-function wishFor(mirror: Mirror, id: string): Desired | undefined {
-  const message = mirror.desired.get(id)
-  return message !== undefined && 'body' in message ? message.body : undefined
 }

@@ -25,8 +25,14 @@ export interface Placement {
   phase: 'assigned' | 'held' | 'revoking' | 'done'
   /** When it was placed by this coordinator or published a checkpoint, on the monotonic clock: what it did since is lost with it. */
   savedMs?: number
-  /** Why it is being moved elsewhere. */
-  moving?: string
+  moving?: Moving
+}
+
+/** Why an attempt is being ended, to be placed again. */
+export interface Moving {
+  readonly why: string
+  /** The task that it makes room for, when it is preempted. */
+  readonly by?: string
 }
 
 /** As `seq`: not sent yet, so no report can have read it. */
@@ -52,6 +58,8 @@ export class DeviceRecord {
   utilization: Utilization | undefined
   /** While it is at or above the high mark: at which heartbeat that began, and at which it was found last. */
   hot: { sinceMs: number; lastMs: number } | undefined
+  /** Room is being made here for a task of that priority: nothing of a lower one is placed. */
+  claimedFor: number | undefined
   /** Nothing is moved off it before, on the monotonic clock. */
   restUntilMs = 0
   lastHeardMs: number
@@ -180,6 +188,11 @@ export class DeviceRecord {
       this.#digest = setDigest(this.placements.keys())
     }
     return this.#digest
+  }
+
+  /** Whether what room there is has been claimed for work of a higher priority. */
+  isKeptFrom(priority: number): boolean {
+    return this.claimedFor !== undefined && priority < this.claimedFor
   }
 
   /** Why nothing new may be placed here whatever it is, or `undefined`. */

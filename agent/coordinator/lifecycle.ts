@@ -16,9 +16,10 @@ import {
 } from '../../shared/protocol/schemas/index.ts'
 import { backoffMs } from '../../shared/random/random.ts'
 import type { ArrayRecord } from './array-record.ts'
-import { type DeviceRecord, type Placement, UNSENT } from './device-record.ts'
+import { type DeviceRecord, type Moving, type Placement, UNSENT } from './device-record.ts'
 import type { Endings } from './endings.ts'
 import { kinOf } from './kinship.ts'
+import { Moves } from './moves.ts'
 import type { Office } from './office.ts'
 import { Placing } from './placing.ts'
 import type { Statuses } from './statuses.ts'
@@ -38,11 +39,13 @@ export class Lifecycle {
   readonly #office: Office
   readonly #endings: Endings
   readonly #statuses: Statuses
+  readonly #moves: Moves
 
   constructor(office: Office, endings: Endings) {
     this.#office = office
     this.#endings = endings
     this.#statuses = endings.statuses
+    this.#moves = new Moves(office, endings.statuses)
     this.placing = new Placing(office, endings)
   }
 
@@ -139,8 +142,8 @@ export class Lifecycle {
     if (outcome === 'failed' || outcome === 'timed_out') tally(task, 'failed')
     if (task.stopping !== undefined) return this.#stop(task)
     if (outcome === 'revoked') {
-      if (placement?.moving !== undefined) this.#moved(task, device, placement.moving)
-      return this.#again(task, 0, placement?.moving ?? `moved away from ${device.id}`)
+      if (placement?.moving !== undefined) return this.#moved(task, device, placement.moving)
+      return this.#again(task, 0, `moved away from ${device.id}`)
     }
     if (outcome === 'interrupted') {
       // An agent that stops says so right after its results; until then it looks open and empty.
@@ -188,10 +191,7 @@ export class Lifecycle {
     }
     this.#over(task)
     if (task.stopping !== undefined) return this.#stop(task)
-    if (placement.moving !== undefined) {
-      this.#moved(task, device, placement.moving)
-      return this.#again(task, 0, placement.moving)
-    }
+    if (placement.moving !== undefined) return this.#moved(task, device, placement.moving)
     this.#again(task, 0, `${device.id} refused it: ${rejected.error.message}`)
     this.#office.event('refused', task.explanation, {
       task: task.id,
@@ -349,22 +349,17 @@ export class Lifecycle {
   }
 
   /** Moves what a device holds elsewhere: it is placed again when it is gone from there. */
-  move(task: TaskRecord, device: DeviceRecord, placement: Placement, why: string): void {
-    placement.moving = why
+  move(task: TaskRecord, device: DeviceRecord, placement: Placement, moving: Moving): void {
+    this.#moves.begun(task, placement, moving)
     this.revoke(device, placement)
-    task.explanation = `being ${why}`
-    this.#statuses.touch(task)
   }
 
   /** What was being moved is gone from its device. Had it ended by itself before, it would not have been moved. */
-  #moved(task: TaskRecord, device: DeviceRecord, why: string): void {
+  #moved(task: TaskRecord, device: DeviceRecord, moving: Moving): void {
     // Without it the device may have cooled down: what has just left should find another.
-    this.#avoid(device, 1)
-    const at = this.#office.context.instant()
-    for (const told of task.element === undefined ? [task] : [task, task.element.of]) {
-      told.moves = { count: (told.moves?.count ?? 0) + 1, from: device.id, why, at }
-    }
-    this.#office.event('moved', why, { task: task.id, device: device.id })
+    if (moving.by === undefined) this.#avoid(device, 1)
+    this.#moves.done(task, device, moving)
+    this.#again(task, 0, moving.why)
   }
 
   /** Tells a device to end an attempt; its room stays reserved until it is confirmed gone. */

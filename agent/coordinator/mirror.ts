@@ -6,7 +6,7 @@
 import type { Subscription } from '../../shared/ports.ts'
 import { sameAttempt } from '../../shared/protocol/attempt.ts'
 import type { Incoming } from '../../shared/protocol/codec.ts'
-import { type DeviceState, isTerminal } from '../../shared/protocol/schemas/index.ts'
+import { type Desired, type DeviceState, isTerminal } from '../../shared/protocol/schemas/index.ts'
 import type { Route } from '../../shared/protocol/topics.ts'
 import type { Context } from '../core/context.ts'
 import { CANDIDATES_MAX } from '../core/options.ts'
@@ -57,6 +57,12 @@ export class Mirror {
       { topic: topics.all('status'), qos: 0 },
       { topic: topics.ofPage('+', '+'), qos: 0 },
     ]
+  }
+
+  /** What the operator wants of a device. */
+  wish(id: string): Desired | undefined {
+    const message = this.desired.get(id)
+    return message !== undefined && 'body' in message ? message.body : undefined
   }
 
   /**

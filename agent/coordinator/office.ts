@@ -30,6 +30,15 @@ export interface Settings {
   readonly predecessorWaitMs: number
   readonly marks: Marks
   readonly strategy: StrategyName
+  readonly preemption: 'on' | 'off'
+}
+
+/** What an event is about, as far as it is about such. */
+interface EventAbout {
+  readonly task?: string
+  readonly device?: string
+  readonly code?: string
+  readonly by?: string
 }
 
 export class Office {
@@ -101,7 +110,7 @@ export class Office {
   }
 
   /** Tells the stream of decisions. */
-  event(kind: string, message: string, about: { task?: string; device?: string; code?: string } = {}): void {
+  event(kind: string, message: string, about: EventAbout = {}): void {
     const { term, agent } = this.reign
     this.context.publish('seat', 'events', undefined, {
       at: this.context.instant(),
@@ -123,6 +132,7 @@ export function settingsOf(context: Context, config: MeshConfig | undefined): Se
     predecessorWaitMs: durationOr(config?.predecessorWait, DEFAULT_PREDECESSOR_WAIT_MS),
     marks: marksOf(config),
     strategy: config?.strategy ?? 'greedy',
+    preemption: config?.preemption ?? 'on',
   }
 }
 

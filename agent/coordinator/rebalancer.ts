@@ -4,10 +4,10 @@
  * What is moved loses what it did since it began, or since it last published what it can go on from; so only work that
  * loses little is, and never what is exclusive. It is told to end, and then placed again as any task is.
  */
-import { sameAttempt } from '../../shared/protocol/attempt.ts'
 import type { DeviceRecord, Placement } from './device-record.ts'
 import type { Lifecycle } from './lifecycle.ts'
 import type { Office } from './office.ts'
+import { lossMs, revocable, sinceMs } from './revocable.ts'
 import { hasRoom } from './scheduler/score.ts'
 import type { TaskRecord } from './task-record.ts'
 import { percent, withMore } from './utilization.ts'
@@ -96,7 +96,7 @@ export class Rebalancer {
       if (!found.has(able)) found.set(able, this.#coolest(able, device, task))
       const target = found.get(able)
       if (target === undefined) continue
-      this.#lifecycle.move(task, device, placement, this.#why(device, target))
+      this.#lifecycle.move(task, device, placement, { why: this.#why(device, target) })
       const graceMs = task.demand?.graceMs ?? 0
       this.#underWay.set(device, { placement, target, untilMs: this.#nowMs + graceMs + MOVE_MARGIN_MS })
       return
@@ -107,36 +107,22 @@ export class Rebalancer {
   #candidates(device: DeviceRecord): Candidate[] {
     const candidates: Candidate[] = []
     for (const placement of device.placements.values()) {
-      const task = this.#office.ledger.find(placement.task)
-      if (task === undefined || !this.#movable(task, placement)) continue
+      const task = this.#movable(placement)
+      if (task === undefined) continue
       const relief = reliefOf(device, placement)
-      const lossMs = this.#lossMs(task, placement)
-      if (relief > 0 && lossMs <= MOVE_LOSS_MS_MAX) candidates.push({ task, placement, relief, lossMs })
+      const loss = lossMs(this.#office, task, placement)
+      if (relief > 0 && loss <= MOVE_LOSS_MS_MAX) candidates.push({ task, placement, relief, lossMs: loss })
     }
     return candidates.sort(
       (a, b) => b.relief - a.relief || a.lossMs - b.lossMs || (a.placement.key < b.placement.key ? -1 : 1),
     )
   }
 
-  #movable(task: TaskRecord, { attempt, phase, leaseMs }: Placement): boolean {
-    if (phase !== 'held' || leaseMs !== undefined || !sameAttempt(task.current?.attempt, attempt))
-      return false
-    if (task.spec === undefined || task.demand === undefined || task.demand.exclusive) return false
-    if ((task.element?.of ?? task).stopping !== undefined || task.stopping !== undefined) return false
-    const sinceMs = this.#sinceMs(task.moves?.at)
-    return sinceMs === undefined || sinceMs >= this.#office.settings.marks.cooldownMs
-  }
-
-  /** What the attempt has done would be done again. Of one that an earlier coordinator placed the status tells. */
-  #lossMs(task: TaskRecord, { savedMs }: Placement): number {
-    if (savedMs !== undefined) return this.#nowMs - savedMs
-    return this.#sinceMs(task.times.started) ?? Number.POSITIVE_INFINITY
-  }
-
-  /** Milliseconds since an instant; `undefined` when that is not known, or was told by a clock ahead of this one. */
-  #sinceMs(instant: string | undefined): number | undefined {
-    const sinceMs = instant === undefined ? Number.NaN : this.#office.context.now.wallMs - Date.parse(instant)
-    return sinceMs >= 0 ? sinceMs : undefined
+  /** The task of a placement, when that may be moved and was not lately. */
+  #movable(placement: Placement): TaskRecord | undefined {
+    const task = revocable(this.#office, placement)
+    const since = sinceMs(this.#office, task?.moves?.at)
+    return since === undefined || since >= this.#office.settings.marks.cooldownMs ? task : undefined
   }
 
   /** The device with the lowest utilization that nobody wants and that would stay cool with the task, if there is any. */

@@ -44,6 +44,8 @@ export interface TaskRecord {
   duplicates: number
   /** How often it was moved off a device under load, and the last time. */
   moves: TaskStatus['moves']
+  /** How often it was ended for a task of higher priority, and the last time. */
+  preemptions: TaskStatus['preemptions']
   /** Of an unfinished task: what its attempts published last. Set by `Checkpoints` alone, which counts it. */
   checkpoint: Checkpoint | undefined
   result: TaskStatus['result']
@@ -108,6 +110,7 @@ export function newTask(
     lost: 0,
     duplicates: 0,
     moves: undefined,
+    preemptions: undefined,
     checkpoint: undefined,
     result: undefined,
     error: undefined,
@@ -139,6 +142,7 @@ export function continueFrom(task: TaskRecord, status: TaskStatus): void {
   task.lost = status.lost
   task.duplicates = status.duplicates ?? 0
   task.moves = status.moves
+  task.preemptions = status.preemptions
   task.result = status.result
   task.error = status.error
   task.progress = status.array
@@ -175,6 +179,7 @@ export function statusOf(task: TaskRecord, reign: Reign): TaskStatus {
     lost: task.lost,
     ...(task.duplicates === 0 ? {} : { duplicates: task.duplicates }),
     ...(task.moves === undefined ? {} : { moves: task.moves }),
+    ...(task.preemptions === undefined ? {} : { preemptions: task.preemptions }),
     ...(array === undefined ? {} : { array }),
     ...(task.checkpoint === undefined || isTerminal(task.state) ? {} : { checkpoint: task.checkpoint }),
     ...(task.result === undefined ? {} : { result: task.result }),

@@ -253,6 +253,18 @@ test('explain gives state, reason, counted reasons, attempts and command', async
   expect(out).toMatch(/Command +sh -c "echo hi"/)
 })
 
+test('explain tells of moves and preemptions: how often, when last, and why', async () => {
+  peer = await startPeer(broker.url, 'test')
+  const at = new Date(Date.now() - 40_000).toISOString()
+  const preemptions = { count: 2, by: 'b', from: 'd3', why: 'preempted on d3 by b', at }
+  const moves = { count: 1, from: 'd1', why: 'moved off d1', at }
+  await peer.say('tasks/a/spec', { run: { exec: ['x'] } })
+  await peer.say('tasks/a/status', statusOf('a', 'running', { preemptions, moves }))
+  const { out } = await covey(['explain', 'a'])
+  expect(out).toMatch(/Moved +once, \d+s ago: moved off d1\n/)
+  expect(out).toMatch(/Preempted +2 times, last \d+s ago: preempted on d3 by b\n/)
+})
+
 test('a checkpoint is shown by its size, not by what it holds', async () => {
   peer = await startPeer(broker.url, 'test')
   const checkpoint = { attempt: { term: 3, agent: 'nuc', n: 7 }, seq: 1, value: { secret: 'ä' } }

@@ -92,13 +92,8 @@ function told(context: Context, status: TaskStatus): Rows {
     add('Attempt', `${status.attempt.n} in term ${status.attempt.term} of ${status.attempt.agent}`)
   if (status.duplicates !== undefined)
     add('Duplicates', `${status.duplicates} results of other attempts were discarded`)
-  if (status.moves !== undefined) {
-    const { count, why, at } = status.moves
-    add(
-      'Moved',
-      `${count === 1 ? 'once' : `${count} times`}, ${count === 1 ? '' : 'last '}${age(at, Date.now())} ago: ${why}`,
-    )
-  }
+  if (status.moves !== undefined) add('Moved', lastOf(status.moves))
+  if (status.preemptions !== undefined) add('Preempted', lastOf(status.preemptions))
   add('Checkpoint', checkpointOf(status))
   add('Result', resultOf(status))
   if (status.refused !== undefined)
@@ -114,6 +109,12 @@ function told(context: Context, status: TaskStatus): Rows {
     if (instant !== undefined) add(name, `${instant} (${age(instant, Date.now())} ago)`)
   }
   return rows
+}
+
+/** Something that happened so often: when it did last, and why. */
+function lastOf({ count, why, at }: { count: number; why: string; at: string }): string {
+  const ago = `${age(at, Date.now())} ago: ${why}`
+  return count === 1 ? `once, ${ago}` : `${count} times, last ${ago}`
 }
 
 /** Where the next attempt would go on from: what there is, not what it says. */

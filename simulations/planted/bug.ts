@@ -18,7 +18,7 @@ export interface Bug {
   readonly with?: Partial<CaseOptions>
 }
 
-/** A case like those of the fuzz tests; checkpoints are for the bugs that concern them. */
+/** A case like those of the fuzz tests; checkpoints and rushes are for the bugs that concern them. */
 export const PLAIN: CaseOptions = {
   devices: 5,
   tasks: 60,
@@ -26,6 +26,7 @@ export const PLAIN: CaseOptions = {
   safetyMs: 120_000,
   checkpointShare: 0,
   wishShare: 0,
+  rushes: 0,
 }
 /** A case in which devices are full and something fails every three seconds. */
 export const CROWDED: CaseOptions = {
@@ -35,6 +36,7 @@ export const CROWDED: CaseOptions = {
   safetyMs: 120_000,
   checkpointShare: 0,
   wishShare: 0,
+  rushes: 0,
 }
 
 /** The devices of a plain case. */

@@ -39,11 +39,11 @@ export const LOAD_BUGS: readonly Bug[] = [
     planted: {
       patches: [
         {
-          file: 'coordinator/rebalancer.ts',
+          file: 'coordinator/revocable.ts',
           find: "phase !== 'held' || leaseMs !== undefined ||",
           put: "phase !== 'held' || (leaseMs ?? 0) < 0 ||",
         },
-        { file: 'coordinator/rebalancer.ts', find: ' || task.demand.exclusive)', put: ')' },
+        { file: 'coordinator/revocable.ts', find: ' || task.demand.exclusive)', put: ')' },
       ],
     },
     with: { plan: BUSY, tasks: 120, runMsMean: 30_000, exclusiveShare: 1 },

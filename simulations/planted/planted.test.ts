@@ -12,6 +12,7 @@ import { OFFICE_BUGS } from './office-bugs.ts'
 import { ORDER_BUGS } from './order-bugs.ts'
 import { patched, plant } from './patch.ts'
 import { PATCHED_BUGS } from './patched-bugs.ts'
+import { PREEMPTION_BUGS } from './preemption-bugs.ts'
 
 const BUGS = [
   ...PATCHED_BUGS,
@@ -19,6 +20,7 @@ const BUGS = [
   ...ALTERED_BUGS,
   ...ORDER_BUGS,
   ...LOAD_BUGS,
+  ...PREEMPTION_BUGS,
   ...CHECKPOINT_BUGS,
 ]
 const SEEDS = Array.from({ length: 16 }, (_, n) => `planted-${n}`)

@@ -16,6 +16,7 @@ import { CurrentChecker } from '../checkers/i7-current.ts'
 import { BoundsChecker } from '../checkers/i9-bounds.ts'
 import { LoadChecker } from '../checkers/load-rules.ts'
 import { OfficeChecker } from '../checkers/office-rules.ts'
+import { PreemptionChecker } from '../checkers/preemption-rules.ts'
 import { WireChecker } from '../checkers/wire-rules.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { Target } from '../engine/queue.ts'
@@ -147,6 +148,7 @@ class ScenarioRun {
       new WireChecker(this.#violations),
       new OfficeChecker(this.#violations),
       new LoadChecker(this.#violations),
+      new PreemptionChecker(this.#violations),
     ]
     const { trace } = this.#options
     return [

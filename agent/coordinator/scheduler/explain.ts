@@ -57,7 +57,8 @@ function reasonAgainst(shape: Shape, device: DeviceRecord, now: Now): string {
   const reason =
     fixed === undefined || fixed === TOO_SMALL ? (shape.relations?.against(device) ?? fixed) : fixed
   if (reason !== undefined) return reason
-  return hasRoom(device, shape.resources) ? 'have room now' : FULL
+  if (!hasRoom(device, shape.resources)) return FULL
+  return device.isKeptFrom(shape.priority) ? 'are kept for work of higher priority' : 'have room now'
 }
 
 /** What the device lacks, as a share of what is asked for: of all resources together. */

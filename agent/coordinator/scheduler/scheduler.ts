@@ -221,9 +221,11 @@ export class Scheduler {
   ): number {
     const end = Math.min(candidates.length, looksMax)
     const lookedMax = ranking.looked + SAMPLE_MAX
+    const { priority } = shape
     let i = 0
     for (; i < end && ranking.looked < lookedMax; i++) {
       const device = candidates[(begin + i) % candidates.length] as DeviceRecord
+      if (device.isKeptFrom(priority)) continue
       if (device.closedReason(now.monoMs, now.wallMs) !== undefined || !hasRoom(device, shape.resources))
         continue
       if (shape.relations?.against(device) !== undefined) continue
@@ -245,7 +247,7 @@ export class Scheduler {
     let placed = 0
     while (placed < length && hasRoom(device, shape.resources)) {
       const task = shape.waiting.first()?.task
-      if (task === undefined) break
+      if (task === undefined || device.isKeptFrom(task.demand?.priority ?? 0)) break
       const unit = this.#take(task)
       if (unit === undefined) break
       const explanation = explainPlacement(shape, ranking, this.strategy, scores)
@@ -269,6 +271,21 @@ export class Scheduler {
   /** Whether the device is the place for the task as other tasks stand. */
   agrees(task: TaskRecord, device: DeviceRecord): boolean {
     return this.#shape(task).relations?.against(device) === undefined
+  }
+
+  /** Of each kind of task that has found no room the one to be placed first; those first that come first in order. */
+  stuck(): TaskRecord[] {
+    const firsts: Waiting[] = []
+    for (const shape of this.#waitingShapes) {
+      const first = shape.blocked && shape.hints.size === 0 ? shape.waiting.first() : undefined
+      if (first !== undefined) firsts.push(first)
+    }
+    return firsts.sort((a, b) => (comesFirst(a, b) ? -1 : 1)).map(({ task }) => task)
+  }
+
+  /** Whether the task waits for a device. */
+  waits(task: TaskRecord): boolean {
+    return this.#shapeOf.has(task)
   }
 
   /** Devices that could take the task if they were empty. */

@@ -56,6 +56,11 @@ export class Shape {
     this.relations = spec !== undefined && isRelated(spec) ? new Relations(spec, kinship) : undefined
   }
 
+  /** Priority of the task to be placed next. */
+  get priority(): number {
+    return this.waiting.first()?.task.demand?.priority ?? 0
+  }
+
   /** The first reason for which the device cannot take the shape even when it is empty. */
   staticReason(device: DeviceRecord): string | undefined {
     if (!device.state.executors.includes(this.executor)) return `have no executor ${this.executor}`

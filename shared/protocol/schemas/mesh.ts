@@ -6,12 +6,20 @@ import { Id, Instant, lasting, Term } from './fragments.ts'
 export const STRATEGIES = ['greedy', 'best-fit'] as const
 export type StrategyName = (typeof STRATEGIES)[number]
 
+/** Whether priorities end work, or only order it. */
+export const PREEMPTION = ['on', 'off'] as const
+
 export const MeshConfig = Type.Object(
   {
     strategy: Type.Optional(
       Type.Enum([...STRATEGIES], {
         description:
           'Which of the devices with room gets a task: the one with most left of what is scarce, or with least. "greedy"',
+      }),
+    ),
+    preemption: Type.Optional(
+      Type.Enum([...PREEMPTION], {
+        description: 'Whether work of much lower priority is ended for what finds no room. "on"',
       }),
     ),
     pendingTasksMax: Type.Optional(
@@ -53,11 +61,12 @@ export const MeshEvent = Type.Object({
   agent: Id,
   kind: Type.String({
     maxLength: 64,
-    description: 'Like "placed", "moved", "rerouted", "rejected", "elected"',
+    description: 'Like "placed", "moved", "preempted", "rerouted", "rejected", "elected"',
   }),
   task: Type.Optional(Type.String()),
   device: Type.Optional(Type.String()),
   code: Type.Optional(Type.String({ maxLength: 64 })),
+  by: Type.Optional(Type.String({ description: 'The task that another was preempted for' })),
   message: Type.String(),
 })
 export type MeshEvent = Static<typeof MeshEvent>

@@ -126,7 +126,11 @@ export const TaskSpec = Type.Object(
       relations('Groups of which nothing may run in the same place, neither when it comes nor later'),
     ),
     priority: Type.Optional(
-      Type.Integer({ minimum: 0, maximum: 100, description: 'Default 50; higher first' }),
+      Type.Integer({
+        minimum: 0,
+        maximum: 100,
+        description: 'Default 50; higher first, and 10 higher may end lower for room',
+      }),
     ),
     after: Type.Optional(
       Type.Array(Id, {
@@ -250,6 +254,21 @@ export const Moves = Type.Object(
 )
 export type Moves = Static<typeof Moves>
 
+export const Preemptions = Type.Object(
+  {
+    count: Type.Integer({ minimum: 1 }),
+    by: Type.String({ maxLength: 128, description: 'The task, or the element, that room was made for' }),
+    from: Id,
+    why: Type.String(),
+    at: Instant,
+  },
+  {
+    description:
+      'How often it was ended to make room for a task of higher priority, and the last time: for which, off which device, why, when',
+  },
+)
+export type Preemptions = Static<typeof Preemptions>
+
 export const TaskStatus = Type.Object({
   task: Id,
   state: Type.Enum([...TASK_STATES], { description: 'Where the task is in its life' }),
@@ -271,6 +290,7 @@ export const TaskStatus = Type.Object({
     Type.Integer({ minimum: 1, description: 'Results of other than the current attempt' }),
   ),
   moves: Type.Optional(Moves),
+  preemptions: Type.Optional(Preemptions),
   array: Type.Optional(ArrayProgress),
   checkpoint: Type.Optional(Checkpoint),
   result: Type.Optional(Result),
