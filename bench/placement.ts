@@ -1,8 +1,12 @@
-/** The placement strategies on bin packing sets of which the least number of bins is known. */
+/**
+ * Placement: how fast the scheduler decides, or how good strategies are on data: on bin packing sets of which the least
+ * number of bins is known, and on a trace of GPU nodes.
+ */
 import type { PlanOptions, StrategyName } from '../agent/planning/plan.ts'
 import { planBy } from '../agent/planning/strategies.ts'
 import { Random } from '../shared/random/random.ts'
 import { asProblem, readBinPackings, SETS, type SetName } from './bin-packing.ts'
+import { type DecisionsRow, runDecisions } from './decisions.ts'
 import { runTrace, type TraceRow } from './gpu-trace.ts'
 
 export interface PackingRow {
@@ -25,6 +29,8 @@ export interface PackingRow {
 }
 
 export interface PlacementResult {
+  /** Empty when there are data. */
+  readonly decisions: readonly DecisionsRow[]
   /** Empty without the sets. */
   readonly packing: readonly PackingRow[]
   /** Empty without the trace. */
@@ -117,14 +123,16 @@ function runPacking(
   return packing
 }
 
-/** Runs what there are data for; `tell` hears of each row. @throws when data are missing in a folder that is named */
+/** Runs what there are data for, or else measures decisions; `tell` hears of each row. @throws when data are missing in a folder that is named */
 export function runPlacement(
   data: PlacementData,
   seed: string,
   quick: boolean,
   tell: (line: string) => void,
 ): PlacementResult {
+  const bare = data.sets === undefined && data.trace === undefined
   return {
+    decisions: bare ? runDecisions(seed, quick, tell) : [],
     packing: data.sets === undefined ? [] : runPacking(data.sets, seed, quick, tell),
     trace: data.trace === undefined ? [] : runTrace(data.trace, seed, quick, tell),
   }

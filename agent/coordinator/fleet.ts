@@ -187,6 +187,7 @@ export class Fleet {
   /** What a device measures; below the high mark again it is looked at for what waits. */
   measured(device: DeviceRecord, load: DeviceLoad): void {
     if (device.measured(load, this.#office.settings.marks.high, this.#nowMs)) this.#office.freed(device)
+    else this.#office.scheduler.deviceMeasured(device)
   }
 
   /** The mesh has other settings. */

@@ -13,6 +13,7 @@ import type { DeviceRecord, Placement } from './device-record.ts'
 import type { Lifecycle } from './lifecycle.ts'
 import type { Office } from './office.ts'
 import { lossMs, revocable } from './revocable.ts'
+import { WORD } from './scheduler/eligible.ts'
 import type { Decision } from './scheduler/scheduler.ts'
 import type { Statuses } from './statuses.ts'
 import type { TaskRecord } from './task-record.ts'
@@ -61,7 +62,7 @@ export class Preemption {
   readonly #claims = new Map<TaskRecord, Claim>()
   /** Tasks for which there was nothing to end, and when to look again. */
   readonly #fruitless = new Map<TaskRecord, number>()
-  /** Where the next look at devices begins, so that looks spread over the fleet. */
+  /** Where the next look at devices begins, in words of slots, so that looks spread over the fleet. */
   #cursor = 0
 
   constructor(office: Office, lifecycle: Lifecycle, statuses: Statuses) {
@@ -132,13 +133,15 @@ export class Preemption {
     const able = scheduler.able(task)
     const { monoMs, wallMs } = this.#office.context.now
     let best: Plan | undefined
-    for (let looked = 0; looked < able.length && looked < DEVICES_MAX; looked++) {
-      const device = able[this.#cursor++ % able.length] as DeviceRecord
+    let looked = 0
+    for (const device of able.from(this.#cursor)) {
+      if (looked++ >= DEVICES_MAX) break
       if (device.claimedFor !== undefined || device.closedReason(monoMs, wallMs) !== undefined) continue
       const plan = this.#planOn(device, task)
       if (plan === undefined || (best !== undefined && !cheaper(plan, best))) continue
       if (scheduler.agrees(task, device)) best = plan
     }
+    if (looked > DEVICES_MAX) this.#cursor += DEVICES_MAX / WORD
     return best
   }
 

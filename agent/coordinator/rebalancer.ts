@@ -90,7 +90,7 @@ export class Rebalancer {
   #relieve(device: DeviceRecord): void {
     device.restUntilMs = this.#nowMs + LOOK_AGAIN_MS
     // Tasks of one shape have the same devices, so each is searched once.
-    const found = new Map<readonly DeviceRecord[], DeviceRecord | undefined>()
+    const found = new Map<Iterable<DeviceRecord>, DeviceRecord | undefined>()
     for (const { task, placement } of this.#candidates(device)) {
       const able = this.#office.scheduler.able(task)
       if (!found.has(able)) found.set(able, this.#coolest(able, device, task))
@@ -126,7 +126,7 @@ export class Rebalancer {
   }
 
   /** The device with the lowest utilization that nobody wants and that would stay cool with the task, if there is any. */
-  #coolest(able: readonly DeviceRecord[], hot: DeviceRecord, task: TaskRecord): DeviceRecord | undefined {
+  #coolest(able: Iterable<DeviceRecord>, hot: DeviceRecord, task: TaskRecord): DeviceRecord | undefined {
     const { context, settings, scheduler } = this.#office
     const { monoMs, wallMs } = context.now
     const need = task.demand?.resources ?? {}

@@ -13,6 +13,7 @@ const HELD = 'worker/held.ts'
 const FENCE = 'worker/fence.ts'
 const ELECTION = 'election/election.ts'
 const SCHEDULER = 'coordinator/scheduler/scheduler.ts'
+const INDEX = 'coordinator/scheduler/best-index.ts'
 
 /** Devices follow whoever spoke last. */
 const NO_FENCE: readonly Patch[] = [
@@ -155,10 +156,11 @@ const CAPACITY: readonly Bug[] = [
           put: "refusal(need: Resources): string | undefined {\n    if (need['cpu'] !== undefined) return undefined\n",
         },
         {
-          file: SCHEDULER,
-          find: '!hasRoom(device, shape.resources))\n',
-          put: "!hasRoom(device, { cpu: shape.resources['cpu'] ?? 0 }))\n",
+          file: INDEX,
+          find: '      const place = this.#table.column(name)\n',
+          put: "      if (name !== 'cpu') continue\n      const place = this.#table.column(name)\n",
         },
+        { file: INDEX, find: '!hasRoom(device, this.#need)', put: '!hasRoom(device, { cpu: this.#cpu })' },
         {
           file: SCHEDULER,
           find: 'while (placed < length && hasRoom(device, shape.resources)) {',

@@ -26,6 +26,11 @@ export class Ranking {
     return this.best.length === RANKED_MAX
   }
 
+  /** What a score must exceed to be kept. */
+  get least(): number {
+    return this.full ? (this.best[RANKED_MAX - 1] as Candidate).score : Number.NEGATIVE_INFINITY
+  }
+
   /** A device with room was looked at. */
   consider(device: DeviceRecord, score: number): void {
     this.looked++

@@ -5,31 +5,38 @@
  *   waiting tasks by shape → the first by priority, deadline, chain and age → devices that could take the shape
  *     → open and with room now → score → choose → reserve (the coordinator does) → explain
  *
- * A shape that finds no room is blocked, and only devices that changed since are looked at again for it, so a
- * full fleet costs nothing while it stays full.
+ * An index finds the best of them without looking at them all (best-index.ts). A shape that finds no room is blocked
+ * until a device changes that could help, so a full fleet costs nothing while it stays full.
  */
 import type { Now } from '../../../shared/ports.ts'
 import type { DeviceRecord } from '../device-record.ts'
 import { type Kin, Kinship } from '../kinship.ts'
 import type { TaskRecord } from '../task-record.ts'
+import type { Eligible } from './eligible.ts'
 import { type Explanation, explainPlacement, explainScores, explainWait } from './explain.ts'
+import { FleetTable } from './fleet-table.ts'
 import { comesFirst, type Waiting } from './queue.ts'
 import { type Candidate, Ranking } from './ranking.ts'
 import { hasRoom } from './score.ts'
 import { Shape, shapeKey } from './shape.ts'
 import { STRATEGY, type Strategy } from './strategies.ts'
-import { mostOf, scoreOf } from './weighing.ts'
+import { leastOwn, mostOf, scoreOf } from './weighing.ts'
 
-/** Devices with room that are compared before one is chosen. */
-const SAMPLE_MAX = 24
-/** Devices that are preferred alike and are looked at for one with room, before those preferred less are. */
-const TIER_LOOKS_MAX = 256
+/** Devices with room that are compared where others count besides: how evenly they would stand is in no index. */
+const SPREAD_LOOKS_MAX = 256
 /** Tasks of one shape that a burst sends to one device at a time, so that they travel in one message. */
 const RUN_MAX = 16
 /** Elements of one array that are: they share a spec, so that more of them fit a message. */
 const ELEMENTS_RUN_MAX = 64
 /** Shapes without waiting tasks are kept for their filters up to this number. */
 const SHAPES_MAX = 1_000
+/** In fleets beyond that number of devices, what a kind of task waits for is counted anew only after a while. */
+const COUNTED_AT_ONCE_MAX = 1_000
+const COUNTED_FOR_MS = 5_000
+/** Looks at devices for waiting shapes that are explained again at a time; the others come next time. */
+const EXPLAIN_LOOKS_MAX = 1_000_000
+/** Closed devices that are looked at in a run, whether they have opened with nobody telling. */
+const REOPEN_LOOKS_MAX = 16
 
 export interface Decision {
   readonly task: TaskRecord
@@ -49,9 +56,7 @@ export class Scheduler {
   /** Where tasks stand that mean something to others. */
   readonly kinship = new Kinship()
   readonly #shapeOf = new Map<TaskRecord, Shape>()
-  /** Every device has a slot, a small number that shapes find it by. */
-  readonly #devices = new Map<DeviceRecord, number>()
-  readonly #freeSlots: number[] = []
+  readonly #table = new FleetTable()
 
   constructor() {
     this.kinship.changed = (kin, by) => this.#kinChanged(kin, by)
@@ -96,10 +101,9 @@ export class Scheduler {
     const known = this.#shapes.get(key)
     if (known !== undefined) return known
     if (this.#shapes.size >= SHAPES_MAX) this.#dropIdleShape()
-    const shape = new Shape(task, this.kinship)
-    // Not by `for`: it makes an object a device, and a new coordinator looks at the whole fleet for every shape.
-    this.#devices.forEach((slot, device) => {
-      shape.admit(device, slot)
+    const shape = new Shape(task, this.#table, this.kinship)
+    this.#table.devices.forEach((device, slot) => {
+      if (device !== undefined) shape.admit(device, slot)
     })
     this.#shapes.set(key, shape)
     return shape
@@ -115,12 +119,7 @@ export class Scheduler {
 
   /** A device is new, or its capacity, labels or executors changed. */
   deviceChanged(device: DeviceRecord): void {
-    let slot = this.#devices.get(device)
-    if (slot === undefined) {
-      // Slots in use and free ones together are 0, 1, 2 and so on.
-      slot = this.#freeSlots.pop() ?? this.#devices.size
-      this.#devices.set(device, slot)
-    }
+    const slot = this.#table.join(device)
     for (const shape of this.#shapes.values()) shape.admit(device, slot)
     this.kinship.relabelled()
     for (const shape of this.#waitingShapes) if (shape.relations !== undefined) shape.relations.changed = true
@@ -136,19 +135,24 @@ export class Scheduler {
 
   /** A device has room that it had not, or is open again. */
   deviceFreed(device: DeviceRecord): void {
-    const slot = this.#devices.get(device)
+    const slot = this.#table.slotOf(device)
     if (slot === undefined) return
+    this.#table.changed(slot)
     for (const shape of this.#waitingShapes) {
-      if (shape.blocked && shape.has(slot)) shape.hints.add(device)
+      if (shape.blocked && !shape.hinted) shape.hinted = shape.tiers.mayTake(slot)
     }
   }
 
+  /** A device has measured its load anew. */
+  deviceMeasured(device: DeviceRecord): void {
+    const slot = this.#table.slotOf(device)
+    if (slot !== undefined) this.#table.measured(slot)
+  }
+
   deviceGone(device: DeviceRecord): void {
-    const slot = this.#devices.get(device)
+    const slot = this.#table.leave(device)
     if (slot === undefined) return
-    this.#devices.delete(device)
-    this.#freeSlots.push(slot)
-    for (const shape of this.#shapes.values()) shape.dismiss(device, slot)
+    for (const shape of this.#shapes.values()) shape.dismiss(slot)
   }
 
   /**
@@ -161,6 +165,7 @@ export class Scheduler {
     reserve: (decision: Decision) => void,
     waits: (tasks: readonly TaskRecord[], explanation: Explanation) => void,
   ): void {
+    for (const device of this.#table.reopened(now, REOPEN_LOOKS_MAX)) this.deviceFreed(device)
     for (let decided = 0; decided < max; ) {
       const shape = this.#next()
       if (shape === undefined) return
@@ -169,9 +174,8 @@ export class Scheduler {
         const news = !shape.blocked
         shape.blocked = true
         if (shape.relations !== undefined) shape.relations.changed = false
-        shape.hints.clear()
-        shape.explanation = explainWait(shape, this.#devices.keys(), now)
-        if (news) waits([...shape.waiting.tasks()], shape.explanation)
+        shape.hinted = false
+        if (news) waits([...shape.waiting.tasks()], this.#whyWaiting(shape, now))
         continue
       }
       decided += this.#place(shape, found, max - decided, reserve)
@@ -183,7 +187,7 @@ export class Scheduler {
     let best: Shape | undefined
     let bestFirst: Waiting | undefined
     for (const shape of this.#waitingShapes) {
-      if (shape.blocked && shape.hints.size === 0 && shape.relations?.changed !== true) continue
+      if (shape.blocked && !shape.hinted && shape.relations?.changed !== true) continue
       const first = shape.waiting.first()
       if (first === undefined) continue
       if (bestFirst === undefined || comesFirst(first, bestFirst)) {
@@ -194,44 +198,32 @@ export class Scheduler {
     return best
   }
 
-  /** Ranks devices with room; none when there is none. What is preferred is looked at first. */
+  /** Ranks the best devices with room; none when there is none. What is preferred is looked at first. */
   #choose(shape: Shape, now: Now): Ranking | undefined {
     const ranking = new Ranking()
-    const { preferences } = shape
-    if (shape.blocked && shape.relations?.changed !== true)
-      this.#look(shape, [...shape.hints], 0, now, ranking)
-    else {
-      for (const tier of preferences?.tiers ?? []) {
-        if (ranking.full && ranking.most >= mostOf(shape, tier.share)) break
-        tier.cursor = this.#look(shape, tier.devices, tier.cursor, now, ranking, TIER_LOOKS_MAX)
+    const { relations } = shape
+    const looksMax = relations?.spread === undefined ? Number.POSITIVE_INFINITY : SPREAD_LOOKS_MAX
+    for (const { share, index } of shape.tiers.sorted) {
+      if (ranking.full && ranking.most >= mostOf(shape, share)) break
+      const look = (device: DeviceRecord, own: number) => {
+        if (device.isKeptFrom(shape.priority) || relations?.against(device) !== undefined) return
+        ranking.consider(device, scoreOf(shape, device, own))
       }
-      if (ranking.looked === 0) shape.cursor = this.#look(shape, shape.eligible, shape.cursor, now, ranking)
+      const limit = () =>
+        ranking.looked < looksMax ? leastOwn(shape, ranking.least, share) : Number.POSITIVE_INFINITY
+      index.search(this.strategy, now, look, limit)
     }
     return ranking.looked === 0 ? undefined : ranking
   }
 
-  /** Looks at candidates from `begin` on until a sample had room. @returns where the next look begins */
-  #look(
-    shape: Shape,
-    candidates: readonly DeviceRecord[],
-    begin: number,
-    now: Now,
-    ranking: Ranking,
-    looksMax = candidates.length,
-  ): number {
-    const end = Math.min(candidates.length, looksMax)
-    const lookedMax = ranking.looked + SAMPLE_MAX
-    const { priority } = shape
-    let i = 0
-    for (; i < end && ranking.looked < lookedMax; i++) {
-      const device = candidates[(begin + i) % candidates.length] as DeviceRecord
-      if (device.isKeptFrom(priority)) continue
-      if (device.closedReason(now.monoMs, now.wallMs) !== undefined || !hasRoom(device, shape.resources))
-        continue
-      if (shape.relations?.against(device) !== undefined) continue
-      ranking.consider(device, scoreOf(this.strategy, shape, device))
-    }
-    return candidates.length === 0 ? 0 : (begin + i) % candidates.length
+  /** Why the shape waits, as of now; in a large fleet as of a moment ago. */
+  #whyWaiting(shape: Shape, now: Now): Explanation {
+    const { explanation, explainedMs } = shape
+    const large = this.#table.size > COUNTED_AT_ONCE_MAX
+    if (explanation !== undefined && large && now.monoMs - explainedMs < COUNTED_FOR_MS) return explanation
+    shape.explainedMs = now.monoMs
+    shape.explanation = explainWait(shape, this.#table.known(), now)
+    return shape.explanation
   }
 
   /** Sends the shape's first task to the device, and in a burst some more of its kind. */
@@ -257,6 +249,7 @@ export class Scheduler {
       last = of
       placed++
     }
+    this.#table.refresh(this.#table.slotOf(device) ?? 0)
     return placed
   }
 
@@ -277,7 +270,7 @@ export class Scheduler {
   stuck(): TaskRecord[] {
     const firsts: Waiting[] = []
     for (const shape of this.#waitingShapes) {
-      const first = shape.blocked && shape.hints.size === 0 ? shape.waiting.first() : undefined
+      const first = shape.blocked && !shape.hinted ? shape.waiting.first() : undefined
       if (first !== undefined) firsts.push(first)
     }
     return firsts.sort((a, b) => (comesFirst(a, b) ? -1 : 1)).map(({ task }) => task)
@@ -288,25 +281,28 @@ export class Scheduler {
     return this.#shapeOf.has(task)
   }
 
-  /** Devices that could take the task if they were empty. */
-  able(task: TaskRecord): readonly DeviceRecord[] {
+  /** Devices that could take the task if they were empty. The same object for all tasks of its kind. */
+  able(task: TaskRecord): Eligible {
     return this.#shape(task).eligible
   }
 
   /** Whether something waits that the device could take if it were empty. */
   wants(device: DeviceRecord): boolean {
-    const slot = this.#devices.get(device)
+    const slot = this.#table.slotOf(device)
     if (slot === undefined) return false
-    for (const shape of this.#waitingShapes) if (shape.has(slot)) return true
+    for (const shape of this.#waitingShapes) if (shape.eligible.has(slot)) return true
     return false
   }
 
-  /** Shapes that wait for room, explained as of now. */
+  /** Shapes that wait for room, explained as of now: those whose explanation is oldest, a bounded number. */
   *blocked(now: Now): IterableIterator<{ tasks: Iterable<TaskRecord>; explanation: Explanation }> {
-    for (const shape of this.#shapes.values()) {
-      if (!shape.blocked || shape.waiting.size === 0) continue
-      shape.explanation = explainWait(shape, this.#devices.keys(), now)
-      yield { tasks: shape.waiting.tasks(), explanation: shape.explanation }
+    const shapes = [...this.#waitingShapes].filter((shape) => shape.blocked)
+    shapes.sort((a, b) => a.explainedMs - b.explainedMs)
+    let looks = 0
+    for (const shape of shapes) {
+      if (looks >= EXPLAIN_LOOKS_MAX) return
+      looks += this.#table.size
+      yield { tasks: shape.waiting.tasks(), explanation: this.#whyWaiting(shape, now) }
     }
   }
 }

@@ -10,12 +10,13 @@ import { canonicalJson } from '../../../shared/protocol/digest.ts'
 import type { DeviceRecord } from '../device-record.ts'
 import type { Kinship } from '../kinship.ts'
 import type { TaskRecord } from '../task-record.ts'
+import { Eligible } from './eligible.ts'
 import type { Explanation } from './explain.ts'
+import type { FleetTable } from './fleet-table.ts'
 import { Preferences } from './preference.ts'
 import { WaitingQueue } from './queue.ts'
 import { isRelated, Relations } from './relations.ts'
-
-const PLACES_MIN = 64
+import { Tiers } from './tiers.ts'
 
 /** Why a device that lacks nothing else cannot take a shape. */
 export const TOO_SMALL = 'are too small'
@@ -31,21 +32,19 @@ export class Shape {
   /** How they stand to other tasks, if they do. */
   readonly relations: Relations | undefined
   readonly waiting = new WaitingQueue()
-  /** Devices that could take the shape if they were empty, in no order; with the place of each. */
-  readonly eligible: DeviceRecord[] = []
-  /** By the device's slot: its place in `eligible` plus one, 0 for none. Four bytes a device, for every shape. */
-  #places = new Int32Array(0)
-  /** By place in `eligible`: the device's slot. */
-  readonly #slots: number[] = []
-  /** Where the next look begins, so that looks spread over the fleet. */
-  cursor = 0
-  /** No device had room; only devices in `hints` have changed since. */
+  /** Devices that could take the shape if they were empty. */
+  readonly eligible: Eligible
+  /** The same by how they are preferred, each with an index of the best. */
+  readonly tiers: Tiers
+  /** No device had room. */
   blocked = false
-  /** Why, when it was blocked last. */
+  /** A device has changed since that could help. */
+  hinted = false
+  /** Why, when it was explained last; and when that was, on the monotonic clock. */
   explanation: Explanation | undefined
-  readonly hints = new Set<DeviceRecord>()
+  explainedMs = 0
 
-  constructor(task: TaskRecord, kinship: Kinship) {
+  constructor(task: TaskRecord, table: FleetTable, kinship: Kinship) {
     const { demand, spec } = task
     this.key = shapeKey(task)
     this.resources = demand?.resources ?? {}
@@ -53,6 +52,8 @@ export class Shape {
     this.functionName = demand?.functionName
     this.requirements = compileSelector(spec?.where)
     this.preferences = spec?.prefer === undefined ? undefined : new Preferences(spec.prefer)
+    this.eligible = new Eligible(table)
+    this.tiers = new Tiers(table, this.resources, this.eligible, this.preferences)
     this.relations = spec !== undefined && isRelated(spec) ? new Relations(spec, kinship) : undefined
   }
 
@@ -73,43 +74,17 @@ export class Shape {
     return undefined
   }
 
-  /** Looks at a device that is new or changed. `slot` is the scheduler's number of it. */
+  /** Looks at a device that is new or changed. `slot` is its number in the table. */
   admit(device: DeviceRecord, slot: number): void {
-    const known = this.has(slot)
-    const eligible = this.staticReason(device) === undefined
-    if (eligible) this.preferences?.admit(device)
-    if (eligible && !known) {
-      if (slot >= this.#places.length) this.#widen(slot + 1)
-      this.eligible.push(device)
-      this.#slots.push(slot)
-      this.#places[slot] = this.eligible.length
-    } else if (!eligible && known) this.dismiss(device, slot)
+    if (this.staticReason(device) !== undefined) return this.dismiss(slot)
+    this.eligible.add(slot)
+    this.tiers.admit(device, slot)
   }
 
   /** Takes a device out. */
-  dismiss(device: DeviceRecord, slot: number): void {
-    this.hints.delete(device)
-    if (!this.has(slot)) return
-    this.preferences?.dismiss(device)
-    const place = (this.#places[slot] as number) - 1
-    this.#places[slot] = 0
-    const last = this.eligible.pop() as DeviceRecord
-    const lastSlot = this.#slots.pop() as number
-    if (last === device) return
-    this.eligible[place] = last
-    this.#slots[place] = lastSlot
-    this.#places[lastSlot] = place + 1
-  }
-
-  /** True when the device of that slot could take the shape if it were empty. */
-  has(slot: number): boolean {
-    return slot < this.#places.length && this.#places[slot] !== 0
-  }
-
-  #widen(slots: number): void {
-    const wider = new Int32Array(Math.max(slots, 2 * this.#places.length, PLACES_MIN))
-    wider.set(this.#places)
-    this.#places = wider
+  dismiss(slot: number): void {
+    this.eligible.delete(slot)
+    this.tiers.dismiss(slot)
   }
 }
 

@@ -7,6 +7,11 @@ import { bestFit, mostFree } from './score.ts'
 export interface Strategy {
   /** How a device suits what is asked for, from 0 to 1; the highest is chosen. */
   score(device: DeviceRecord, need: Resources): number
+  /**
+   * The same from the shares that would be left of the scarcest resource, by what is reserved and by what is measured;
+   * 1 where nothing is measured.
+   */
+  rank(left: number, unused: number): number
   /** What the chosen one is, for explanations. */
   readonly superlative: string
 }
@@ -14,7 +19,11 @@ export interface Strategy {
 export const STRATEGY: Readonly<Record<StrategyName, Strategy>> = {
   // The textbook greedy (worst fit): it spreads work, so that a lost device takes little with it and bursts find room
   // everywhere.
-  greedy: { score: mostFree, superlative: 'most free' },
+  greedy: {
+    score: mostFree,
+    rank: (left, unused) => (unused < left ? unused : left),
+    superlative: 'most free',
+  },
   // It leaves whole devices free for what is large.
-  'best-fit': { score: bestFit, superlative: 'best fit' },
+  'best-fit': { score: bestFit, rank: (left) => 1 - left, superlative: 'best fit' },
 }

@@ -23,16 +23,22 @@ export function isComposed({ preferences, relations }: Shape): boolean {
   return preferences !== undefined || relations?.spread !== undefined
 }
 
-/** How a device suits a shape now, from 0 to 1. */
-export function scoreOf(strategy: Strategy, shape: Shape, device: DeviceRecord): number {
-  const own = strategy.score(device, shape.resources)
+/** How a device suits a shape now, from 0 to 1. `own` is what the strategy says. */
+export function scoreOf(shape: Shape, device: DeviceRecord, own: number): number {
   if (!isComposed(shape)) return own
-  return mean(shape, own, shape.preferences?.shareOf(device) ?? 0, shape.relations?.evenness(device) ?? 0)
+  const { preferences, relations } = shape
+  return mean(shape, own, preferences?.share(device.labels) ?? 0, relations?.evenness(device) ?? 0)
 }
 
 /** The most that a device of that share of preferences can score. */
 export function mostOf(shape: Shape, share: number): number {
   return mean(shape, 1, share, 1)
+}
+
+/** The least that the strategy says of a device of that share of preferences, if it is to score that much. */
+export function leastOwn(shape: Shape, score: number, share: number): number {
+  const rest = mean(shape, 0, share, 1)
+  return (score - rest) / (mean(shape, 1, share, 1) - rest)
 }
 
 function mean({ preferences, relations }: Shape, own: number, preferred: number, even: number): number {
@@ -55,7 +61,7 @@ export function partsOf(strategy: Strategy, shape: Shape, device: DeviceRecord):
   const own = strategy.score(device, shape.resources)
   const parts: Part[] = [{ name: strategy.superlative, score: own, weight: STRATEGY_WEIGHT }]
   if (preferences !== undefined)
-    parts.push({ name: 'preferred', score: preferences.shareOf(device), weight: PREFER_WEIGHT })
+    parts.push({ name: 'preferred', score: preferences.share(device.labels), weight: PREFER_WEIGHT })
   if (relations?.spread !== undefined)
     parts.push({
       name: `even by ${relations.spread}`,

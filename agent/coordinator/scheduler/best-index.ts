@@ -1,0 +1,226 @@
+/**
+ * Finds the devices that the strategy scores highest for one shape without looking at all of them.
+ *
+ * A tree over the devices' slots, 32 children a node: each node has a bound that no score below it exceeds. The search
+ * goes down where the bound is highest, looks at the 32 slots there and is done when no bound exceeds what was found:
+ * branch and bound, best first (Land and Doig 1960), over a tournament tree (Knuth, volume 3, 5.4.1). Bounds are
+ * lowered only where the search comes by, and raised for what changed since it was last here: lazy evaluation as in
+ * Minoux's accelerated greedy (1978). So a change costs nothing until a shape looks, and a shape that nothing waits
+ * for costs a bit a device and a bound for every 32.
+ */
+import type { Resources } from '../../../shared/model/resources.ts'
+import type { Now } from '../../../shared/ports.ts'
+import type { DeviceRecord } from '../device-record.ts'
+import { type Eligible, slotOf, WORD } from './eligible.ts'
+import type { FleetTable } from './fleet-table.ts'
+import { hasRoom } from './score.ts'
+import type { Strategy } from './strategies.ts'
+
+/** Below every score: no room, or not open. */
+export const NONE = Number.NEGATIVE_INFINITY
+/** Scores that differ by less are the same, since shares are rounded. */
+export const SAME = 1e-9
+
+/** Hears of a device that is open and has room, and of its score. */
+export type Look = (device: DeviceRecord, score: number) => void
+
+export class BestIndex {
+  readonly #table: FleetTable
+  readonly #eligible: Eligible
+  readonly #need: Resources
+  /** What is asked for, and where in a row it stands. */
+  #needs: number[] = []
+  #places: number[] = []
+  readonly #cpu: number
+  readonly #memory: number
+  #strategy: Strategy | undefined
+  /** Bounds: of every 32 slots, then of every 32 of those, and so on; the last level has 32 nodes at most. */
+  #levels: Float64Array[] = []
+  /** How far the table's log was read. */
+  #position = 0
+  /** Of the search under way: nodes that were looked at, and what their bounds are. */
+  readonly #visited: number[] = []
+  readonly #bounds: number[] = []
+  /** Of the 32 slots that are looked at: those that may be chosen, and their scores. */
+  readonly #slots = new Int32Array(WORD)
+  readonly #rates = new Float64Array(WORD)
+
+  constructor(table: FleetTable, eligible: Eligible, need: Resources) {
+    this.#table = table
+    this.#eligible = eligible
+    this.#need = need
+    this.#cpu = need['cpu'] ?? 0
+    this.#memory = need['memory'] ?? 0
+  }
+
+  /**
+   * Hands devices that are open and have room to `look`, roughly the best first, until no other can have a score above
+   * `limit`, which is asked after every look. Devices that tie with the best may be left out.
+   */
+  search(strategy: Strategy, now: Now, look: Look, limit: () => number): void {
+    if (this.#eligible.length === 0) return
+    this.#follow(strategy)
+    const bottom = this.#levels[0] as Float64Array
+    for (;;) {
+      const word = this.#highest(limit())
+      if (word < 0) break
+      this.#visited.push(word)
+      this.#bounds.push(this.#visit(word, strategy, now, look, limit))
+      bottom[word] = NONE
+    }
+    for (let word = this.#visited.pop(); word !== undefined; word = this.#visited.pop()) {
+      this.#raise(word, this.#bounds.pop() as number)
+    }
+  }
+
+  /** Whether looking again could help, after a search that found nothing, since the slot's row has changed. */
+  mayTake(slot: number): boolean {
+    if (!this.#eligible.has(slot)) return false
+    return this.#strategy === undefined || this.#rate(slot, this.#strategy) !== NONE
+  }
+
+  /** The score of a slot by its row. */
+  #rate(slot: number, strategy: Strategy): number {
+    const { rows, stride, closed } = this.#table
+    if (closed[slot] === 1) return NONE
+    const at = slot * stride
+    const needs = this.#needs
+    const places = this.#places
+    let left = 1
+    for (let i = 0; i < needs.length; i++) {
+      const place = at + (places[i] as number)
+      const share = (rows[place] as number) - (needs[i] as number) * (rows[place + 1] as number)
+      if (share < left) left = share
+    }
+    if (left < -SAME) return NONE
+    const cpu = (rows[at] as number) - this.#cpu * (rows[at + 1] as number)
+    const memory = (rows[at + 2] as number) - this.#memory * (rows[at + 3] as number)
+    return strategy.rank(left, cpu < memory ? cpu : memory)
+  }
+
+  /** Looks at 32 slots, the best first. @returns the highest score that is left there */
+  #visit(word: number, strategy: Strategy, now: Now, look: Look, limit: () => number): number {
+    const table = this.#table
+    const slots = this.#slots
+    const rates = this.#rates
+    const floor = limit() - SAME
+    let bound = NONE
+    let count = 0
+    for (let bits = this.#eligible.words[word] as number; bits !== 0; bits &= bits - 1) {
+      const slot = slotOf(word, bits)
+      const rate = this.#rate(slot, strategy)
+      if (rate === NONE) continue
+      if (rate >= floor) {
+        slots[count] = slot
+        rates[count++] = rate
+      } else if (rate > bound) bound = rate
+    }
+    while (count > 0) {
+      const place = highestOf(rates, 0, count)
+      const slot = slots[place] as number
+      const rate = rates[place] as number
+      if (rate < limit() - SAME) return Math.max(bound, rate)
+      // What was placed there since makes it worse, and then others may be better.
+      if (table.refresh(slot)) {
+        rates[place] = this.#rate(slot, strategy)
+        continue
+      }
+      slots[place] = slots[--count] as number
+      rates[place] = rates[count] as number
+      const device = table.devices[slot]
+      if (device === undefined || rate === NONE || !hasRoom(device, this.#need)) continue
+      if (device.closedReason(now.monoMs, now.wallMs) !== undefined) {
+        table.close(slot)
+        continue
+      }
+      look(device, rate)
+      if (rate > bound) bound = rate
+    }
+    return bound
+  }
+
+  /** The 32 slots with the highest bound; below zero when it is not above `limit`. */
+  #highest(limit: number): number {
+    const levels = this.#levels
+    const top = levels.length - 1
+    for (;;) {
+      const nodes = levels[top] as Float64Array
+      let node = highestOf(nodes, 0, nodes.length)
+      const bound = nodes[node] as number
+      if (bound <= limit + SAME) return -1
+      let level = top
+      for (; level > 0; level--) {
+        const below = levels[level - 1] as Float64Array
+        const child = highestOf(below, node * WORD, Math.min(below.length, (node + 1) * WORD))
+        const least = below[child] as number
+        const parents = levels[level] as Float64Array
+        if (least < (parents[node] as number)) {
+          // The bound has not been true for a while.
+          parents[node] = least
+          break
+        }
+        node = child
+      }
+      if (level === 0) return node
+    }
+  }
+
+  /** A bound of 32 slots, and what is above it, is at least that. */
+  #raise(word: number, bound: number): void {
+    let node = word
+    for (const nodes of this.#levels) {
+      if (bound <= (nodes[node] as number)) return
+      nodes[node] = bound
+      node = Math.floor(node / WORD)
+    }
+  }
+
+  /** Takes in what changed since the last search. */
+  #follow(strategy: Strategy): void {
+    const { log, head, oldest, capacity } = this.#table
+    const words = Math.ceil(capacity / WORD)
+    const behind = head - this.#position
+    const lost = this.#position < oldest || behind > log.length
+    if (strategy !== this.#strategy || this.#levels[0]?.length !== words || lost) this.#build(strategy, words)
+    else {
+      const mask = log.length - 1
+      for (let position = this.#position; position < head; position++) {
+        const slot = log[position & mask] as number
+        if (this.#eligible.has(slot)) this.#raise(slot >>> 5, this.#rate(slot, strategy))
+      }
+    }
+    this.#position = head
+  }
+
+  #build(strategy: Strategy, words: number): void {
+    this.#strategy = strategy
+    this.#needs = []
+    this.#places = []
+    for (const name in this.#need) {
+      const place = this.#table.column(name)
+      if (place === undefined) continue
+      this.#needs.push(this.#need[name] as number)
+      this.#places.push(place)
+    }
+    this.#levels = [new Float64Array(words).fill(NONE)]
+    for (let nodes = words; nodes > WORD; ) {
+      nodes = Math.ceil(nodes / WORD)
+      this.#levels.push(new Float64Array(nodes).fill(NONE))
+    }
+    const bits = this.#eligible.words
+    for (let word = 0; word < bits.length; word++) {
+      let bound = NONE
+      for (let rest = bits[word] as number; rest !== 0; rest &= rest - 1) {
+        bound = Math.max(bound, this.#rate(slotOf(word, rest), strategy))
+      }
+      if (bound !== NONE) this.#raise(word, bound)
+    }
+  }
+}
+
+/** Where from `from` on, and before `to`, the highest is. */
+function highestOf(numbers: Float64Array, from: number, to: number): number {
+  let best = from
+  for (let i = from + 1; i < to; i++) if ((numbers[i] as number) > (numbers[best] as number)) best = i
+  return best
+}

@@ -1,0 +1,195 @@
+/**
+ * The fleet as a table of numbers, one row a device: what is left of each resource, by what is reserved and by what is
+ * measured. Looking at a row costs a fraction of looking at a record, and all shapes share the table.
+ *
+ * Rows may be behind their records. What the scheduler is told of or does itself is taken in at once (`changed`,
+ * `refresh`). What else is reserved on a device, such as work that it was found to hold, is noticed with its next
+ * heartbeat, or before it is chosen.
+ */
+import type { Now } from '../../../shared/ports.ts'
+import type { DeviceRecord } from '../device-record.ts'
+import type { Utilization } from '../utilization.ts'
+
+/** Resources with a column. Of others only whether there is room is looked at, and only on what would be chosen. */
+export const COLUMNS_MAX = 16
+/** A row begins with what is measured of cpu and of memory, then come the columns. Each is a share and a factor. */
+const MEASURED = { cpu: 0, memory: 2 } as const
+const FIRST_COLUMN = 4
+/** Instead of the inverse of a capacity of nothing: whatever is asked of it is too much. */
+const NOTHING = 1e300
+const ROWS_MIN = 64
+/** The least number of changes that are remembered. */
+const LOG_MIN = 1_024
+
+export class FleetTable {
+  /** By slot, a small number that every device has. */
+  readonly devices: (DeviceRecord | undefined)[] = []
+  readonly #slots = new Map<DeviceRecord, number>()
+  readonly #freeSlots: number[] = []
+  readonly #columns: string[] = []
+  /** Numbers a row. */
+  stride = FIRST_COLUMN
+  rows = new Float64Array(0)
+  /** By slot, 1 for a device that was found closed and not told to be open since. */
+  closed = new Uint8Array(0)
+  /** By slot, 1 while it stands in `#shut`. */
+  #listed = new Uint8Array(0)
+  /** Slots found closed, and where looking whether they opened goes on. */
+  readonly #shut: number[] = []
+  #cursor = 0
+  /** By slot: the record's count of changes when its row was read. */
+  #read = new Float64Array(0)
+  /** The slots that changed last, in a ring: at least as many as there are rows, since then all may be looked at. */
+  log = new Int32Array(LOG_MIN)
+  /** Changes so far, and how many had been when the ring was last made. */
+  head = 0
+  oldest = 0
+
+  /** Devices. */
+  get size(): number {
+    return this.#slots.size
+  }
+
+  /** Slots that there is room for. */
+  get capacity(): number {
+    return this.closed.length
+  }
+
+  known(): IterableIterator<DeviceRecord> {
+    return this.#slots.keys()
+  }
+
+  slotOf(device: DeviceRecord): number | undefined {
+    return this.#slots.get(device)
+  }
+
+  /** Takes a device in. @returns its slot, the same as before when it is known */
+  join(device: DeviceRecord): number {
+    const known = this.#slots.get(device)
+    if (known !== undefined) return known
+    // Slots in use and free ones together are 0, 1, 2 and so on.
+    const slot = this.#freeSlots.pop() ?? this.devices.length
+    this.#slots.set(device, slot)
+    this.devices[slot] = device
+    if (slot >= this.capacity) this.#grow(Math.max(ROWS_MIN, 2 * slot))
+    return slot
+  }
+
+  /** @returns the slot that it had */
+  leave(device: DeviceRecord): number | undefined {
+    const slot = this.#slots.get(device)
+    if (slot === undefined) return undefined
+    this.#slots.delete(device)
+    this.#freeSlots.push(slot)
+    this.devices[slot] = undefined
+    this.closed[slot] = 0
+    return slot
+  }
+
+  /** Where in a row a resource stands; `undefined` for one too many. */
+  column(name: string): number | undefined {
+    let index = this.#columns.indexOf(name)
+    if (index < 0) {
+      if (this.#columns.length >= COLUMNS_MAX) return undefined
+      index = this.#columns.push(name) - 1
+      this.stride += 2
+      this.rows = new Float64Array(this.capacity * this.stride)
+      for (const slot of this.#slots.values()) this.#take(slot)
+    }
+    return FIRST_COLUMN + 2 * index
+  }
+
+  /** A device may have more room, or be open: its row is read, and shapes are told when they next look. */
+  changed(slot: number): void {
+    this.closed[slot] = 0
+    this.measured(slot)
+  }
+
+  /** The same of what it measures: that opens no device. */
+  measured(slot: number): void {
+    this.#take(slot)
+    this.log[this.head++ & (this.log.length - 1)] = slot
+  }
+
+  /** Reads the row where the record has changed. @returns true when it had */
+  refresh(slot: number): boolean {
+    if (this.#read[slot] === this.devices[slot]?.changes) return false
+    this.measured(slot)
+    return true
+  }
+
+  /** The device was found closed. */
+  close(slot: number): void {
+    this.closed[slot] = 1
+    if (this.#listed[slot] === 1) return
+    this.#listed[slot] = 1
+    this.#shut.push(slot)
+  }
+
+  /** Looks whether devices that were found closed have opened, the next `max` of them. @returns those that have */
+  reopened(now: Now, max: number): DeviceRecord[] {
+    const opened: DeviceRecord[] = []
+    for (let looks = Math.min(max, this.#shut.length); looks > 0; looks--) {
+      if (this.#cursor >= this.#shut.length) this.#cursor = 0
+      const slot = this.#shut[this.#cursor] as number
+      const device = this.devices[slot]
+      const shut = this.closed[slot] === 1
+      if (shut && device?.closedReason(now.monoMs, now.wallMs) !== undefined) {
+        this.#cursor++
+        continue
+      }
+      const last = this.#shut.pop() as number
+      if (last !== slot) this.#shut[this.#cursor] = last
+      this.#listed[slot] = 0
+      if (shut && device !== undefined) opened.push(device)
+    }
+    return opened
+  }
+
+  /** Takes a record into its row. */
+  #take(slot: number): void {
+    const device = this.devices[slot]
+    if (device === undefined) return
+    const { rows } = this
+    const { capacity, reserved, utilization } = device
+    const at = slot * this.stride
+    rows[at + MEASURED.cpu] = rows[at + MEASURED.memory] = 1
+    rows[at + MEASURED.cpu + 1] = rows[at + MEASURED.memory + 1] = 0
+    if (utilization !== undefined) {
+      const { parts } = utilization
+      for (let i = 0; i < parts.length; i++) {
+        const part = parts[i] as Utilization['parts'][number]
+        const since = Math.max(0, (reserved[part.resource] ?? 0) - part.reserved)
+        const place = at + MEASURED[part.resource]
+        rows[place] = 1 - part.share - since / part.total
+        rows[place + 1] = 1 / part.total
+      }
+    }
+    for (let i = 0; i < this.#columns.length; i++) {
+      const name = this.#columns[i] as string
+      const whole = capacity[name] ?? 0
+      const place = at + FIRST_COLUMN + 2 * i
+      rows[place] = whole === 0 ? 1 : (whole - (reserved[name] ?? 0)) / whole
+      rows[place + 1] = whole === 0 ? NOTHING : 1 / whole
+    }
+    this.#read[slot] = device.changes
+  }
+
+  #grow(slots: number): void {
+    const rows = new Float64Array(slots * this.stride)
+    rows.set(this.rows)
+    this.rows = rows
+    this.closed = wider(this.closed, new Uint8Array(slots))
+    this.#listed = wider(this.#listed, new Uint8Array(slots))
+    this.#read = wider(this.#read, new Float64Array(slots))
+    if (this.log.length >= slots) return
+    // What was in it is forgotten, so indexes that have not read it begin anew.
+    this.log = new Int32Array(2 ** Math.ceil(Math.log2(slots)))
+    this.oldest = this.head
+  }
+}
+
+function wider<T extends Uint8Array | Float64Array>(from: T, to: T): T {
+  to.set(from)
+  return to
+}
