@@ -58,8 +58,10 @@ function read(
     const unanswered = new Set(filters)
     const stops: (() => void)[] = []
     let quiet: NodeJS.Timeout | undefined
+    let turn: NodeJS.Immediate | undefined
     const end = (error?: unknown) => {
       clearTimeout(quiet)
+      clearImmediate(turn)
       clearTimeout(limit)
       for (const stop of stops) stop()
       if (error === undefined) resolve()
@@ -68,7 +70,11 @@ function read(
     const settle = () => {
       if (unanswered.size > 0) return
       clearTimeout(quiet)
-      quiet = setTimeout(end, limits.settleMs)
+      clearImmediate(turn)
+      // Where this process has stood still, timers come before what the socket holds: that gets its turn first.
+      quiet = setTimeout(() => {
+        turn = setImmediate(end)
+      }, limits.settleMs)
     }
     const limit = setTimeout(() => {
       if (unanswered.size === 0) return end()
