@@ -10,6 +10,7 @@ import { DEFAULT_TTL_MS } from '../../shared/model/task.ts'
 import type { Attempt } from '../../shared/protocol/attempt.ts'
 import { isTerminal, type TerminalState } from '../../shared/protocol/schemas/index.ts'
 import { Elements } from './elements.ts'
+import { note } from './history.ts'
 import type { Office } from './office.ts'
 import { Statuses } from './statuses.ts'
 import type { TaskRecord } from './task-record.ts'
@@ -25,6 +26,7 @@ export class Endings {
     this.#office = office
     this.#settled = settled
     this.statuses = new Statuses(office.context, office.reign, {
+      changed: (task) => note(task, office.ledger.size, () => office.context.instant()),
       terminal: (task) => this.settle(task),
       accounted: (device, attempt) => this.acknowledge(device, attempt),
       told: (task) => office.leases.told(task),

@@ -60,7 +60,7 @@ export class Ledger {
   /** The broker has the task's terminal status. @returns those that have to go for it */
   finished(task: TaskRecord): readonly TaskRecord[] {
     if (!this.#finished.has(task)) {
-      const bytes = STATUS_BYTES + outputChars(task.result) + pagesBytes(task)
+      const bytes = STATUS_BYTES + outputChars(task.result) + historyChars(task) + pagesBytes(task)
       this.#finished.set(task, bytes)
       this.#finishedBytes += bytes
     }
@@ -95,6 +95,10 @@ export class Ledger {
 function outputChars(result: TaskRecord['result']): number {
   const value = result?.value === undefined ? 0 : JSON.stringify(result.value).length
   return (result?.stdout?.length ?? 0) + (result?.stderr?.length ?? 0) + value
+}
+
+function historyChars({ history = [] }: TaskRecord): number {
+  return history.reduce((sum, { text }) => sum + text.length, 0)
 }
 
 /** About what the pages of an ended array take on the broker. */

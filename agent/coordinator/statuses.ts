@@ -18,6 +18,8 @@ const ARRAY_TIMER_MS = 250
 const IN_FLIGHT_MAX = 512
 
 export interface StatusEvents {
+  /** There is something to tell of the task. */
+  changed(task: TaskRecord): void
   /** The broker has the task's terminal status. */
   terminal(task: TaskRecord): void
   /** The broker has a status that accounts for the attempt's result. */
@@ -43,6 +45,7 @@ export class Statuses {
   /** The task changed. Terminal states and first words go out at once, what may change again soon a little later. */
   touch(task: TaskRecord): void {
     if (task.element !== undefined) return this.#touchElement(task, task.element.of)
+    this.#events.changed(task)
     task.publication.version++
     this.#dirty.add(task)
     const often = task.array !== undefined && task.publication.acked > 0

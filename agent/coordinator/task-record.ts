@@ -52,6 +52,8 @@ export interface TaskRecord {
   error: Failure | undefined
   refused: TaskStatus['refused']
   explanation: string
+  /** What was decided about it, the oldest first; see history.ts. An element's is its array's. */
+  history: TaskStatus['history']
   reasons: Record<string, number> | undefined
   times: TaskStatus['times']
   /** Not to be placed before, on the monotonic clock: back-off after a failure. */
@@ -82,6 +84,9 @@ export interface Publication {
   /** Results that may be acknowledged to their device once the broker has the version. */
   owed: { device: string; attempt: Attempt; version: number }[]
 }
+
+/** What is said of a task before anything was decided. */
+export const RECEIVED = 'received'
 
 /** A fresh record. `seen` is when the task was first seen, as an instant. */
 export function newTask(
@@ -115,7 +120,8 @@ export function newTask(
     result: undefined,
     error: undefined,
     refused: undefined,
-    explanation: 'received',
+    explanation: RECEIVED,
+    history: undefined,
     reasons: undefined,
     times: { seen },
     notBeforeMs: 0,
@@ -148,6 +154,7 @@ export function continueFrom(task: TaskRecord, status: TaskStatus): void {
   task.progress = status.array
   task.refused = status.refused
   task.explanation = status.explanation
+  task.history = status.history === undefined ? undefined : [...status.history]
   task.reasons = status.reasons
   task.times = { ...status.times }
   const { attempt, device } = status
@@ -186,6 +193,7 @@ export function statusOf(task: TaskRecord, reign: Reign): TaskStatus {
     ...(task.error === undefined ? {} : { error: task.error }),
     ...(task.refused === undefined ? {} : { refused: task.refused }),
     explanation: task.explanation,
+    ...(task.history === undefined || task.history.length < 2 ? {} : { history: [...task.history] }),
     ...(task.reasons === undefined || isTerminal(task.state) ? {} : { reasons: task.reasons }),
     times: { ...task.times },
     ...(task.ttl === undefined || !isTerminal(task.state) ? {} : { ttl: task.ttl }),

@@ -331,3 +331,25 @@ test('Without a command, with a wrong one, or with --help there is help', async 
     out: expect.stringMatching(/^covey \d+\.\d+\.\d+ /),
   })
 })
+
+test('explain --history tells what was decided, the oldest first; of one decision only that', async () => {
+  await coordinator()
+  const history = [
+    { at: '2030-01-31T12:00:01.000Z', text: 'waits: 1 of 1 devices are cordoned' },
+    { at: '2030-01-31T12:00:09.000Z', text: 'placed on pi-1' },
+  ]
+  await peer?.say(
+    'tasks/moved/status',
+    statusOf('moved', 'running', { explanation: 'placed on pi-1', history }),
+  )
+  const once = { explanation: 'placed on pi-1', times: { assigned: '2030-01-31T12:00:09.000Z' } }
+  await peer?.say('tasks/once/status', statusOf('once', 'assigned', once))
+  const moved = await covey(['explain', 'moved', '--history'])
+  expect(moved.out).toMatch(
+    /^History +2030-01-31T12:00:01.000Z {2}waits: 1 of 1 devices are cordoned\n +2030-01-31T12:00:09.000Z {2}placed on pi-1$/m,
+  )
+  expect((await covey(['explain', 'moved'])).out).not.toContain('History')
+  expect((await covey(['explain', 'once', '--history'])).out).toMatch(
+    /^History +2030-01-31T12:00:09.000Z {2}placed on pi-1$/m,
+  )
+})

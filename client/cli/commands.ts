@@ -151,8 +151,11 @@ export const COMMANDS = {
     operands: 'TASK',
     operandsMin: 1,
     operandsMax: 1,
-    options: ['json', ...CONNECTION, ...GENERAL],
-    examples: ['covey explain uname-x7k2'],
+    options: ['history', 'json', ...CONNECTION, ...GENERAL],
+    notes: [
+      'The history is of the last 8 decisions at most: where it was placed, why it waited, was moved or rerouted, how it ended',
+    ],
+    examples: ['covey explain uname-x7k2', 'covey explain uname-x7k2 --history'],
   },
   plan: {
     summary: 'Say where tasks would go now, without running them',

@@ -29,6 +29,7 @@ export async function run(
     }
     const rows = status === undefined ? await untaken(client, id) : told(context, status)
     if (spec !== undefined) rows.push(...wished(spec))
+    if (values.history === true && status !== undefined) rows.push(...decisions(status))
     const width = Math.max(...rows.map(([name]) => name.length)) + 2
     for (const [name, value] of rows) context.stdout.write(`${name.padEnd(width)}${value}\n`)
     return 0
@@ -115,6 +116,15 @@ function told(context: Context, status: TaskStatus): Rows {
 function lastOf({ count, why, at }: { count: number; why: string; at: string }): string {
   const ago = `${age(at, Date.now())} ago: ${why}`
   return count === 1 ? `once, ${ago}` : `${count} times, last ${ago}`
+}
+
+/** What was decided, the oldest first. Of a task with one decision only that one. */
+function decisions({ history, explanation, times }: TaskStatus): Rows {
+  const entries = history ?? [{ at: times.ended ?? times.assigned ?? times.seen, text: explanation }]
+  return entries.map(({ at, text }, i): Rows[number] => [
+    i === 0 ? 'History' : '',
+    printable(at === undefined ? text : `${at}  ${text}`),
+  ])
 }
 
 /** Where the next attempt would go on from: what there is, not what it says. */

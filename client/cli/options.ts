@@ -208,6 +208,7 @@ export const OPTIONS = {
   // Output
   json: { kind: 'flag', group: 'Output', about: 'Write JSON, errors included' },
   watch: { kind: 'flag', short: 'w', group: 'Output', about: 'Go on with every change until Ctrl-C' },
+  history: { kind: 'flag', group: 'Output', about: 'Show what was decided about the task and when' },
   load: { kind: 'flag', group: 'Output', about: 'Wait for a heartbeat, and show the measured load' },
 
   // General

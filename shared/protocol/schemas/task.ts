@@ -269,6 +269,10 @@ export const Preemptions = Type.Object(
 )
 export type Preemptions = Static<typeof Preemptions>
 
+/** Decisions that a status tells of, and how long each may be; more is cut off. */
+export const HISTORY_MAX = 8
+export const HISTORY_CHARS_MAX = 300
+
 export const TaskStatus = Type.Object({
   task: Id,
   state: Type.Enum([...TASK_STATES], { description: 'Where the task is in its life' }),
@@ -302,6 +306,11 @@ export const TaskStatus = Type.Object({
     ),
   ),
   explanation: Type.String({ description: 'Why here, or why not yet, in one sentence' }),
+  history: Type.Optional(
+    Type.Array(Type.Object({ at: Instant, text: Type.String() }), {
+      description: `What was decided and when, the oldest first, up to the present explanation: the last ${HISTORY_MAX}, fewer among very many tasks. One that there is only one of is left out`,
+    }),
+  ),
   reasons: Type.Optional(
     Type.Record(Type.String(), Type.Integer(), {
       description: 'Devices that could not take it, counted by reason',
