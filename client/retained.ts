@@ -9,6 +9,9 @@
 import { CoveyError } from '../shared/errors/errors.ts'
 import type { Link, Listener } from './link.ts'
 
+/** A timer is late from such a part of the settling time on. */
+const LATE_PART = 10
+
 export interface ReadLimits {
   /** How long it must be quiet. */
   readonly settleMs: number
@@ -71,9 +74,12 @@ function read(
       if (unanswered.size > 0) return
       clearTimeout(quiet)
       clearImmediate(turn)
-      // Where this process has stood still, timers come before what the socket holds: that gets its turn first.
+      const dueMs = performance.now() + limits.settleMs
+      // Where this process has stood still, timers come before what the socket holds: that gets its turn first. A
+      // timer that is late by more tells that nobody listened for so long, and what is on its way may take several turns.
       quiet = setTimeout(() => {
-        turn = setImmediate(end)
+        if (performance.now() - dueMs > limits.settleMs / LATE_PART) settle()
+        else turn = setImmediate(end)
       }, limits.settleMs)
     }
     const limit = setTimeout(() => {
