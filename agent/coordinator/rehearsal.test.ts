@@ -68,6 +68,17 @@ describe('rehearsal', () => {
     )
   })
 
+  it('names the change that helps a task in its turn, whatever is placed after it', () => {
+    const first = { id: 'first', spec: spec({ where: { arch: 'arm64' }, resources: { memory: '101Mi' } }) }
+    const { outcomes } = rehearse(
+      situation(),
+      [first, { id: 'then', spec: spec({ where: { arch: 'arm64' } }) }],
+      NOW,
+    )
+    expect(outcomes[0]?.explanation).toContain('; 1Mi more memory on pi would do')
+    expect(outcomes[1]).toMatchObject({ devices: { pi: 1 } })
+  })
+
   it('says of what no device could ever take that it is impossible', () => {
     const { outcomes } = rehearse(situation(), [{ id: 'a', spec: spec({ where: { arch: 'riscv' } }) }], NOW)
     expect(outcomes).toMatchObject([{ impossible: true, waiting: 1, reasons: { 'lack arch=riscv': 2 } }])

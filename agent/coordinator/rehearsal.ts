@@ -16,6 +16,7 @@ import type {
 import { ArrayRecord, elementSpecOf } from './array-record.ts'
 import { DeviceRecord } from './device-record.ts'
 import { kinOf } from './kinship.ts'
+import type { Explanation } from './scheduler/explain.ts'
 import { type Decision, Scheduler } from './scheduler/scheduler.ts'
 import { STRATEGY } from './scheduler/strategies.ts'
 import { newTask, type TaskRecord } from './task-record.ts'
@@ -82,21 +83,23 @@ export function rehearse(
   for (const waiting of waitingIn(situation)) enqueue(waiting)
   const tasks = wanted.map(enqueue)
   const placed = new Map<TaskRecord, Decision[]>()
+  const waits = new Map<TaskRecord, Explanation>()
   scheduler.run(
     now,
     Number.POSITIVE_INFINITY,
     (decision) => {
       const { task, device } = decision
       const whole = task.element?.of ?? task
-      placed.set(whole, [...(placed.get(whole) ?? []), decision])
+      const before = placed.get(whole)
+      if (before === undefined) placed.set(whole, [decision])
+      else before.push(decision)
       place(device, task.id, task.spec, ++seq)
     },
-    () => undefined,
+    // As things stood when its turn came: with the change that is named it would have come before the others.
+    (waiting, explanation) => {
+      for (const task of waiting) waits.set(task, explanation)
+    },
   )
-  const waits = new Map<TaskRecord, { text: string; reasons: Record<string, number> }>()
-  for (const { tasks: waiting, explanation } of scheduler.blocked(now)) {
-    for (const task of waiting) waits.set(task, explanation)
-  }
   const outcomes = tasks.map((task): Outcome => {
     const decisions = placed.get(task) ?? []
     const wait = waits.get(task)
