@@ -21,8 +21,14 @@ export const NONE = Number.NEGATIVE_INFINITY
 /** Scores that differ by less are the same, since shares are rounded. */
 export const SAME = 1e-9
 
-/** Hears of a device that is open and has room, and of its score. */
-export type Look = (device: DeviceRecord, score: number) => void
+export interface Seeker {
+  /** Hears of a device that is open and has room, and of its score by the strategy. */
+  look(device: DeviceRecord, score: number): void
+  /** The search ends when no other device can have a score above that; what ties with it may be left out. */
+  enough(): number
+  /** Of devices that are near each other in the tree only those that score as much are looked at. */
+  worthwhile(): number
+}
 
 export class BestIndex {
   readonly #table: FleetTable
@@ -53,19 +59,16 @@ export class BestIndex {
     this.#memory = need['memory'] ?? 0
   }
 
-  /**
-   * Hands devices that are open and have room to `look`, roughly the best first, until no other can have a score above
-   * `limit`, which is asked after every look. Devices that tie with the best may be left out.
-   */
-  search(strategy: Strategy, now: Now, look: Look, limit: () => number): void {
+  /** Hands devices that are open and have room to the seeker, roughly the best first. */
+  search(strategy: Strategy, now: Now, seeker: Seeker): void {
     if (this.#eligible.length === 0) return
     this.#follow(strategy)
     const bottom = this.#levels[0] as Float64Array
     for (;;) {
-      const word = this.#highest(limit())
+      const word = this.#highest(seeker.enough())
       if (word < 0) break
       this.#visited.push(word)
-      this.#bounds.push(this.#visit(word, strategy, now, look, limit))
+      this.#bounds.push(this.#visit(word, strategy, now, seeker))
       bottom[word] = NONE
     }
     for (let word = this.#visited.pop(); word !== undefined; word = this.#visited.pop()) {
@@ -99,11 +102,11 @@ export class BestIndex {
   }
 
   /** Looks at 32 slots, the best first. @returns the highest score that is left there */
-  #visit(word: number, strategy: Strategy, now: Now, look: Look, limit: () => number): number {
+  #visit(word: number, strategy: Strategy, now: Now, seeker: Seeker): number {
     const table = this.#table
     const slots = this.#slots
     const rates = this.#rates
-    const floor = limit() - SAME
+    const floor = seeker.worthwhile() - SAME
     let bound = NONE
     let count = 0
     for (let bits = this.#eligible.words[word] as number; bits !== 0; bits &= bits - 1) {
@@ -119,7 +122,7 @@ export class BestIndex {
       const place = highestOf(rates, 0, count)
       const slot = slots[place] as number
       const rate = rates[place] as number
-      if (rate < limit() - SAME) return Math.max(bound, rate)
+      if (rate < seeker.worthwhile() - SAME) return Math.max(bound, rate)
       // What was placed there since makes it worse, and then others may be better.
       if (table.refresh(slot)) {
         rates[place] = this.#rate(slot, strategy)
@@ -133,7 +136,7 @@ export class BestIndex {
         table.close(slot)
         continue
       }
-      look(device, rate)
+      seeker.look(device, rate)
       if (rate > bound) bound = rate
     }
     return bound

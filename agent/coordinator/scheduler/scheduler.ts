@@ -30,9 +30,12 @@ const RUN_MAX = 16
 const ELEMENTS_RUN_MAX = 64
 /** Shapes without waiting tasks are kept for their filters up to this number. */
 const SHAPES_MAX = 1_000
-/** In fleets beyond that number of devices, what a kind of task waits for is counted anew only after a while. */
-const COUNTED_AT_ONCE_MAX = 1_000
-const COUNTED_FOR_MS = 5_000
+/**
+ * Why a kind of task waits is counted anew whenever it newly finds no room, in fleets up to that number of devices. In
+ * larger ones the count stands for a while: a millisecond for each device more, up to a most.
+ */
+const COUNTED_AT_ONCE_MAX = 100
+const COUNTED_FOR_MS_MAX = 5_000
 /** Looks at devices for waiting shapes that are explained again at a time; the others come next time. */
 const EXPLAIN_LOOKS_MAX = 1_000_000
 /** Closed devices that are looked at in a run, whether they have opened with nobody telling. */
@@ -201,17 +204,21 @@ export class Scheduler {
   /** Ranks the best devices with room; none when there is none. What is preferred is looked at first. */
   #choose(shape: Shape, now: Now): Ranking | undefined {
     const ranking = new Ranking()
-    const { relations } = shape
+    const { relations, priority } = shape
     const looksMax = relations?.spread === undefined ? Number.POSITIVE_INFINITY : SPREAD_LOOKS_MAX
     for (const { share, index } of shape.tiers.sorted) {
       if (ranking.full && ranking.most >= mostOf(shape, share)) break
-      const look = (device: DeviceRecord, own: number) => {
-        if (device.isKeptFrom(shape.priority) || relations?.against(device) !== undefined) return
-        ranking.consider(device, scoreOf(shape, device, own))
-      }
-      const limit = () =>
-        ranking.looked < looksMax ? leastOwn(shape, ranking.least, share) : Number.POSITIVE_INFINITY
-      index.search(this.strategy, now, look, limit)
+      index.search(this.strategy, now, {
+        look: (device, own) => {
+          if (device.isKeptFrom(priority) || relations?.against(device) !== undefined) return
+          ranking.consider(device, scoreOf(shape, device, own))
+        },
+        enough: () => {
+          if (ranking.looked >= looksMax) return Number.POSITIVE_INFINITY
+          return ranking.full ? leastOwn(shape, ranking.most, share) : Number.NEGATIVE_INFINITY
+        },
+        worthwhile: () => leastOwn(shape, ranking.least, share),
+      })
     }
     return ranking.looked === 0 ? undefined : ranking
   }
@@ -219,8 +226,8 @@ export class Scheduler {
   /** Why the shape waits, as of now; in a large fleet as of a moment ago. */
   #whyWaiting(shape: Shape, now: Now): Explanation {
     const { explanation, explainedMs } = shape
-    const large = this.#table.size > COUNTED_AT_ONCE_MAX
-    if (explanation !== undefined && large && now.monoMs - explainedMs < COUNTED_FOR_MS) return explanation
+    const countedForMs = Math.min(COUNTED_FOR_MS_MAX, this.#table.size - COUNTED_AT_ONCE_MAX)
+    if (explanation !== undefined && now.monoMs - explainedMs < countedForMs) return explanation
     shape.explainedMs = now.monoMs
     shape.explanation = explainWait(shape, this.#table.known(), now)
     return shape.explanation
@@ -294,15 +301,18 @@ export class Scheduler {
     return false
   }
 
-  /** Shapes that wait for room, explained as of now: those whose explanation is oldest, a bounded number. */
+  /**
+   * Shapes that wait for room, explained as of now; of very many in a large fleet those whose explanation is oldest,
+   * and the others as they were explained last.
+   */
   *blocked(now: Now): IterableIterator<{ tasks: Iterable<TaskRecord>; explanation: Explanation }> {
     const shapes = [...this.#waitingShapes].filter((shape) => shape.blocked)
     shapes.sort((a, b) => a.explainedMs - b.explainedMs)
     let looks = 0
     for (const shape of shapes) {
-      if (looks >= EXPLAIN_LOOKS_MAX) return
+      const known = looks < EXPLAIN_LOOKS_MAX ? undefined : shape.explanation
       looks += this.#table.size
-      yield { tasks: shape.waiting.tasks(), explanation: this.#whyWaiting(shape, now) }
+      yield { tasks: shape.waiting.tasks(), explanation: known ?? this.#whyWaiting(shape, now) }
     }
   }
 }
