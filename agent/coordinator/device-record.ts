@@ -5,6 +5,7 @@ import { type Attempt, attemptKey } from '../../shared/protocol/attempt.ts'
 import { setDigest } from '../../shared/protocol/digest.ts'
 import type { Desired, DeviceLoad, DeviceState } from '../../shared/protocol/schemas/index.ts'
 import type { Kin, Kinship } from './kinship.ts'
+import type { Account } from './tenants.ts'
 import { type Utilization, utilizationOf } from './utilization.ts'
 
 /** One attempt at one device, from its assignment until the device has forgotten it. */
@@ -15,6 +16,8 @@ export interface Placement {
   readonly resources: Resources
   /** What it means to other tasks. */
   readonly kin?: Kin | undefined
+  /** What its tenant has reserved, where that is known. */
+  readonly account?: Account | undefined
   /** Inbox message that carries the assignment; 0 for one taken over from an earlier reign. */
   seq: number
   /** Length of its lease, when the task is exclusive. */
@@ -144,6 +147,7 @@ export class DeviceRecord {
   add(placement: Placement): void {
     this.placements.set(placement.key, placement)
     accumulate(this.reserved, placement.resources, 1)
+    if (placement.account !== undefined) accumulate(placement.account.reserved, placement.resources, 1)
     if (placement.phase !== 'done') {
       this.#countExclusive(placement, 1)
       if (placement.kin !== undefined) this.kinship?.count(this, placement.kin, 1)
@@ -167,6 +171,7 @@ export class DeviceRecord {
 
   #freed(placement: Placement): void {
     accumulate(this.reserved, placement.resources, -1)
+    if (placement.account !== undefined) accumulate(placement.account.reserved, placement.resources, -1)
     this.#countExclusive(placement, -1)
     if (placement.kin !== undefined) this.kinship?.count(this, placement.kin, -1)
   }

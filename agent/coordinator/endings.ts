@@ -44,6 +44,7 @@ export class Endings {
     task.reasons = undefined
     task.times.ended = this.#office.context.instant()
     this.#office.checkpoints.drop(task)
+    this.#office.tenants.ended(task)
     this.elements.ending(task)
     this.statuses.touch(task)
     for (const kind of ['retry', 'deadline', 'stopped', 'predecessor', 'lease'] as const)

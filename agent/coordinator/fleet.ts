@@ -128,8 +128,9 @@ export class Fleet {
     const device = this.#office.devices.get(id)
     if (device === undefined) return
     this.lose(device, `${id} was removed`)
-    // What outlives it there is no task's neighbour any more.
+    // What outlives it there is no task's neighbour any more, and its room nobody's.
     for (const placement of [...device.placements.values()]) device.remove(placement)
+    this.#office.freed(device)
     this.#office.scheduler.deviceGone(device)
     this.#office.devices.delete(id)
     if (this.#forgotten.size >= FORGOTTEN_MAX) this.#forgotten.clear()
@@ -193,6 +194,8 @@ export class Fleet {
   /** The mesh has other settings. */
   configured(settings: Settings): void {
     this.#office.settings = settings
+    this.#office.scheduler.quotasChanged()
+    this.#office.wake()
     for (const device of this.#office.devices.values()) {
       if (device.judge(settings.marks.high, this.#nowMs)) this.#office.freed(device)
     }
@@ -290,6 +293,7 @@ export class Fleet {
         task: held.task,
         resources,
         kin: kinOf(task?.spec),
+        account: this.#office.tenants.of(task),
         seq: 0,
         leaseMs: held.leaseMs,
         stray: true,

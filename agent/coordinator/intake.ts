@@ -83,7 +83,7 @@ export class Intake {
 
   /** A task that is seen for the first time. */
   accept(id: string, spec: TaskSpec): TaskRecord {
-    const { ledger, context, settings, scheduler, dependencies, due } = this.#office
+    const { ledger, context, settings, scheduler, dependencies, due, tenants } = this.#office
     const demand = demandOf(spec, settings.defaultTimeoutMs)
     const task = newTask(id, ledger.nextSeq(), specDigest(spec), context.instant(), spec, demand)
     const waiting = scheduler.waiting + dependencies.waiting + due.count('retry')
@@ -95,6 +95,12 @@ export class Intake {
       return task
     }
     ledger.add(task)
+    const refusal = tenants.refusal(demand)
+    if (refusal !== undefined) {
+      this.#endRejected(task, refusal)
+      return task
+    }
+    tenants.begun(task)
     this.#successors.name(id, spec.after)
     this.track(task)
     this.#successors.known(id)
@@ -190,7 +196,7 @@ export class Intake {
 
   /** Takes over a task from what is retained of it, before the inventory is looked at. */
   restore(id: string, status: TaskStatus, spec: Extract<Incoming, { route: 'spec' }> | undefined): void {
-    const { ledger, context, settings } = this.#office
+    const { ledger, context, settings, tenants } = this.#office
     const body = spec !== undefined && 'body' in spec && !isWithdraw(spec.body) ? spec.body : undefined
     const matches = body !== undefined && specDigest(body) === status.digest
     const kept = matches ? body : undefined
@@ -206,7 +212,10 @@ export class Intake {
       task.publication.version = task.publication.acked = 1
       if (body !== undefined && !matches) this.#refuse(task, specDigest(body), taken())
       this.#endings.settle(task)
-    } else if (spec === undefined) this.#orphan(id)
+      return
+    }
+    tenants.begun(task)
+    if (spec === undefined) this.#orphan(id)
     else if (kept === undefined) this.#afterWindow.push(() => this.#spoiled(task, spec))
     else if (demand?.deadlineMs !== undefined) {
       this.#office.due.add(Math.max(0, demand.deadlineMs - context.now.wallMs), 'deadline', id)
@@ -274,6 +283,7 @@ export class Intake {
     task.ttl = message.body.ttl
     task.demand = demandOf(message.body, this.#office.settings.defaultTimeoutMs)
     task.specRetained = true
+    this.#office.tenants.begun(task)
     this.#successors.name(task.id, message.body.after)
     this.#arrays.open(task)
     if (task.current === undefined && task.stopping === undefined) this.track(task)
@@ -306,6 +316,7 @@ export class Intake {
     this.#office.scheduler.remove(task)
     this.#office.dependencies.leave(task.id)
     this.#arrays.abandon(task)
+    this.#office.tenants.ended(task)
     this.#office.checkpoints.drop(task)
     this.#office.due.drop('retry', task.id)
     task.stopping = undefined

@@ -254,6 +254,7 @@ export class Lifecycle {
       task: task.id,
       resources,
       kin: kinOf(task.spec),
+      account: this.#office.tenants.of(task),
       seq: 0,
       leaseMs,
       phase: 'held',

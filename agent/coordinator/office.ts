@@ -4,6 +4,7 @@ import { parseDuration } from '../../shared/model/duration.ts'
 import { LEASE_HEARTBEATS } from '../../shared/model/lease.ts'
 import { type Marks, marksOf } from '../../shared/model/marks.ts'
 import { DEFAULT_PREDECESSOR_WAIT_MS, DEFAULT_TIMEOUT_MS } from '../../shared/model/task.ts'
+import { type TenantRule, tenantRules } from '../../shared/model/tenants.ts'
 import type { Reign } from '../../shared/protocol/attempt.ts'
 import type { MeshConfig, StrategyName } from '../../shared/protocol/schemas/index.ts'
 import type { Context } from '../core/context.ts'
@@ -16,6 +17,7 @@ import { Leases } from './leases.ts'
 import { Ledger } from './ledger.ts'
 import { Scheduler } from './scheduler/scheduler.ts'
 import { STRATEGY } from './scheduler/strategies.ts'
+import { Tenants } from './tenants.ts'
 
 export const RUN_TIMER = 'coordinator/run'
 /** Waiting tasks; each is two retained messages on the broker. */
@@ -31,6 +33,7 @@ export interface Settings {
   readonly marks: Marks
   readonly strategy: StrategyName
   readonly preemption: 'on' | 'off'
+  readonly tenants: ReadonlyMap<string, TenantRule>
 }
 
 /** What an event is about, as far as it is about such. */
@@ -46,7 +49,8 @@ export class Office {
   readonly reign: Reign
   readonly ledger = new Ledger()
   readonly devices = new Map<string, DeviceRecord>()
-  readonly scheduler = new Scheduler()
+  readonly tenants = new Tenants()
+  readonly scheduler = new Scheduler(this.tenants)
   readonly dependencies = new Dependencies()
   readonly due: DueList
   readonly inboxes: Inboxes
@@ -75,6 +79,7 @@ export class Office {
   set settings(settings: Settings) {
     this.#settings = settings
     this.scheduler.strategy = STRATEGY[settings.strategy]
+    this.tenants.configure(settings.tenants)
   }
 
   /** How often devices are to send heartbeats by their number, so that the coordinator hears some 1,000 a second. */
@@ -133,6 +138,7 @@ export function settingsOf(context: Context, config: MeshConfig | undefined): Se
     marks: marksOf(config),
     strategy: config?.strategy ?? 'greedy',
     preemption: config?.preemption ?? 'on',
+    tenants: tenantRules(config),
   }
 }
 

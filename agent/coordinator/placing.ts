@@ -66,7 +66,7 @@ export class Placing {
   /** Carries out a decision of the scheduler. */
   place(decision: Decision): void {
     const { task, device } = decision
-    const { reign, context, inboxes, leases } = this.#office
+    const { reign, context, inboxes, leases, tenants } = this.#office
     invariant(
       task.current === undefined && task.state === 'pending',
       () => `${task.id} is placed while ${task.state}`,
@@ -81,7 +81,7 @@ export class Placing {
     tally(task, 'attempts')
     task.state = 'assigned'
     task.times.assigned = context.instant()
-    const { resources, exclusive } = task.demand
+    const { resources, exclusive, tenant } = task.demand
     const leaseMs = exclusive ? leases.leaseMs : undefined
     task.leaseMs = leaseMs
     const { checkpoint } = task
@@ -100,6 +100,7 @@ export class Placing {
       task: task.id,
       resources,
       kin: kinOf(task.spec),
+      account: tenants.account(tenant),
       seq: UNSENT,
       leaseMs,
       phase: 'assigned',

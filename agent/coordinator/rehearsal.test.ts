@@ -106,6 +106,30 @@ describe('rehearsal', () => {
     ).toBe('waits: 1 of 2 devices are cordoned; 1 have too little left; 200m more cpu on pi would do')
   })
 
+  it('knows the quotas of tenants, and what they have reserved already', () => {
+    const big = spec({ tenant: 'lab', resources: { cpu: '3', memory: '50Mi' } })
+    const { outcomes } = rehearse(
+      situation({
+        config: { tenants: { lab: { quota: { cpu: '5' } } } },
+        statuses: [status('runs', { device: 'pc' })],
+        specs: new Map([['runs', big]]),
+      }),
+      [
+        { id: 'theirs', spec: big },
+        { id: 'others', spec: spec({ resources: { cpu: '3', memory: '50Mi' } }) },
+      ],
+      NOW,
+    )
+    expect(outcomes).toMatchObject([
+      {
+        devices: {},
+        explanation:
+          'waits: tenant lab has reserved 3 of its quota of 5 cpu, and this needs 3; it is used by runs (3)',
+      },
+      { devices: { pc: 1 } },
+    ])
+  })
+
   it('spreads the elements of an array, and says how many would wait', () => {
     const array = spec({ array: [...Array(20).keys()], resources: { cpu: '500m', memory: '10Mi' } })
     const { outcomes } = rehearse(situation(), [{ id: 'all', spec: array }], NOW)

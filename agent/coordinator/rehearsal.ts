@@ -4,6 +4,7 @@
  */
 import { marksOf } from '../../shared/model/marks.ts'
 import { DEFAULT_TIMEOUT_MS, demandOf } from '../../shared/model/task.ts'
+import { tenantRules } from '../../shared/model/tenants.ts'
 import type { Now } from '../../shared/ports.ts'
 import type {
   Desired,
@@ -69,6 +70,7 @@ export function rehearse(
 ): { outcomes: Outcome[]; unseen: number } {
   const scheduler = new Scheduler()
   scheduler.strategy = STRATEGY[situation.config?.strategy ?? 'greedy']
+  scheduler.tenants.configure(tenantRules(situation.config))
   const devices = recordsOf(situation, scheduler, now)
   let seq = 0
   const enqueue = ({ id, spec }: Wanted): TaskRecord => {
@@ -93,7 +95,7 @@ export function rehearse(
       const before = placed.get(whole)
       if (before === undefined) placed.set(whole, [decision])
       else before.push(decision)
-      place(device, task.id, task.spec, ++seq)
+      place(scheduler, device, task.id, task.spec, ++seq)
     },
     // As things stood when its turn came: with the change that is named it would have come before the others.
     (waiting, explanation) => {
@@ -140,7 +142,7 @@ function recordsOf(
     const record = records.get(device ?? '')
     if (record === undefined || (state !== 'assigned' && state !== 'running')) continue
     const spec = specs.get(task)
-    if (spec !== undefined && spec.array === undefined) place(record, task, spec, ++n)
+    if (spec !== undefined && spec.array === undefined) place(scheduler, record, task, spec, ++n)
   }
   const { high } = marksOf(config)
   for (const { id, load } of devices) {
@@ -152,11 +154,18 @@ function recordsOf(
   return [...records.values()]
 }
 
-function place(device: DeviceRecord, task: string, spec: TaskSpec | undefined, n: number): void {
+function place(
+  { tenants }: Scheduler,
+  device: DeviceRecord,
+  task: string,
+  spec: TaskSpec | undefined,
+  n: number,
+): void {
   if (spec === undefined) return
-  const { resources } = demandOf(spec)
+  const { resources, tenant } = demandOf(spec)
   const attempt = { term: 0, agent: 'rehearsal', n }
-  device.add({ key: `${task} ${n}`, attempt, task, resources, kin: kinOf(spec), seq: 0, phase: 'held' })
+  const head = { key: `${task} ${n}`, attempt, task, resources, seq: 0 }
+  device.add({ ...head, kin: kinOf(spec), account: tenants.account(tenant), phase: 'held' })
 }
 
 /** Tasks that wait for a device already, whoever has waited longest first. */

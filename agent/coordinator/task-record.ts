@@ -13,6 +13,7 @@ import {
   type TaskStatus,
 } from '../../shared/protocol/schemas/index.ts'
 import type { ArrayRecord } from './array-record.ts'
+import type { Account } from './tenants.ts'
 
 export interface TaskRecord {
   readonly id: string
@@ -70,6 +71,8 @@ export interface TaskRecord {
   specRetained: boolean
   /** The broker has its terminal status, which has taken effect. */
   settled: boolean
+  /** Where it counts among the unfinished tasks of its tenant, while it does. */
+  account: Account | undefined
   publication: Publication
 }
 
@@ -131,6 +134,7 @@ export function newTask(
     element: undefined,
     specRetained: true,
     settled: false,
+    account: undefined,
     publication: { version: 0, inFlight: 0, acked: 0, owed: [] },
   }
 }

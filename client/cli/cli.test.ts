@@ -110,7 +110,7 @@ test('On a terminal run prints output as it comes, and nothing twice', async () 
 test('Options of run become the spec, and input may come from standard input', async () => {
   await coordinator((id) => statusOf(id, 'succeeded'))
   const words =
-    'run --where arch=arm64 --prefer disk=ssd:80 --group web --spread zone --near db:zone --apart web,batch --resources cpu=1,memory=64Mi --timeout 90s --retries 2 --priority 9 -e A=b --input - -- x'
+    'run --where arch=arm64 --prefer disk=ssd:80 --group web --spread zone --near db:zone --apart web,batch --resources cpu=1,memory=64Mi --timeout 90s --retries 2 --priority 9 --tenant lab -e A=b --input - -- x'
   expect((await covey(words.split(' '), { stdin: '{"n":3}' })).code).toBe(0)
   expect(peer?.specs[0]?.spec).toEqual({
     run: { exec: ['x'], env: { A: 'b' } },
@@ -123,6 +123,7 @@ test('Options of run become the spec, and input may come from standard input', a
     apart: [{ group: 'web' }, { group: 'batch' }],
     resources: { cpu: '1', memory: '64Mi' },
     priority: 9,
+    tenant: 'lab',
     timeout: '90s',
     retries: { failed: 2 },
   })

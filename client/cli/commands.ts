@@ -97,6 +97,7 @@ export const COMMANDS = {
       'timeout',
       'retries',
       'priority',
+      'tenant',
       'after',
       'exclusive',
       'taskId',

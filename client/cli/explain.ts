@@ -170,6 +170,7 @@ function wished(spec: TaskSpec | Withdraw): Rows {
     const places = (spec[name] ?? []).map(({ group, by = 'device' }) => `${group} by ${by}`)
     if (places.length > 0) rows.push([name === 'near' ? 'Near' : 'Apart', places.join(', ')])
   }
+  if (spec.tenant !== undefined) rows.push(['Tenant', printable(spec.tenant)])
   if (spec.after !== undefined) rows.push(['After', printable(spec.after.join(', '))])
   if (spec.resources !== undefined) rows.push(['Needs', printable(pairs(spec.resources).join(' '))])
   return rows

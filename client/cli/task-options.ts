@@ -66,6 +66,12 @@ export const TASK_OPTIONS = {
     about: 'Never let two attempts of it run at the same time; waits longer when something fails',
   },
   priority: { kind: 'count', min: 0, max: 100, group: 'Task', defaultText: '50', about: 'Higher goes first' },
+  tenant: {
+    kind: 'id',
+    group: 'Task',
+    defaultText: 'default',
+    about: 'Whose work it is, for quotas and fair shares',
+  },
   taskId: {
     kind: 'id',
     flag: 'id',

@@ -67,6 +67,16 @@ export const ERRORS = {
     remedy: 'Submit later, or raise pendingTasksMax in the mesh config',
     retry: true,
   },
+  E_TENANT_TASKS_MAX: {
+    about: 'The tenant has more unfinished tasks than the mesh allows it',
+    remedy: 'Submit later, or raise its tasksMax in the mesh config',
+    retry: true,
+  },
+  E_QUOTA: {
+    about: 'The quota of the tenant has no room for the task',
+    remedy: 'Submit later, ask for less, or raise its quota in the mesh config',
+    retry: true,
+  },
   E_CYCLE: {
     about: 'A task is after a task that is, directly or through others, after it',
     remedy: 'Submit it under a new id, without what closes the cycle in "after"',

@@ -4,6 +4,7 @@ import { executorOf } from '../protocol/schemas/run.ts'
 import type { TaskSpec } from '../protocol/schemas/task.ts'
 import { parseDuration } from './duration.ts'
 import { emptyVector, parseResources, type Resources } from './resources.ts'
+import { DEFAULT_TENANT } from './tenants.ts'
 
 export const DEFAULT_RESOURCES: Resources = Object.freeze({ cpu: 100, memory: 32 * 2 ** 20 * 1000 })
 export const DEFAULT_PRIORITY = 50
@@ -19,6 +20,8 @@ export const DEFAULT_RETRIES_LOST = 10
 export interface Demand {
   readonly resources: Resources
   readonly priority: number
+  /** Whose work it is. */
+  readonly tenant: string
   readonly timeoutMs: number
   /** Between TERM and KILL when it must end. */
   readonly graceMs: number
@@ -38,6 +41,7 @@ export function demandOf(spec: TaskSpec, defaultTimeoutMs: number = DEFAULT_TIME
   return {
     resources: Object.assign(emptyVector(), DEFAULT_RESOURCES, parseResources(spec.resources)),
     priority: spec.priority ?? DEFAULT_PRIORITY,
+    tenant: spec.tenant ?? DEFAULT_TENANT,
     timeoutMs: durationOr(spec.timeout, defaultTimeoutMs),
     graceMs: durationOr(spec.grace, DEFAULT_GRACE_MS),
     retriesFailed: spec.retries?.failed ?? DEFAULT_RETRIES_FAILED,

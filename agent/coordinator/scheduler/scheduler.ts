@@ -12,8 +12,10 @@ import type { Now } from '../../../shared/ports.ts'
 import type { DeviceRecord } from '../device-record.ts'
 import { type Kin, Kinship } from '../kinship.ts'
 import type { TaskRecord } from '../task-record.ts'
+import { Tenants } from '../tenants.ts'
 import type { Eligible } from './eligible.ts'
 import { type Explanation, explainPlacement, explainScores, explainWait } from './explain.ts'
+import { explainQuota } from './explain-quota.ts'
 import { FleetTable } from './fleet-table.ts'
 import { comesFirst, type Waiting } from './queue.ts'
 import { type Candidate, Ranking } from './ranking.ts'
@@ -60,8 +62,12 @@ export class Scheduler {
   readonly kinship = new Kinship()
   readonly #shapeOf = new Map<TaskRecord, Shape>()
   readonly #table = new FleetTable()
+  readonly tenants: Tenants
+  /** Work of several tenants may find room: then one task is placed at a time. */
+  #contended = false
 
-  constructor() {
+  constructor(tenants: Tenants = new Tenants()) {
+    this.tenants = tenants
     this.kinship.changed = (kin, by) => this.#kinChanged(kin, by)
   }
 
@@ -95,7 +101,7 @@ export class Scheduler {
     this.#shapeOf.delete(task)
     shape.waiting.remove(task)
     if (shape.waiting.size > 0) return
-    shape.blocked = false
+    shape.blocked = shape.overQuota = false
     this.#waitingShapes.delete(shape)
   }
 
@@ -123,6 +129,7 @@ export class Scheduler {
   /** A device is new, or its capacity, labels or executors changed. */
   deviceChanged(device: DeviceRecord): void {
     const slot = this.#table.join(device)
+    this.tenants.capacity(device.id, device.capacity)
     for (const shape of this.#shapes.values()) shape.admit(device, slot)
     this.kinship.relabelled()
     for (const shape of this.#waitingShapes) if (shape.relations !== undefined) shape.relations.changed = true
@@ -141,8 +148,18 @@ export class Scheduler {
     const slot = this.#table.slotOf(device)
     if (slot === undefined) return
     this.#table.changed(slot)
+    // What leaves a device leaves its tenant's quota too, also for what could never go there.
+    this.quotasChanged()
     for (const shape of this.#waitingShapes) {
-      if (shape.blocked && !shape.hinted) shape.hinted = shape.tiers.mayTake(slot)
+      if (shape.blocked && !shape.overQuota && !shape.hinted) shape.hinted = shape.tiers.mayTake(slot)
+    }
+  }
+
+  /** Quotas, or what is reserved of them, may be others: what had none left may look for room again. */
+  quotasChanged(): void {
+    for (const shape of this.#waitingShapes) {
+      if (!shape.overQuota || this.tenants.excess(shape.tenant, shape.resources) !== undefined) continue
+      shape.overQuota = shape.blocked = false
     }
   }
 
@@ -155,6 +172,7 @@ export class Scheduler {
   deviceGone(device: DeviceRecord): void {
     const slot = this.#table.leave(device)
     if (slot === undefined) return
+    this.tenants.capacity(device.id, undefined)
     for (const shape of this.#shapes.values()) shape.dismiss(slot)
   }
 
@@ -172,7 +190,8 @@ export class Scheduler {
     for (let decided = 0; decided < max; ) {
       const shape = this.#next()
       if (shape === undefined) return
-      const found = this.#choose(shape, now)
+      shape.overQuota = this.tenants.excess(shape.tenant, shape.resources) !== undefined
+      const found = shape.overQuota ? undefined : this.#choose(shape, now)
       if (found === undefined) {
         const news = !shape.blocked
         shape.blocked = true
@@ -189,16 +208,27 @@ export class Scheduler {
   #next(): Shape | undefined {
     let best: Shape | undefined
     let bestFirst: Waiting | undefined
+    this.#contended = false
     for (const shape of this.#waitingShapes) {
-      if (shape.blocked && !shape.hinted && shape.relations?.changed !== true) continue
+      if (!mayFindRoom(shape)) continue
       const first = shape.waiting.first()
       if (first === undefined) continue
-      if (bestFirst === undefined || comesFirst(first, bestFirst)) {
+      if (best !== undefined && best.tenant !== shape.tenant) this.#contended = true
+      if (best === undefined || bestFirst === undefined || this.#precedes(shape, first, best, bestFirst)) {
         best = shape
         bestFirst = first
       }
     }
     return best
+  }
+
+  /** As `comesFirst`, but among tenants of one priority the one that has the least share goes first. */
+  #precedes(a: Shape, firstOfA: Waiting, b: Shape, firstOfB: Waiting): boolean {
+    if (a.tenant !== b.tenant && a.priority === b.priority) {
+      const [shareOfA, shareOfB] = [this.tenants.share(a.tenant), this.tenants.share(b.tenant)]
+      if (shareOfA !== shareOfB) return shareOfA < shareOfB
+    }
+    return comesFirst(firstOfA, firstOfB)
   }
 
   /** Ranks the best devices with room; none when there is none. What is preferred is looked at first. */
@@ -229,7 +259,11 @@ export class Scheduler {
     const countedForMs = Math.min(COUNTED_FOR_MS_MAX, this.#table.size - COUNTED_AT_ONCE_MAX)
     if (explanation !== undefined && now.monoMs - explainedMs < countedForMs) return explanation
     shape.explainedMs = now.monoMs
-    shape.explanation = explainWait(shape, this.#table.known(), now)
+    const excess = shape.overQuota ? this.tenants.excess(shape.tenant, shape.resources) : undefined
+    shape.explanation =
+      excess === undefined
+        ? explainWait(shape, this.#table.known(), now)
+        : explainQuota(this.tenants.account(shape.tenant), excess, this.#table.known())
     return shape.explanation
   }
 
@@ -239,7 +273,8 @@ export class Scheduler {
     const array = shape.waiting.first()?.task.array
     const waiting = shape.waiting.size + (array?.waiting ?? 0)
     const burst = Math.ceil(waiting / Math.max(1, 2 * shape.eligible.length))
-    const runMax = shape.relations?.oneByOne === true ? 1 : array === undefined ? RUN_MAX : ELEMENTS_RUN_MAX
+    const alone = this.#contended || shape.relations?.oneByOne === true
+    const runMax = alone ? 1 : array === undefined ? RUN_MAX : ELEMENTS_RUN_MAX
     const length = Math.min(runMax, burst, max)
     const scores = explainScores(shape, ranking, this.strategy)
     let last: TaskRecord | undefined
@@ -247,6 +282,7 @@ export class Scheduler {
     while (placed < length && hasRoom(device, shape.resources)) {
       const task = shape.waiting.first()?.task
       if (task === undefined || device.isKeptFrom(task.demand?.priority ?? 0)) break
+      if (placed > 0 && this.tenants.excess(shape.tenant, shape.resources) !== undefined) break
       const unit = this.#take(task)
       if (unit === undefined) break
       const explanation = explainPlacement(shape, ranking, this.strategy, scores)
@@ -277,7 +313,7 @@ export class Scheduler {
   stuck(): TaskRecord[] {
     const firsts: Waiting[] = []
     for (const shape of this.#waitingShapes) {
-      const first = shape.blocked && !shape.hinted ? shape.waiting.first() : undefined
+      const first = mayFindRoom(shape) || shape.overQuota ? undefined : shape.waiting.first()
       if (first !== undefined) firsts.push(first)
     }
     return firsts.sort((a, b) => (comesFirst(a, b) ? -1 : 1)).map(({ task }) => task)
@@ -315,4 +351,9 @@ export class Scheduler {
       yield { tasks: shape.waiting.tasks(), explanation: known ?? this.#whyWaiting(shape, now) }
     }
   }
+}
+
+/** Whether another look for the shape may find what the last one did not. */
+function mayFindRoom({ blocked, hinted, relations }: Shape): boolean {
+  return !blocked || hinted || relations?.changed === true
 }

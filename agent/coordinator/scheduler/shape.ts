@@ -6,6 +6,7 @@
 
 import { fits, type Resources } from '../../../shared/model/resources.ts'
 import { compileSelector, type Requirement, unmet } from '../../../shared/model/selector.ts'
+import { DEFAULT_TENANT } from '../../../shared/model/tenants.ts'
 import { canonicalJson } from '../../../shared/protocol/digest.ts'
 import type { DeviceRecord } from '../device-record.ts'
 import type { Kinship } from '../kinship.ts'
@@ -27,6 +28,8 @@ export class Shape {
   readonly executor: string
   readonly functionName: string | undefined
   readonly requirements: readonly Requirement[]
+  /** Whose work it is: quotas and shares are a tenant's, so a shape is too. */
+  readonly tenant: string
   /** What its tasks would rather have, if they prefer anything. */
   readonly preferences: Preferences | undefined
   /** How they stand to other tasks, if they do. */
@@ -38,6 +41,8 @@ export class Shape {
   readonly tiers: Tiers
   /** No device had room. */
   blocked = false
+  /** It is blocked by its tenant's quota, whatever room there is. */
+  overQuota = false
   /** A device has changed since that could help. */
   hinted = false
   /** Why, when it was explained last; and when that was, on the monotonic clock. */
@@ -50,6 +55,7 @@ export class Shape {
     this.resources = demand?.resources ?? {}
     this.executor = demand?.executor ?? ''
     this.functionName = demand?.functionName
+    this.tenant = demand?.tenant ?? DEFAULT_TENANT
     this.requirements = compileSelector(spec?.where)
     this.preferences = spec?.prefer === undefined ? undefined : new Preferences(spec.prefer)
     this.eligible = new Eligible(table)
@@ -93,6 +99,7 @@ export function shapeKey(task: TaskRecord): string {
   const { demand, spec } = task
   let key = demand?.executor ?? ''
   if (demand !== undefined) {
+    if (demand.tenant !== DEFAULT_TENANT) key += ` of ${demand.tenant}`
     if (demand.functionName !== undefined) key += ` ${demand.functionName}`
     for (const name of Object.keys(demand.resources).sort()) key += ` ${name}=${demand.resources[name]}`
   }

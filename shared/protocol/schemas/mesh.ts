@@ -1,6 +1,6 @@
 /** Settings of a whole mesh, and the stream of its decisions. */
 import { type Static, Type } from 'typebox'
-import { Id, Instant, lasting, Term } from './fragments.ts'
+import { Id, Instant, lasting, named, Quantities, Term } from './fragments.ts'
 
 /** How one is chosen of the devices that have room. */
 export const STRATEGIES = ['greedy', 'best-fit'] as const
@@ -8,6 +8,32 @@ export type StrategyName = (typeof STRATEGIES)[number]
 
 /** Whether priorities end work, or only order it. */
 export const PREEMPTION = ['on', 'off'] as const
+
+/** Tenants that settings may name. */
+export const TENANTS_MAX = 256
+
+export const Tenant = Type.Object(
+  {
+    quota: Type.Optional(Quantities),
+    tasksMax: Type.Optional(
+      Type.Integer({ minimum: 1, description: 'Its tasks that have not ended; more are rejected' }),
+    ),
+    weight: Type.Optional(
+      Type.Number({
+        exclusiveMinimum: 0,
+        maximum: 1_000,
+        description: 'How much more it may have than others. 1',
+      }),
+    ),
+    overQuota: Type.Optional(
+      Type.Enum(['wait', 'reject'], {
+        description: 'What becomes of a task that comes while its quota has no room for it. "wait"',
+      }),
+    ),
+  },
+  { additionalProperties: false },
+)
+export type Tenant = Static<typeof Tenant>
 
 export const MeshConfig = Type.Object(
   {
@@ -21,6 +47,13 @@ export const MeshConfig = Type.Object(
       Type.Enum([...PREEMPTION], {
         description: 'Whether work of much lower priority is ended for what finds no room. "on"',
       }),
+    ),
+    tenants: Type.Optional(
+      named(
+        Tenant,
+        TENANTS_MAX,
+        'By tenant: bounds of what its work reserves together, of its tasks, and its weight; "default" is that of tasks that name none',
+      ),
     ),
     pendingTasksMax: Type.Optional(
       Type.Integer({

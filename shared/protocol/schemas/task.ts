@@ -132,6 +132,9 @@ export const TaskSpec = Type.Object(
         description: 'Default 50; higher first, and 10 higher may end lower for room',
       }),
     ),
+    tenant: Type.Optional(
+      Type.String({ pattern: NAME, description: 'Whose work it is; "default" when not given' }),
+    ),
     after: Type.Optional(
       Type.Array(Id, {
         minItems: 1,
