@@ -82,7 +82,8 @@ const ONCE: readonly Bug[] = [
     with: {
       variant: 'aedes',
       devices: 6,
-      tasks: 500,
+      tasks: 1_000,
+      runMsMean: 300,
       safetyMs: 60_000,
       plan: planOfTroubles([
         { kind: 'crash-holder', firstMs: 6_000, everyMs: 4_000, times: 12, durationMs: 500 },
