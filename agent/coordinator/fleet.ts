@@ -69,11 +69,10 @@ export class Fleet {
     // A death notice of an earlier connection of the same start says nothing about the present one.
     const sameStart = state.incarnation === known.state.incarnation
     if (!state.online && sameStart && known.state.online && state.nonce !== known.state.nonce) return
-    const changed = known.update(state)
+    if (known.update(state)) this.#office.scheduler.deviceChanged(known)
     if (!state.online) return this.#blink(known)
     if (known.condition !== 'online') this.#return(known)
     known.lastHeardMs = this.#nowMs
-    if (changed) this.#office.scheduler.deviceChanged(known)
     this.#office.freed(known)
   }
 

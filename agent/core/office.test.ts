@@ -253,6 +253,20 @@ describe('election and office of a lone agent', () => {
     expect(statuses(driver)).toMatchObject([{ task: 'ghost', state: 'cancelled' }])
   })
 
+  it('knows of a change that a device told while it was offline', () => {
+    const driver = new Driver('auto')
+    serve(driver)
+    join(driver, 'd')
+    driver.hear('device', { route: 'spec', id: 't', body: { ...SPEC, where: { zone: 'attic' } } })
+    expect(inboxes(driver)).toEqual([])
+    const device = { incarnation: 1, nonce: 'd-1', labels: { zone: 'attic' }, executors: ['exec'] }
+    const state = { ...device, capacity: { cpu: '8', memory: '8Gi' }, candidate: 'never', version: '1' }
+    for (const online of [false, true]) {
+      driver.hear('device', { route: 'state', id: 'd', body: { ...state, online } })
+    }
+    expect(inboxes(driver).flatMap(({ assign }) => assign.map(({ task }) => task))).toEqual(['t'])
+  })
+
   it('lets a device keep a late result until the broker has the end that came before it', () => {
     const driver = new Driver('auto')
     serve(driver)
