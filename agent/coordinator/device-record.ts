@@ -5,6 +5,7 @@ import { type Attempt, attemptKey } from '../../shared/protocol/attempt.ts'
 import { setDigest } from '../../shared/protocol/digest.ts'
 import type { Desired, DeviceLoad, DeviceState } from '../../shared/protocol/schemas/index.ts'
 import type { Kin, Kinship } from './kinship.ts'
+import type { TaskRecord } from './task-record.ts'
 import type { Account } from './tenants.ts'
 import { type Utilization, utilizationOf } from './utilization.ts'
 
@@ -61,8 +62,8 @@ export class DeviceRecord {
   utilization: Utilization | undefined
   /** While it is at or above the high mark: at which heartbeat that began, and at which it was found last. */
   hot: { sinceMs: number; lastMs: number } | undefined
-  /** Room is being made here for a task of that priority: nothing of a lower one is placed. */
-  claimedFor: number | undefined
+  /** Room is being made here for a task of that priority: of others only what has a higher one is placed. */
+  claim: { readonly task: TaskRecord; readonly priority: number } | undefined
   /** Nothing is moved off it before, on the monotonic clock. */
   restUntilMs = 0
   lastHeardMs: number
@@ -195,9 +196,11 @@ export class DeviceRecord {
     return this.#digest
   }
 
-  /** Whether what room there is has been claimed for work of a higher priority. */
-  isKeptFrom(priority: number): boolean {
-    return this.claimedFor !== undefined && priority < this.claimedFor
+  /** Whether what room there is has been claimed for another task, which this one does not go before. */
+  isKeptFrom(task: TaskRecord): boolean {
+    const { claim } = this
+    if (claim === undefined || claim.task === task || claim.task === task.element?.of) return false
+    return (task.demand?.priority ?? 0) <= claim.priority
   }
 
   /** Why nothing new may be placed here whatever it is, or `undefined`. */

@@ -15,6 +15,9 @@ export interface Kin {
 /** The label that every device has by itself: near or apart by it means on the same device. */
 export const BY_DEVICE = 'device'
 
+/** Labels by which a group is counted at a time: which they are is up to submitters. */
+const LABELS_MAX = 16
+
 /** What a spec's task means to others; `undefined` for nothing. */
 export function kinOf(spec: TaskSpec | undefined): Kin | undefined {
   if (spec?.group === undefined && spec?.apart === undefined) return undefined
@@ -103,6 +106,7 @@ export class Crowd {
   #countsBy(label: string): Counts {
     let counts = this.#byLabel.get(label)
     if (counts !== undefined) return counts
+    if (this.#byLabel.size >= LABELS_MAX) this.#byLabel.clear()
     counts = new Counts()
     for (const [device, count] of this.#byDevice) counts.count(device.labels[label], count)
     this.#byLabel.set(label, counts)

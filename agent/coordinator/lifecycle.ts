@@ -219,6 +219,8 @@ export class Lifecycle {
   /** The attempt is gone from its device without a word: the device was lost, or has forgotten it. */
   vanished(device: DeviceRecord, placement: Placement, why: string): void {
     device.remove(placement)
+    // Its room, its share of a quota and its place among others may be what something else waits for.
+    this.#office.freed(device)
     const task = this.#office.ledger.find(placement.task)
     if (task === undefined || !sameAttempt(task.current?.attempt, placement.attempt)) return
     this.#over(task)

@@ -4,16 +4,15 @@
  * task is; never what is exclusive. As in Kubernetes a device is nominated, and the cheapest victims are looked for by
  * their priorities first.
  *
- * Until the victims are gone the device is claimed: nothing of a lower priority than the preemptor goes there, so that
- * no victim takes the room of the one before it. Then the preemptor comes first anyway, by its priority. It never goes
- * round in circles, because every preemption runs work of higher priority than before.
+ * Until the victims are gone the device is claimed: nothing goes there but the preemptor and what has a higher priority,
+ * so that nobody takes the room that is made bit by bit. It never goes round in circles, because every preemption runs
+ * work of higher priority than before.
  */
 import { accumulate, fits, type Resources, remaining } from '../../shared/model/resources.ts'
 import type { DeviceRecord, Placement } from './device-record.ts'
 import type { Lifecycle } from './lifecycle.ts'
 import type { Office } from './office.ts'
 import { lossMs, revocable } from './revocable.ts'
-import { WORD } from './scheduler/eligible.ts'
 import type { Decision } from './scheduler/scheduler.ts'
 import type { Statuses } from './statuses.ts'
 import type { TaskRecord } from './task-record.ts'
@@ -51,6 +50,8 @@ interface Plan {
 interface Claim {
   readonly device: DeviceRecord
   readonly victims: readonly Victim[]
+  /** All that must be gone before there is room: the victims, and what was being ended there already. */
+  readonly leaving: readonly Placement[]
   readonly untilMs: number
 }
 
@@ -62,8 +63,6 @@ export class Preemption {
   readonly #claims = new Map<TaskRecord, Claim>()
   /** Tasks for which there was nothing to end, and when to look again. */
   readonly #fruitless = new Map<TaskRecord, number>()
-  /** Where the next look at devices begins, in words of slots, so that looks spread over the fleet. */
-  #cursor = 0
 
   constructor(office: Office, lifecycle: Lifecycle, statuses: Statuses) {
     this.#office = office
@@ -103,6 +102,8 @@ export class Preemption {
     const claimant = this.#claims.has(task) ? task : task.element?.of
     const claim = claimant === undefined ? undefined : this.#claims.get(claimant)
     if (claimant === undefined || claim === undefined) return decision
+    // Other elements of an array may find room elsewhere while it is made for one.
+    if (claim.device !== device && claimant !== task) return decision
     this.#release(claimant, claim)
     if (claim.device !== device) return decision
     return { ...decision, explanation: `${explanation}; ${named(claim.victims)} had to go for it` }
@@ -112,8 +113,8 @@ export class Preemption {
   #settle(): void {
     const { devices, scheduler } = this.#office
     for (const [task, claim] of this.#claims) {
-      const { device, victims, untilMs } = claim
-      const go = victims.some(({ placement }) => device.placements.get(placement.key)?.phase === 'revoking')
+      const { device, leaving, untilMs } = claim
+      const go = leaving.some(({ key }) => device.placements.get(key)?.phase === 'revoking')
       const stands = devices.get(device.id) === device && device.condition === 'online'
       if (go && stands && scheduler.waits(task) && this.#nowMs < untilMs) continue
       this.#release(task, claim)
@@ -123,25 +124,26 @@ export class Preemption {
 
   #release(task: TaskRecord, { device }: Claim): void {
     this.#claims.delete(task)
-    device.claimedFor = undefined
+    device.claim = undefined
     this.#office.freed(device)
   }
 
   /** Where room for the task costs least, of the devices that are looked at. */
   #cheapest(task: TaskRecord): Plan | undefined {
-    const { scheduler } = this.#office
+    const { scheduler, context } = this.#office
     const able = scheduler.able(task)
-    const { monoMs, wallMs } = this.#office.context.now
+    const { monoMs, wallMs } = context.now
+    // Anywhere, so that in time all are looked at for all that wait.
+    const begin = able.length > DEVICES_MAX ? context.random.below(able.words.length) : 0
     let best: Plan | undefined
     let looked = 0
-    for (const device of able.from(this.#cursor)) {
+    for (const device of able.from(begin)) {
       if (looked++ >= DEVICES_MAX) break
-      if (device.claimedFor !== undefined || device.closedReason(monoMs, wallMs) !== undefined) continue
+      if (device.claim !== undefined || device.closedReason(monoMs, wallMs) !== undefined) continue
       const plan = this.#planOn(device, task)
       if (plan === undefined || (best !== undefined && !cheaper(plan, best))) continue
       if (scheduler.agrees(task, device)) best = plan
     }
-    if (looked > DEVICES_MAX) this.#cursor += DEVICES_MAX / WORD
     return best
   }
 
@@ -154,7 +156,7 @@ export class Preemption {
     // It has room, or will have by itself.
     if (fits(need, room)) return undefined
     const chosen: Victim[] = []
-    for (const victim of this.#candidates(device, priorityOf(task))) {
+    for (const victim of this.#candidates(device, task)) {
       if (!relieves(victim.placement.resources, need, room)) continue
       chosen.push(victim)
       accumulate(room, victim.placement.resources, 1)
@@ -177,10 +179,14 @@ export class Preemption {
     }
   }
 
-  /** What may be ended for that priority, the cheapest first. */
-  #candidates(device: DeviceRecord, forPriority: number): Victim[] {
+  /** What may be ended for a task, the cheapest first. */
+  #candidates(device: DeviceRecord, preemptor: TaskRecord): Victim[] {
     const candidates: Victim[] = []
+    const forPriority = priorityOf(preemptor)
+    const near = preemptor.spec?.near ?? []
     for (const placement of device.placements.values()) {
+      // What it must be near is of no use to it once it has ended.
+      if (near.some(({ group }) => group === placement.kin?.group)) continue
       const task = revocable(this.#office, placement)
       if (task === undefined || (task.preemptions?.count ?? 0) >= PREEMPTED_MAX) continue
       const priority = priorityOf(task)
@@ -196,14 +202,20 @@ export class Preemption {
 
   #begin(task: TaskRecord, { device, victims }: Plan): void {
     const forPriority = priorityOf(task)
-    device.claimedFor = forPriority
-    let graceMs = 0
+    device.claim = { task, priority: forPriority }
     for (const { task: victim, placement, priority } of victims) {
       const why = `preempted on ${device.id} by ${task.id}, which has priority ${forPriority}; it has ${priority}`
       this.#lifecycle.move(victim, device, placement, { why, by: task.id })
-      graceMs = Math.max(graceMs, victim.demand?.graceMs ?? 0)
     }
-    this.#claims.set(task, { device, victims, untilMs: this.#nowMs + graceMs + PREEMPTION_MARGIN_MS })
+    const leaving = [...device.placements.values()].filter(({ phase }) => phase === 'revoking')
+    const { ledger } = this.#office
+    const graceMs = Math.max(...leaving.map((one) => ledger.find(one.task)?.demand?.graceMs ?? 0), 0)
+    this.#claims.set(task, {
+      device,
+      victims,
+      leaving,
+      untilMs: this.#nowMs + graceMs + PREEMPTION_MARGIN_MS,
+    })
     task.explanation = `waits for room on ${device.id}, where ${named(victims)} ${victims.length === 1 ? 'is' : 'are'} being ended for it`
     task.reasons = undefined
     this.#statuses.touch(task)

@@ -104,14 +104,15 @@ export function rehearse(
   )
   const outcomes = tasks.map((task): Outcome => {
     const decisions = placed.get(task) ?? []
-    const wait = waits.get(task)
+    const waiting = (task.array?.size ?? 1) - decisions.length
+    const wait = waiting > 0 ? waits.get(task) : undefined
     const counts: Record<string, number> = {}
     for (const { device } of decisions) counts[device.id] = (counts[device.id] ?? 0) + 1
     const impossible = decisions.length === 0 && devices.length > 0 && scheduler.able(task).length === 0
     return {
       task: task.id,
       devices: counts,
-      waiting: (task.array?.size ?? 1) - decisions.length,
+      waiting,
       impossible,
       explanation: wait?.text ?? decisions[0]?.explanation ?? '',
       ...(wait === undefined ? {} : { reasons: wait.reasons }),

@@ -152,7 +152,7 @@ describe('what is ended', () => {
     // Long enough for explanations to be renewed.
     floor.seconds(5)
     expect(floor.where('a')).toBeUndefined()
-    expect(floor.last.get('small')?.reasons).toEqual({ 'are kept for work of higher priority': 1 })
+    expect(floor.last.get('small')?.reasons).toEqual({ 'are kept for other work': 1 })
     floor.ends('b')
     expect(floor.assigned.slice(2)).toEqual(['high to d'])
   })

@@ -58,7 +58,8 @@ function reasonAgainst(shape: Shape, device: DeviceRecord, now: Now): string {
     fixed === undefined || fixed === TOO_SMALL ? (shape.relations?.against(device) ?? fixed) : fixed
   if (reason !== undefined) return reason
   if (!hasRoom(device, shape.resources)) return FULL
-  return device.isKeptFrom(shape.priority) ? 'are kept for work of higher priority' : 'have room now'
+  const next = shape.waiting.first()?.task
+  return next !== undefined && device.isKeptFrom(next) ? 'are kept for other work' : 'have room now'
 }
 
 /** What the device lacks, as a share of what is asked for: of all resources together. */

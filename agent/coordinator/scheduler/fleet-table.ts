@@ -113,7 +113,8 @@ export class FleetTable {
 
   /** Reads the row where the record has changed. @returns true when it had */
   refresh(slot: number): boolean {
-    if (this.#read[slot] === this.devices[slot]?.changes) return false
+    const device = this.devices[slot]
+    if (device === undefined || this.#read[slot] === device.changes) return false
     this.measured(slot)
     return true
   }

@@ -46,8 +46,8 @@ export class Relations {
   against(device: DeviceRecord): string | undefined {
     for (const { group, by = BY_DEVICE } of this.#near) {
       const crowd = this.#kinship.group(group)
-      // The first of a group that wants to be together has nobody to be near yet.
-      if (crowd === undefined && group === this.#group) continue
+      // The first of a group that wants to be together has nobody to be near yet; the others must be able to follow.
+      if (crowd === undefined && group === this.#group && device.labels[by] !== undefined) continue
       if (crowd === undefined || crowd.near(device, by) === 0) {
         return `have nothing of group ${group}${withSame(by)}, which it must be near`
       }

@@ -83,9 +83,12 @@ export class Scheduler {
   enqueue(task: TaskRecord, rank = 0): Explanation | undefined {
     if (this.#shapeOf.has(task)) return undefined
     const shape = this.#shape(task)
+    const { priority } = shape
     this.#shapeOf.set(task, shape)
     shape.waiting.add(task, rank)
     this.#waitingShapes.add(shape)
+    // Room that is kept from the others need not be kept from this one.
+    if (shape.blocked && shape.priority > priority) shape.hinted = true
     return shape.blocked ? shape.explanation : undefined
   }
 
@@ -234,13 +237,15 @@ export class Scheduler {
   /** Ranks the best devices with room; none when there is none. What is preferred is looked at first. */
   #choose(shape: Shape, now: Now): Ranking | undefined {
     const ranking = new Ranking()
-    const { relations, priority } = shape
+    const { relations } = shape
+    const next = shape.waiting.first()?.task
     const looksMax = relations?.spread === undefined ? Number.POSITIVE_INFINITY : SPREAD_LOOKS_MAX
     for (const { share, index } of shape.tiers.sorted) {
       if (ranking.full && ranking.most >= mostOf(shape, share)) break
       index.search(this.strategy, now, {
         look: (device, own) => {
-          if (device.isKeptFrom(priority) || relations?.against(device) !== undefined) return
+          if ((next !== undefined && device.isKeptFrom(next)) || relations?.against(device) !== undefined)
+            return
           ranking.consider(device, scoreOf(shape, device, own))
         },
         enough: () => {
@@ -281,7 +286,7 @@ export class Scheduler {
     let placed = 0
     while (placed < length && hasRoom(device, shape.resources)) {
       const task = shape.waiting.first()?.task
-      if (task === undefined || device.isKeptFrom(task.demand?.priority ?? 0)) break
+      if (task === undefined || device.isKeptFrom(task)) break
       if (placed > 0 && this.tenants.excess(shape.tenant, shape.resources) !== undefined) break
       const unit = this.#take(task)
       if (unit === undefined) break
