@@ -109,7 +109,8 @@ function faultOfItem(item: Item, objective: Objective, devices: ReadonlySet<stri
     : `it may go to ${stranger}, which is none of the devices; name those only`
 }
 
-function faultOfAmounts(vector: Resources): string | undefined {
+/** What is wrong with a vector, and what would be right. */
+export function faultOfAmounts(vector: Resources): string | undefined {
   for (const name in vector) {
     if (!isAmount(vector[name] as number)) {
       return `its ${name} is ${vector[name]}; give a whole number of thousandths, 0 or more`
@@ -119,7 +120,7 @@ function faultOfAmounts(vector: Resources): string | undefined {
 }
 
 /** Whole numbers add up exactly, in whatever order. */
-const isAmount = (value: number): boolean => Number.isSafeInteger(value) && value >= 0
+export const isAmount = (value: number): boolean => Number.isSafeInteger(value) && value >= 0
 
 /** How much a vector has of a resource; what it does not name is zero. */
 export const amount = (vector: Resources, name: string): number => vector[name] ?? 0
