@@ -47,7 +47,7 @@ interface State {
   readonly rest: Rest
   readonly use: number
   /** By kind; `null` where there is no room. */
-  readonly ways: Map<Kind, Way | null>
+  readonly ways: (Way | null | undefined)[]
 }
 
 interface Slot {
@@ -84,7 +84,7 @@ export class PartFleet {
     }
     this.#byId = byId
     this.#slots = [...byId.values()]
-    this.#replay = new Replay(random)
+    this.#replay = new Replay(random, this.#dimensions.length)
   }
 
   /**
@@ -102,7 +102,7 @@ export class PartFleet {
     let way: Way | undefined
     for (const slot of this.#slots) {
       slot.state ??= this.#stateOf(slot.rest)
-      const known = slot.state.ways.get(kind)
+      const known = slot.state.ways[kind.index]
       const next = known === undefined ? this.#wayOf(slot.state, kind) : known
       if (next === null || (way !== undefined && next.gain <= way.gain)) continue
       best = slot
@@ -156,7 +156,7 @@ export class PartFleet {
       this.#kinds.clear()
       this.#forget()
     }
-    const kind: Kind = { need, parts, milli, models }
+    const kind: Kind = { index: this.#kinds.size, need, parts, milli, models }
     this.#kinds.set(key, kind)
     return kind
   }
@@ -175,7 +175,7 @@ export class PartFleet {
     if (known !== undefined) return known
     if (this.#states.size >= STATES_MAX) this.#states.clear()
     const ordered: Rest = { ...rest, parts }
-    const state: State = { rest: ordered, use: this.#replay.use(ordered), ways: new Map() }
+    const state: State = { rest: ordered, use: this.#replay.use(ordered), ways: [] }
     this.#states.set(key, state)
     return state
   }
@@ -189,7 +189,7 @@ export class PartFleet {
         if (best === null || gain > best.gain) best = { gain, left }
       }
     }
-    ways.set(kind, best)
+    ways[kind.index] = best
     return best
   }
 }

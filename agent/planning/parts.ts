@@ -56,6 +56,8 @@ export function faultOfDevice({ free, parts }: PartDevice): string | undefined {
 
 /** A demand in a form that is quick to try; demands that ask for the same are of one kind. */
 export interface Kind {
+  /** A number from 0. */
+  readonly index: number
   /** By dimension. */
   readonly need: readonly number[]
   readonly parts: number
@@ -78,16 +80,6 @@ export function hasRoom({ model, free, parts }: Rest, { need, parts: count, mill
   let able = 0
   for (let n = 0; n < parts.length && able < count; n++) if ((parts[n] as number) >= milli) able++
   return able >= count
-}
-
-/** The part with the least left that still has as much; -1 when none has. */
-export function tightest(parts: readonly number[], milli: number): number {
-  let best = -1
-  for (let n = 0; n < parts.length; n++) {
-    const left = parts[n] as number
-    if (left >= milli && (best < 0 || left < (parts[best] as number))) best = n
-  }
-  return best
 }
 
 /** The first parts with exactly as much left, `count` of them. */

@@ -12,7 +12,7 @@
  * goes.
  */
 import type { Random } from '../../shared/random/random.ts'
-import { hasRoom, type Kind, PART_MILLI, type Rest, tightest } from './parts.ts'
+import { type Kind, PART_MILLI, PARTS_MAX, type Rest } from './parts.ts'
 
 /** How often the past is played to a device. */
 const PLAYS = 16
@@ -30,9 +30,16 @@ export class Replay {
   #seen = 0
   #redrawAt = 1
   #plays: readonly (readonly Kind[])[] = []
+  /** No demand that is offered takes less of a part than this. */
+  #least = PART_MILLI
+  /** Of the device that is played to: what is left by dimension, and by part. */
+  readonly #free: Float64Array
+  readonly #parts = new Float64Array(PARTS_MAX)
 
-  constructor(random: Random) {
+  /** @param dimensions how many resources add up over a device */
+  constructor(random: Random, dimensions: number) {
     this.#random = random
+    this.#free = new Float64Array(dimensions)
   }
 
   /** A demand has come, wherever it goes. True when what was judged before no longer holds: draws were made anew. */
@@ -43,37 +50,65 @@ export class Replay {
     this.#plays = Array.from({ length: PLAYS }, () =>
       Array.from({ length: OFFERS }, () => this.#random.pick(this.#latest)),
     )
+    this.#least = Math.min(...this.#plays.flat().map(({ parts, milli }) => (parts > 0 ? milli : PART_MILLI)))
     return true
   }
 
   /** Thousandths of the parts that would come to be used, on average over all plays. */
   use(rest: Rest): number {
-    if (rest.parts.every((left) => left === 0)) return 0
-    const free = [...rest.free]
-    const parts = [...rest.parts]
-    const playing: Rest = { model: rest.model, free, parts }
+    if (rest.parts.every((left) => left < this.#least)) return 0
     let used = 0
-    for (const offers of this.#plays) {
-      for (let k = 0; k < free.length; k++) free[k] = rest.free[k] as number
-      for (let n = 0; n < parts.length; n++) parts[n] = rest.parts[n] as number
-      for (const kind of offers) {
-        if (hasRoom(playing, kind)) used += take(free, parts, kind)
-      }
-    }
+    for (const offers of this.#plays) used += this.#play(rest, offers)
     return used / PLAYS
+  }
+
+  /** As `hasRoom` and then taking it of the tightest part, over and over; most of the time goes here. */
+  #play({ model, free: whole, parts }: Rest, offers: readonly Kind[]): number {
+    const free = this.#free
+    const left = this.#parts
+    const n = parts.length
+    for (let k = 0; k < free.length; k++) free[k] = whole[k] as number
+    for (let p = 0; p < n; p++) left[p] = parts[p] as number
+    let most = greatest(left, n)
+    let used = 0
+    for (const { need, parts: count, milli, models } of offers) {
+      if (count > 0 && milli > most) continue
+      if (models !== undefined && (model === undefined || !models.includes(model))) continue
+      if (!covers(free, need) || (count > 1 && wholeOnes(left, n) < count)) continue
+      for (let k = 0; k < free.length; k++) free[k]! -= need[k] as number
+      if (count === 0) continue
+      used += count * milli
+      for (let open = count; open > 0; open--) left[tightest(left, n, milli)]! -= milli
+      most = greatest(left, n)
+      if (most < this.#least) break
+    }
+    return used
   }
 }
 
-/** Takes what the kind needs, of the tightest part; the thousandths of parts that it takes. */
-function take(free: number[], parts: number[], { need, parts: count, milli }: Kind): number {
-  for (let k = 0; k < need.length; k++) free[k]! -= need[k] as number
-  if (count === 1) parts[tightest(parts, milli)]! -= milli
-  else {
-    for (let n = 0, open = count; open > 0; n++) {
-      if (parts[n] !== PART_MILLI) continue
-      parts[n] = 0
-      open--
-    }
+function covers(free: Float64Array, need: readonly number[]): boolean {
+  for (let k = 0; k < free.length; k++) if ((need[k] as number) > (free[k] as number)) return false
+  return true
+}
+
+function greatest(left: Float64Array, n: number): number {
+  let most = 0
+  for (let p = 0; p < n; p++) if ((left[p] as number) > most) most = left[p] as number
+  return most
+}
+
+function wholeOnes(left: Float64Array, n: number): number {
+  let count = 0
+  for (let p = 0; p < n; p++) if (left[p] === PART_MILLI) count++
+  return count
+}
+
+/** The part with the least left that still has as much. */
+function tightest(left: Float64Array, n: number, milli: number): number {
+  let best = -1
+  for (let p = 0; p < n; p++) {
+    const here = left[p] as number
+    if (here >= milli && (best < 0 || here < (left[best] as number))) best = p
   }
-  return count * milli
+  return best
 }
