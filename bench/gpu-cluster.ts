@@ -45,3 +45,14 @@ export function enoughGpus(node: GpuNode, pod: GpuPod): boolean {
   for (const milli of node.gpus) if (milli >= pod.gpuMilli) left--
   return left <= 0
 }
+
+/** Takes what the pod asks for, of these GPUs. @throws when they do not have it */
+export function takeGpus(node: GpuNode, pod: GpuPod, gpus: readonly number[]): void {
+  const able = gpus.every((gpu) => (node.gpus[gpu] ?? 0) >= pod.gpuMilli)
+  if (!hasRoom(node, pod) || !able || new Set(gpus).size !== pod.gpus) {
+    throw new Error(`${node.name} has no room for what was placed there: GPUs ${gpus.join()}`)
+  }
+  node.cpuMilli -= pod.cpuMilli
+  node.memoryMib -= pod.memoryMib
+  for (const gpu of gpus) node.gpus[gpu]! -= pod.gpuMilli
+}

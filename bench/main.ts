@@ -7,14 +7,15 @@
  *   npm run bench -- live           real connections on real brokers against the simulator: 2,000 devices, --devices N
  *   npm run bench -- arrays         100,000 elements in ten arrays over 20 agents, of which three are killed
  *   npm run bench -- placement      decisions a second in fleets of up to 100,000 devices; with --data FOLDER
- *                                   strategies on bin packing sets of known optimum, with --trace FOLDER published
- *                                   policies on a trace of GPU nodes
+ *                                   strategies on bin packing sets of known optimum, with --trace FOLDER GPU nodes
+ *                                   and shares of GPUs beside published policies
  *   npm run bench -- sim --quick    the same, smaller; --json for programs, --seed for another run
  */
 import { parseArgs } from 'node:util'
 import { type ArraysResult, runArrays } from './arrays.ts'
 import { metFloors } from './decisions.ts'
 import { type ExclusiveResult, runExclusive } from './exclusive.ts'
+import { traceTable } from './gpu-trace.ts'
 import { comparedTimes, isSound, type LiveResult, liveSize, runLiveBench } from './live.ts'
 import { TASKS_A_SECOND } from './live-scenarios.ts'
 import { describeMachine, machine } from './machine.ts'
@@ -149,12 +150,7 @@ function sayPlacement({ decisions, packing, trace }: PlacementResult): void {
     say(
       table(['set, strategy', 'of', 'optimal', 'proven', '1 over', 'worse', 'refused', 'cpu s', 'max'], rows),
     )
-  const shares = trace.map((row) => [
-    row.policy,
-    ...[row.at100, row.published100, row.at130, row.published130].map((share) => number(share, 2)),
-  ])
-  const head = ['% of GPUs allocated', 'at 100 %', 'published', 'at 130 %', 'published']
-  if (shares.length > 0) say(table(head, shares))
+  if (trace.length > 0) say(traceTable(trace))
 }
 
 /** What has started processes ends in order, also by a signal; a second one ends it at once. */

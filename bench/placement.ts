@@ -7,7 +7,7 @@ import { planBy } from '../agent/planning/strategies.ts'
 import { Random } from '../shared/random/random.ts'
 import { asProblem, readBinPackings, SETS, type SetName } from './bin-packing.ts'
 import { type DecisionsRow, runDecisions } from './decisions.ts'
-import { runTrace, type TraceRow } from './gpu-trace.ts'
+import { metTraceTarget, runTrace, type TraceRow } from './gpu-trace.ts'
 
 export interface PackingRow {
   readonly set: SetName
@@ -50,12 +50,13 @@ const SMALL_SETS: readonly SetName[] = ['u120', 't60']
 
 /**
  * True when `dp` and `genetic` found an optimum on all of the small sets, and what they found elsewhere is at most
- * one over.
+ * one over, and the placement of shares of GPUs is not behind what was published.
  */
-export function metTarget({ packing }: PlacementResult): boolean {
-  return packing
+export function metTarget({ packing, trace }: PlacementResult): boolean {
+  const packed = packing
     .filter(({ strategy }) => strategy === 'dp' || strategy === 'genetic')
     .every((row) => row.worse === 0 && (!SMALL_SETS.includes(row.set) || row.optimal === row.instances))
+  return packed && metTraceTarget(trace)
 }
 
 const RUNS: readonly { readonly strategy: StrategyName; readonly options: Omit<PlanOptions, 'random'> }[] = [
