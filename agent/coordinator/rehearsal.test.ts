@@ -106,6 +106,21 @@ describe('rehearsal', () => {
     ).toBe('waits: 1 of 2 devices are cordoned; 1 have too little left; 200m more cpu on pi would do')
   })
 
+  it('tells of a task that waits for another of its turn, where both are placed in the end', () => {
+    const { outcomes } = rehearse(
+      situation(),
+      [
+        { id: 'reader', spec: spec({ near: [{ group: 'store' }] }) },
+        { id: 'store', spec: spec({ group: 'store' }) },
+      ],
+      NOW,
+    )
+    const [reader, store] = outcomes
+    expect(reader).toMatchObject({ waiting: 0, devices: store?.devices, impossible: false })
+    expect(reader?.explanation).toMatch(/^placed on /)
+    expect(reader).not.toHaveProperty('reasons')
+  })
+
   it('knows the quotas of tenants, and what they have reserved already', () => {
     const big = spec({ tenant: 'lab', resources: { cpu: '3', memory: '50Mi' } })
     const { outcomes } = rehearse(

@@ -1,41 +1,11 @@
 /** Room that is made for a task by ending what has a much lower priority. */
 import { describe, expect, it } from 'vitest'
-import type { MeshConfig, TaskSpec, TaskStatus } from '../../shared/protocol/schemas/index.ts'
+import type { TaskSpec, TaskStatus } from '../../shared/protocol/schemas/index.ts'
 import { Random } from '../../shared/random/random.ts'
 import { PREEMPTED_MAX, PREEMPTION_GAP, PREEMPTIONS_MAX } from '../coordinator/preemption.ts'
 import { specDigest } from '../coordinator/task-record.ts'
-import { SPEC } from './testing/driver.ts'
+import { asks, busy, preempted, wait } from './testing/busy.ts'
 import { Floor } from './testing/floor.ts'
-
-const asks = (cpu: number, priority: number, more: Partial<TaskSpec> = {}): TaskSpec => ({
-  ...SPEC,
-  resources: { cpu: `${cpu}` },
-  priority,
-  ...more,
-})
-
-const preempted = (floor: Floor) => floor.events.filter(({ kind }) => kind === 'preempted')
-
-/** Devices of eight cores, on which these run. */
-function busy(tasks: Record<string, TaskSpec>, devices = ['d'], config: MeshConfig = {}): Floor {
-  const floor = Floor.serving(devices, config)
-  // What is exclusive waits until nothing runs that an earlier coordinator began.
-  floor.seconds(15)
-  for (const [id, spec] of Object.entries(tasks)) {
-    floor.submit(id, spec)
-    // What is exclusive is sent when the broker has its status.
-    floor.seconds(2)
-  }
-  expect(floor.assigned).toHaveLength(Object.keys(tasks).length)
-  return floor
-}
-
-/** Submits what finds no room, and lets the coordinator look what could end for it. */
-function wait(floor: Floor, ...tasks: [id: string, spec: TaskSpec][]): void {
-  for (const [id, spec] of tasks) floor.submit(id, spec)
-  floor.turn()
-  floor.seconds(1)
-}
 
 describe('a task that finds no room', () => {
   it('has it made by ending what has a much lower priority, and both say so', () => {

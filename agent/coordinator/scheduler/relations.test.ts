@@ -74,6 +74,17 @@ describe('relations between tasks', () => {
     expect(new Set(placed.map(([, id]) => id)).size).toBe(1)
   })
 
+  it('let it go only where the others can be near it', () => {
+    const scheduler = fleet(zoned('zoned', '1'), device('none', { cpu: '16', memory: '64Gi' }))
+    for (let n = 0; n < 3; n++)
+      scheduler.enqueue(task(`t${n}`, { group: 'team', near: [{ group: 'team', by: 'zone' }] }))
+    expect(run(scheduler).placed).toEqual([
+      ['t0', 'zoned'],
+      ['t1', 'zoned'],
+      ['t2', 'zoned'],
+    ])
+  })
+
   it('follow a device into another zone', () => {
     const mover = zoned('mover', 'a')
     const scheduler = fleet(mover, zoned('stays', 'b'))

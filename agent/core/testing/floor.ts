@@ -70,6 +70,12 @@ export class Floor {
     this.#hands.set(id, { cpu: 0, held: new Map(), inboxSeq: 0, beats: 0 })
   }
 
+  /** The broker tells that the device is gone; nothing more comes of it. */
+  dies(id: string): void {
+    this.#hands.delete(id)
+    born(this.driver, id, { online: false })
+  }
+
   configure(config: MeshConfig): void {
     this.driver.hear('device', { route: 'config', id: '', body: config })
   }

@@ -1,5 +1,5 @@
 /** A lone agent in office, driven by hand: it is elected, hears of devices, and says what it decides. */
-import type { Beacon, Inbox, TaskStatus } from '../../../shared/protocol/schemas/index.ts'
+import type { Beacon, DeviceState, Inbox, TaskStatus } from '../../../shared/protocol/schemas/index.ts'
 import type { Driver } from './driver.ts'
 
 /** Goes through the claim until the beacon is acknowledged. The seat reads the `earlier` one, if there is any. */
@@ -46,11 +46,11 @@ export function statuses(driver: Driver): TaskStatus[] {
   return driver.published<TaskStatus>('status')
 }
 
-/** A device is born. */
-export function born(driver: Driver, id: string): void {
+/** A device is born, or says what it has changed. */
+export function born(driver: Driver, id: string, more: Partial<DeviceState> = {}): void {
   const device = { incarnation: 1, nonce: `${id}-1`, online: true, labels: {}, executors: ['exec'] }
   const body = { ...device, capacity: { cpu: '8', memory: '8Gi' }, candidate: 'never', version: '1' }
-  driver.hear('device', { route: 'state', id, body })
+  driver.hear('device', { route: 'state', id, body: { ...body, ...more } })
 }
 
 /** A device that joins: its birth, and its first report. */
