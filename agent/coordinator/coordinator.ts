@@ -6,6 +6,7 @@
  * it concerns. A task's way: intake → scheduler → lifecycle → inboxes ⇢ device ⇢ fleet → lifecycle → statuses.
  */
 
+import type { Rejection } from '../../shared/errors/errors.ts'
 import type { LinkName, Subscription } from '../../shared/ports.ts'
 import type { Reign } from '../../shared/protocol/attempt.ts'
 import type { Incoming } from '../../shared/protocol/codec.ts'
@@ -203,16 +204,17 @@ export class Coordinator {
     } else if (message.route === 'results') {
       if ('body' in message) this.#arrays.page(message.id, message.page ?? '')
     } else if (message.route === 'desired') {
-      if ('rejection' in message) this.#complain('desired', message.id, message.rejection.message)
+      if ('rejection' in message) this.#complain('desired', message.id, message.rejection)
       else this.#fleet.desired(message.id, 'body' in message ? message.body : undefined)
     } else if (message.route === 'config') {
-      if ('rejection' in message) this.#complain('config', '', message.rejection.message)
+      if ('rejection' in message) this.#complain('config', '', message.rejection)
       else this.#fleet.configured(settingsOf(this.#context, 'body' in message ? message.body : undefined))
     }
   }
 
   /** Operators have no status to read: what they wrote wrong is told as an event. */
-  #complain(topic: string, id: string, message: string): void {
+  #complain(topic: string, id: string, { path, message: what }: Rejection): void {
+    const message = path === '' ? what : `${path}: ${what}`
     this.#office.event('rejected', `${topic} was not taken: ${message}`, { device: id })
     this.#context.log('warn', `${topic} was not taken`, { id, message })
   }

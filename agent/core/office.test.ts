@@ -2,6 +2,7 @@
  * Election and office of one agent, driven by hand. What several agents do together is simulated elsewhere.
  */
 import { describe, expect, it } from 'vitest'
+import type { MeshEvent } from '../../shared/protocol/schemas/index.ts'
 import { behind, Desk } from './testing/desk.ts'
 import { Driver, SPEC } from './testing/driver.ts'
 import { elect, inboxes, join, report, serve, statuses } from './testing/office.ts'
@@ -251,6 +252,17 @@ describe('election and office of a lone agent', () => {
     serve(driver)
     driver.hear('device', { route: 'spec', id: 'ghost', body: { withdraw: true } })
     expect(statuses(driver)).toMatchObject([{ task: 'ghost', state: 'cancelled' }])
+  })
+
+  it('tells what is wrong with settings, and where', () => {
+    const driver = new Driver('auto')
+    serve(driver)
+    const what = '"magic" must be one of "greedy"'
+    const rejection = { code: 'E_SHAPE', path: '/strategy', message: what, remedy: '' } as const
+    const message = { route: 'config', id: '', retained: false, rejection } as const
+    driver.give({ in: 'message', link: 'device', message })
+    const events = driver.published<MeshEvent>('events')
+    expect(events.map((event) => event.message)).toContain(`config was not taken: /strategy: ${what}`)
   })
 
   it('knows of a change that a device told while it was offline', () => {

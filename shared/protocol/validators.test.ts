@@ -21,6 +21,12 @@ test('An unknown field is answered with those that there are', () => {
   expect(fault?.remedy).toContain('priority')
 })
 
+test('A value that is none of a few is told which they are', () => {
+  const fault = findFault('config', { strategy: 'magic' })
+  const message = '"magic" must be one of "greedy", "best-fit"'
+  expect(fault).toMatchObject({ code: 'E_SHAPE', path: '/strategy', message })
+})
+
 test('A negative weight is told what it must be', () => {
   const fault = findFault('spec', spec({ prefer: [{ where: { zone: 'a' }, weight: -5 }] }))
   expect(fault).toMatchObject({ code: 'E_SHAPE', path: '/prefer/0/weight', message: '-5 must be >= 1' })

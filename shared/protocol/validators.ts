@@ -76,6 +76,10 @@ function explain(errors: readonly ErrorObject[]): Rejection {
   }
   if (telling.keyword === 'const')
     return rejection('E_SHAPE', path, `${shown} must be ${show(telling.schema)}`)
+  if (telling.keyword === 'enum') {
+    const allowed = (telling.params['allowedValues'] as unknown[]).map(show).join(', ')
+    return rejection('E_SHAPE', path, `${shown} must be one of ${allowed}`)
+  }
   if (telling.keyword === 'anyOf') return rejection('E_SHAPE', path, `${shown} has none of the allowed forms`)
   return rejection('E_SHAPE', path, `${shown} ${telling.message ?? 'does not match its schema'}`)
 }
