@@ -8,7 +8,8 @@
  *   npm run bench -- arrays         100,000 elements in ten arrays over 20 agents, of which three are killed
  *   npm run bench -- placement      decisions a second in fleets of up to 100,000 devices; with --data FOLDER
  *                                   strategies on bin packing sets of known optimum, with --trace FOLDER GPU nodes
- *                                   and shares of GPUs beside published policies
+ *                                   and shares of GPUs beside published policies, with --graphs FOLDER planners of
+ *                                   workflows beside HEFT
  *   npm run bench -- sim --quick    the same, smaller; --json for programs, --seed for another run
  */
 import { parseArgs } from 'node:util'
@@ -16,6 +17,7 @@ import { type ArraysResult, runArrays } from './arrays.ts'
 import { metFloors } from './decisions.ts'
 import { type ExclusiveResult, runExclusive } from './exclusive.ts'
 import { traceTable } from './gpu-trace.ts'
+import { describeGraphs } from './graph-tables.ts'
 import { comparedTimes, isSound, type LiveResult, liveSize, runLiveBench } from './live.ts'
 import { TASKS_A_SECOND } from './live-scenarios.ts'
 import { describeMachine, machine } from './machine.ts'
@@ -34,6 +36,7 @@ const { values, positionals } = parseArgs({
     devices: { type: 'string' },
     data: { type: 'string' },
     trace: { type: 'string' },
+    graphs: { type: 'string', multiple: true },
   },
 })
 
@@ -129,7 +132,7 @@ function sayLive({ size, comparisons }: LiveResult): void {
   say(table(['broker, time', 'live', 'sim', ...sides, 'within 1.25x, 2x'], rows))
 }
 
-function sayPlacement({ decisions, packing, trace }: PlacementResult): void {
+function sayPlacement({ decisions, packing, trace, graphs }: PlacementResult): void {
   const speeds = decisions.map((row) => [
     String(row.devices),
     ...[row.decisions, row.perSecond].map((value) => number(value)),
@@ -151,6 +154,7 @@ function sayPlacement({ decisions, packing, trace }: PlacementResult): void {
       table(['set, strategy', 'of', 'optimal', 'proven', '1 over', 'worse', 'refused', 'cpu s', 'max'], rows),
     )
   if (trace.length > 0) say(traceTable(trace))
+  if (graphs !== undefined) say(describeGraphs(graphs))
 }
 
 /** What has started processes ends in order, also by a signal; a second one ends it at once. */
@@ -172,7 +176,10 @@ async function benchOf(
   seed: string,
   quick: boolean,
 ): Promise<SimReport | MeshResult | LiveResult | ArraysResult | PlacementResult> {
-  if (what === 'placement') return runPlacement({ sets: values.data, trace: values.trace }, seed, quick, tell)
+  if (what === 'placement') {
+    const data = { sets: values.data, trace: values.trace, graphs: values.graphs }
+    return runPlacement(data, seed, quick, tell)
+  }
   if (what === 'sim') return runSimBench(seed, quick, tell)
   if (what === 'live') return await benchLive(seed, quick)
   if (what === 'arrays') {

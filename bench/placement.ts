@@ -1,6 +1,6 @@
 /**
  * Placement: how fast the scheduler decides, or how good strategies are on data: on bin packing sets of which the least
- * number of bins is known, and on a trace of GPU nodes.
+ * number of bins is known, on a trace of GPU nodes, and on workflows.
  */
 import type { PlanOptions, StrategyName } from '../agent/planning/plan.ts'
 import { planBy } from '../agent/planning/strategies.ts'
@@ -8,6 +8,7 @@ import { Random } from '../shared/random/random.ts'
 import { asProblem, readBinPackings, SETS, type SetName } from './bin-packing.ts'
 import { type DecisionsRow, runDecisions } from './decisions.ts'
 import { metTraceTarget, runTrace, type TraceRow } from './gpu-trace.ts'
+import { type GraphResult, metGraphTargets, runGraphs } from './graphs.ts'
 
 export interface PackingRow {
   readonly set: SetName
@@ -35,14 +36,17 @@ export interface PlacementResult {
   readonly packing: readonly PackingRow[]
   /** Empty without the trace. */
   readonly trace: readonly TraceRow[]
+  readonly graphs: GraphResult | undefined
 }
 
-/** Where the data are; neither is part of the project. */
+/** Where the data are; none are part of the project. */
 export interface PlacementData {
   /** Of the bin packing sets. */
   readonly sets: string | undefined
   /** Of the GPU trace. */
   readonly trace: string | undefined
+  /** Of workflows, any number of folders. */
+  readonly graphs: readonly string[] | undefined
 }
 
 /** Sets that are small enough for an optimum in seconds. */
@@ -50,9 +54,10 @@ const SMALL_SETS: readonly SetName[] = ['u120', 't60']
 
 /**
  * True when `dp` and `genetic` found an optimum on all of the small sets, and what they found elsewhere is at most
- * one over, and the placement of shares of GPUs is not behind what was published.
+ * one over, the placement of shares of GPUs is not behind what was published, and workflows met what is asked of them.
  */
-export function metTarget({ packing, trace }: PlacementResult): boolean {
+export function metTarget({ packing, trace, graphs }: PlacementResult): boolean {
+  if (graphs !== undefined && !metGraphTargets(graphs)) return false
   const packed = packing
     .filter(({ strategy }) => strategy === 'dp' || strategy === 'genetic')
     .every((row) => row.worse === 0 && (!SMALL_SETS.includes(row.set) || row.optimal === row.instances))
@@ -131,10 +136,11 @@ export function runPlacement(
   quick: boolean,
   tell: (line: string) => void,
 ): PlacementResult {
-  const bare = data.sets === undefined && data.trace === undefined
+  const bare = (data.sets ?? data.trace ?? data.graphs) === undefined
   return {
     decisions: bare ? runDecisions(seed, quick, tell) : [],
     packing: data.sets === undefined ? [] : runPacking(data.sets, seed, quick, tell),
     trace: data.trace === undefined ? [] : runTrace(data.trace, seed, quick, tell),
+    graphs: data.graphs === undefined ? undefined : runGraphs(data.graphs, seed, quick, tell),
   }
 }

@@ -19,6 +19,7 @@ describe('the benchmark of placement', () => {
     write(2)
   })
   afterEach(() => rmSync(folder, { recursive: true }))
+  const bins = () => ({ sets: folder, trace: undefined, graphs: undefined })
   const write = (bins: number) =>
     writeFileSync(
       join(folder, 'bounds.csv'),
@@ -34,7 +35,7 @@ describe('the benchmark of placement', () => {
 
   it('counts what is optimal, and by how much the rest is over', () => {
     const told: string[] = []
-    const result = runPlacement({ sets: folder, trace: undefined }, 'seed', false, (line) => told.push(line))
+    const result = runPlacement(bins(), 'seed', false, (line) => told.push(line))
     expect(result.packing).toHaveLength(4 * SETS.length)
     expect(told).toHaveLength(4 * SETS.length)
     expect(result.packing[3]).toMatchObject({ set: 'u120', strategy: 'genetic', optimal: 1, proven: 1 })
@@ -42,14 +43,12 @@ describe('the benchmark of placement', () => {
     expect(result.packing[0]).toMatchObject({ strategy: 'greedy', optimal: 0, oneOver: 1, worse: 0 })
     expect(metTarget(result)).toBe(true)
     write(1)
-    expect(metTarget(runPlacement({ sets: folder, trace: undefined }, 'seed', false, () => undefined))).toBe(
-      false,
-    )
+    expect(metTarget(runPlacement(bins(), 'seed', false, () => undefined))).toBe(false)
   })
 
   it('does not believe in fewer bins than were proven', () => {
     write(3)
-    expect(() => runPlacement({ sets: folder, trace: undefined }, 'seed', false, () => undefined)).toThrow(
+    expect(() => runPlacement(bins(), 'seed', false, () => undefined)).toThrow(
       'u120_00, heuristic: 2 devices and 0 unplaced; 3 devices are proven the least',
     )
   })
