@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Problem } from '../agent/planning/problem.ts'
+import { CoveyError } from '../shared/errors/errors.ts'
 
 /** The sets by name and file, as many items as the name says: `u` uniform, `t` triplets that fill a bin exactly. */
 export const SETS = ['u120', 'u250', 'u500', 'u1000', 't60', 't120', 't249', 't501'] as const
@@ -30,7 +31,8 @@ export function readBinPackings(folder: string): BinPacking[] {
   const optima = new Map<string, number>()
   for (const line of read(folder, 'bounds.csv').trim().split('\n').slice(1)) {
     const [name = '', lower, upper] = line.trim().split(',')
-    if (lower !== upper) throw new Error(`bounds.csv: ${name} is not proven: ${lower} to ${upper}`)
+    if (lower !== upper)
+      throw new CoveyError('E_USAGE', `bounds.csv: ${name} is not proven: ${lower} to ${upper}`)
     optima.set(name, Number(upper))
   }
   return SETS.flatMap((set, n) => {
@@ -39,7 +41,10 @@ export function readBinPackings(folder: string): BinPacking[] {
     const next = (): number => {
       const word = words.shift()
       if (word === undefined || !/^\d+(?:\.\d)?$/.test(word)) {
-        throw new Error(`${file}: ${JSON.stringify(word)} is no size; compare it with the OR-Library's`)
+        throw new CoveyError(
+          'E_USAGE',
+          `${file}: ${JSON.stringify(word)} is no size; compare it with the OR-Library's`,
+        )
       }
       // Sizes have at most one decimal.
       return Math.round(Number(word) * 1000)
@@ -50,7 +55,8 @@ export function readBinPackings(folder: string): BinPacking[] {
       const count = next() / 1000
       next()
       const optimum = optima.get(name)
-      if (optimum === undefined) throw new Error(`${file}: bounds.csv has no line for ${name}`)
+      if (optimum === undefined)
+        throw new CoveyError('E_USAGE', `${file}: bounds.csv has no line for ${name}`)
       return { name, set, room, sizes: Array.from({ length: count }, next), optimum }
     })
   })
@@ -60,7 +66,7 @@ function read(folder: string, file: string): string {
   try {
     return readFileSync(join(folder, file), 'utf8')
   } catch (cause) {
-    throw new Error(`${join(folder, file)} cannot be read; ${DATA_NEEDED}`, { cause })
+    throw new CoveyError('E_USAGE', `${join(folder, file)} cannot be read; ${DATA_NEEDED}`, { cause })
   }
 }
 

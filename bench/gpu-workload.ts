@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
+import { CoveyError } from '../shared/errors/errors.ts'
 import { GPU_MILLI, type GpuNode, type GpuPod } from './gpu-cluster.ts'
 
 /** `default` is the trace itself; in `gpushare100` every pod with a GPU takes a part of one. */
@@ -18,7 +19,7 @@ const TRACE_NEEDED =
 /** The workloads that are in the folder. @throws when there are none */
 export function workloadsIn(folder: string): Workload[] {
   const found = WORKLOADS.filter((workload) => existsSync(join(folder, podsFile(workload))))
-  if (found.length === 0) throw new Error(`${folder} has no list of pods; ${TRACE_NEEDED}`)
+  if (found.length === 0) throw new CoveyError('E_USAGE', `${folder} has no list of pods; ${TRACE_NEEDED}`)
   return found
 }
 
@@ -52,7 +53,7 @@ function rows(folder: string, file: string): string[][] {
   try {
     bytes = readFileSync(join(folder, file))
   } catch (cause) {
-    throw new Error(`${join(folder, file)} cannot be read; ${TRACE_NEEDED}`, { cause })
+    throw new CoveyError('E_USAGE', `${join(folder, file)} cannot be read; ${TRACE_NEEDED}`, { cause })
   }
   const text = (file.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString()
   return text

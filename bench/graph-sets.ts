@@ -6,6 +6,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import type { Dependency, GraphProblem } from '../agent/planning/graphs/problem.ts'
+import { CoveyError } from '../shared/errors/errors.ts'
 import { type FleetDevice, linksOf, slowdown } from './edge-fleet.ts'
 
 export const GRAPHS_NEEDED =
@@ -80,7 +81,7 @@ export function readWorkflows(
     ]
   })
   if (networks.length + records.length === 0) {
-    throw new Error(`${folder} has no workflows; ${GRAPHS_NEEDED}`)
+    throw new CoveyError('E_USAGE', `${folder} has no workflows; ${GRAPHS_NEEDED}`)
   }
   return [...networks, ...records]
 }
@@ -92,7 +93,7 @@ function namesIn(folder: string): string[] {
   try {
     return readdirSync(folder).sort()
   } catch (cause) {
-    throw new Error(`${folder} cannot be read; ${GRAPHS_NEEDED}`, { cause })
+    throw new CoveyError('E_USAGE', `${folder} cannot be read; ${GRAPHS_NEEDED}`, { cause })
   }
 }
 
@@ -100,7 +101,7 @@ function parsed(file: string, form: () => GraphProblem): GraphProblem {
   try {
     return form()
   } catch (cause) {
-    throw new Error(`${file} is not of the form it should have; ${GRAPHS_NEEDED}`, { cause })
+    throw new CoveyError('E_USAGE', `${file} is not of the form it should have; ${GRAPHS_NEEDED}`, { cause })
   }
 }
 
@@ -156,7 +157,10 @@ export function readBaseline(folder: string): ReadonlyMap<string, number> {
   if (!namesIn(folder).includes(file)) return new Map()
   const lines = readFileSync(join(folder, file), 'utf8').trim().split('\n')
   if (!lines[0]?.startsWith('id,heft_makespan')) {
-    throw new Error(`${file}: its first line is ${lines[0]}; it should begin with id,heft_makespan`)
+    throw new CoveyError(
+      'E_USAGE',
+      `${file}: its first line is ${lines[0]}; it should begin with id,heft_makespan`,
+    )
   }
   return new Map(
     lines.slice(1).map((line) => {

@@ -13,6 +13,7 @@
  *   npm run bench -- sim --quick    the same, smaller; --json for programs, --seed for another run
  */
 import { parseArgs } from 'node:util'
+import { CoveyError } from '../shared/errors/errors.ts'
 import { type ArraysResult, runArrays } from './arrays.ts'
 import { metFloors } from './decisions.ts'
 import { type ExclusiveResult, runExclusive } from './exclusive.ts'
@@ -202,7 +203,11 @@ if (what === 'exclusive') {
   const { seed, quick, json } = values
   const head = { bench: what, seed, quick, ...machine() }
   if (!json) say(describeMachine(head))
-  const result = await benchOf(seed, quick)
+  const result = await benchOf(seed, quick).catch((error: unknown) => {
+    if (!(error instanceof CoveyError)) throw error
+    tell(`${error.code}: ${error.message}`)
+    process.exit(2)
+  })
   if (json) say(JSON.stringify({ ...head, result }))
   else if ('runs' in result) saySim(result)
   else if ('comparisons' in result) sayLive(result)
