@@ -68,9 +68,10 @@ export async function runLiveBench(
 function soundOf(report: SimReport): string {
   const { devices, totals, tookSeconds, partial } = report
   const ended = Object.values(totals.ended).reduce((sum, count) => sum + count, 0)
+  const left = report.departures.map(({ reason, count }) => `; ${count} left because ${reason}`)
   return (
     `${devices} devices, ${ended} of ${totals.submitted} tasks ended, ${totals.reroutes} rerouted, ` +
-    `${totals.terms} terms, ${wrongIn(report)} wrong, ${tookSeconds} s${partial ? ', interrupted' : ''}`
+    `${totals.terms} terms, ${wrongIn(report)} wrong, ${tookSeconds} s${partial ? ', interrupted' : ''}${left.join('')}`
   )
 }
 

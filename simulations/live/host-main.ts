@@ -39,6 +39,7 @@ function begin({ brokerUrl, seed, folder, devices: rows }: HostOptions): void {
           started: (ms) => startMs.add(ms),
           process: (cpuMilli, running) => say({ answer: 'process', cpuMilli, running }),
           finished: (attempt, succeeded) => say({ answer: 'finished', attempt, succeeded }),
+          left: (reason) => say({ answer: 'left', reason }),
           gone: (start, code) => say({ answer: 'gone', device, start, code }),
         },
       }),

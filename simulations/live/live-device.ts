@@ -16,6 +16,7 @@ import { type JournalWriter, type RunningAgent, startAgent } from '../../agent/s
 import { accumulate, emptyVector, parseResources } from '../../shared/model/resources.ts'
 import type { AgentEffect, AgentInput, Core, Measured, Now } from '../../shared/ports.ts'
 import { measuredOf } from '../node/measured.ts'
+import { departureIn } from '../scenario/departures.ts'
 import type { LiveDeviceOptions } from './talk.ts'
 import { type ExecutorWatch, WatchedExecutor } from './watched-executor.ts'
 
@@ -28,6 +29,8 @@ export interface DeviceWatch extends ExecutorWatch {
   packets(count: number): void
   /** From a change of the journal until it was on the disk, in milliseconds. */
   synced(tookMs: number): void
+  /** It was coordinator and has left office. */
+  left(reason: string): void
   /** @param start which of its starts has ended */
   gone(start: number, code: number): void
 }
@@ -47,12 +50,12 @@ const GOES: ReadonlySet<AgentEffect['do']> = new Set(['publish', 'subscribe', 'u
 /** A core that can be made to end at its next step, with nothing said and nothing written. */
 class Mortal implements Core<AgentInput, AgentEffect> {
   readonly #core: Agent
-  readonly #count: (packets: number) => void
+  readonly #watch: DeviceWatch
   #dead = false
 
-  constructor(core: Agent, count: (packets: number) => void) {
+  constructor(core: Agent, watch: DeviceWatch) {
     this.#core = core
-    this.#count = count
+    this.#watch = watch
   }
 
   die(): void {
@@ -62,7 +65,13 @@ class Mortal implements Core<AgentInput, AgentEffect> {
   step(input: AgentInput, now: Now): readonly AgentEffect[] {
     if (this.#dead) return [{ do: 'exit', code: KILLED }]
     const effects = this.#core.step(input, now)
-    this.#count((COMES.has(input.in) ? 1 : 0) + effects.filter((effect) => GOES.has(effect.do)).length)
+    let packets = COMES.has(input.in) ? 1 : 0
+    for (const effect of effects) {
+      if (GOES.has(effect.do)) packets++
+      const reason = departureIn(effect)
+      if (reason !== undefined) this.#watch.left(reason)
+    }
+    this.#watch.packets(packets)
     return effects
   }
 }
@@ -118,7 +127,7 @@ export class LiveDevice {
     // While the journal was opened it may have been taken down and started once more.
     const latest = this.#start
     const own = `${seed}/${agent.device}/${latest}`
-    const core = new Mortal(new Agent({ ...agent, seed: own }), (count) => watch.packets(count))
+    const core = new Mortal(new Agent({ ...agent, seed: own }), watch)
     const { executor, capture } = this.#executor()
     const running = startAgent(core, {
       mesh: agent.mesh,

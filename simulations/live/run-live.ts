@@ -118,6 +118,7 @@ class LiveRun {
       gone: (device, start, code) => this.#onGone(device, start, code),
       process: (cpuMilli, running) => this.#metrics.process(cpuMilli, running),
       finished: (attempt, succeeded) => this.#metrics.finished(attempt, succeeded),
+      left: (reason) => this.#metrics.departures.left(reason),
     })
     const { devices } = fleetOf(scenario.fleet, MESH)
     const cpuMilli = devices.reduce((sum, { capacity }) => sum + (parseResources(capacity)['cpu'] ?? 0), 0)

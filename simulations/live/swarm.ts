@@ -17,6 +17,8 @@ export interface SwarmEvents {
   gone(device: string, start: number, code: number): void
   process(cpuMilli: number, running: boolean): void
   finished(attempt: string, succeeded: boolean): void
+  /** A coordinator has left office. */
+  left(reason: string): void
   /** A host ended, or cannot go on. */
   failed(error: CoveyError): void
   /** Told of each process when it starts and when it has gone. */
@@ -167,6 +169,7 @@ class Host {
     if (answer.answer === 'gone') this.#events.gone(answer.device, answer.start, answer.code)
     else if (answer.answer === 'process') this.#events.process(answer.cpuMilli, answer.running)
     else if (answer.answer === 'finished') this.#events.finished(answer.attempt, answer.succeeded)
+    else if (answer.answer === 'left') this.#events.left(answer.reason)
     else if (answer.answer === 'broken') this.#fail(answer.message)
     else this.#waiting.get(answer.answer)?.(answer)
   }

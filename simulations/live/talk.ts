@@ -37,6 +37,8 @@ export type Answer =
   | { readonly answer: 'gone'; readonly device: string; readonly start: number; readonly code: number }
   | { readonly answer: 'process'; readonly cpuMilli: number; readonly running: boolean }
   | { readonly answer: 'finished'; readonly attempt: string; readonly succeeded: boolean }
+  /** A coordinator has left office. */
+  | { readonly answer: 'left'; readonly reason: string }
   | { readonly answer: 'figures'; readonly figures: HostFigures }
   /** The host cannot go on. */
   | { readonly answer: 'broken'; readonly message: string }

@@ -11,7 +11,14 @@ import { formatCount, formatMoment } from './figures.ts'
 import type { SimReport } from './model.ts'
 import { PAGE_SCRIPT } from './page-script.ts'
 import { PAGE_STYLE } from './page-style.ts'
-import { bandsTable, expectationsTable, percentilesTable, totalsTable, violationsTable } from './tables.ts'
+import {
+  bandsTable,
+  departuresTable,
+  expectationsTable,
+  percentilesTable,
+  totalsTable,
+  violationsTable,
+} from './tables.ts'
 import { thin } from './thin.ts'
 import { timelineFigure } from './timeline.ts'
 import { verdictOf } from './verdict.ts'
@@ -109,6 +116,10 @@ ${[timelineFigure(report.bands, endMs), ...chartsOf(report).map((chart) => chart
 }
 
 function figures(report: SimReport): string {
+  const departures =
+    report.departures.length === 0
+      ? ''
+      : `<section><h2>Coordinators that left office</h2>${departuresTable(report)}</section>\n`
   return `<section class="durations"><h2>Durations</h2>${percentilesTable(report)}</section>
-<section class="totals"><h2>Totals</h2>${totalsTable(report.totals)}</section>`
+${departures}<section class="totals"><h2>Totals</h2>${totalsTable(report.totals)}</section>`
 }

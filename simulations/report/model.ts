@@ -26,6 +26,8 @@ export interface SimReport {
   readonly latency: Latency
   readonly failoverMs: Percentiles
   readonly rerouteMs: Percentiles
+  /** Why coordinators left office by themselves, the most frequent first. */
+  readonly departures: readonly Departure[]
   readonly series: Series
   readonly bands: readonly Band[]
   readonly expectations: readonly ExpectationResult[]
@@ -47,6 +49,12 @@ export interface Totals {
   readonly terms: number
   readonly faults: number
   readonly messages: number
+}
+
+export interface Departure {
+  /** In their own words, without particulars. */
+  readonly reason: string
+  readonly count: number
 }
 
 /** Milliseconds; `null` where nothing was measured. */

@@ -73,6 +73,16 @@ export function percentilesTable(report: SimReport): string {
   return `<div class="scroll"><table><thead><tr>${heads.join('')}</tr></thead><tbody>${rows.join('')}</tbody></table></div>`
 }
 
+export function departuresTable(report: SimReport): string {
+  return listTable(
+    ['times', 'why'],
+    report.departures.map(({ reason, count }) => [
+      `<td class="number">${formatCount(count)}</td>`,
+      `<td class="wide">${escapeHtml(reason)}</td>`,
+    ]),
+  )
+}
+
 export function expectationsTable(report: SimReport): string {
   if (report.expectations.length === 0)
     return '<p class="note">The scenario states no expectations; only the invariants were checked.</p>'

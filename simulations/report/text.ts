@@ -25,6 +25,7 @@ export function reportText(report: SimReport): string {
     ...totals(report),
     '',
     ...durations(report),
+    ...departures(report),
     ...expectations(report),
     ...violations(report),
     '',
@@ -53,6 +54,17 @@ function durations(report: SimReport): string[] {
     row(['', 'COUNT', 'P50', 'P95', 'P99', 'MAX', '']).trimEnd(),
     ...durationsOf(report).map(([name, , { count, p50, p95, p99, max }]) =>
       row([name, formatCount(count), ...[p50, p95, p99, max].map(formatMs), '']).trimEnd(),
+    ),
+  ]
+}
+
+function departures(report: SimReport): string[] {
+  if (report.departures.length === 0) return []
+  return [
+    '',
+    'Coordinators that left office, and why',
+    ...report.departures.flatMap(({ reason, count }) =>
+      block(`  ${formatCount(count).padStart(NAME_COLUMNS)}  `, reason),
     ),
   ]
 }

@@ -1,12 +1,13 @@
 /** What an observer of a simulated run tells the metrics. */
 import { demandOf } from '../../shared/model/task.ts'
-import type { AgentInput } from '../../shared/ports.ts'
+import type { AgentEffect, AgentInput } from '../../shared/ports.ts'
 import { attemptKey } from '../../shared/protocol/attempt.ts'
 import type { Connection } from '../broker/connection.ts'
 import type { Packet } from '../broker/packet.ts'
 import type { Process } from '../node/executor.ts'
 import { SimNode } from '../node/node.ts'
 import type { NodeEvent, Observer } from '../observer.ts'
+import { departureIn } from './departures.ts'
 import type { Metrics } from './metrics.ts'
 
 export class MetricsObserver implements Observer {
@@ -39,7 +40,11 @@ export class MetricsObserver implements Observer {
     this.#metrics.process(demandOf(spec).resources['cpu'] ?? 0, running)
   }
 
-  step(_node: SimNode, input: AgentInput): void {
+  step(_node: SimNode, input: AgentInput, effects: readonly AgentEffect[]): void {
+    for (const effect of effects) {
+      const reason = departureIn(effect)
+      if (reason !== undefined) this.#metrics.departures.left(reason)
+    }
     if (input.in === 'ended') {
       this.#metrics.finished(attemptKey(input.attempt), input.end.outcome === 'succeeded')
     }

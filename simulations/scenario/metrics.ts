@@ -9,6 +9,7 @@ import { parseTopic } from '../../shared/protocol/topics.ts'
 import type { Packet } from '../broker/packet.ts'
 import type { Band } from '../report/model.ts'
 import { Sketch } from '../report/percentiles.ts'
+import { Departures } from './departures.ts'
 
 /** Attempts whose end has not been seen; one on a device that died never shows it, so the oldest give way. */
 const ATTEMPTS_MAX = 200_000
@@ -64,6 +65,7 @@ export class Metrics {
   /** Times of tasks that ended since a sampler last took them. */
   readonly sampleMs: number[] = []
   readonly failovers: Band[] = []
+  readonly departures = new Departures()
 
   readonly #clock: RunClock
   readonly #open = new Map<string, Open>()

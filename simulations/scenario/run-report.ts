@@ -46,6 +46,7 @@ export function makeReport(facts: RunFacts, measured: Measured): SimReport {
     latency: { placed: metrics.placedMs.percentiles(), ended: metrics.endedMs.percentiles() },
     failoverMs: metrics.failoverMs.percentiles(),
     rerouteMs: metrics.rerouteMs.percentiles(),
+    departures: metrics.departures.list(),
     series: sampler.series,
     bands: [...metrics.failovers, ...faultBands(plan, scenario, nowMs)],
     expectations: [],

@@ -58,6 +58,7 @@ export function sampleReport(options: SampleOptions = {}, instead: Partial<SimRe
     latency: { placed: placed.percentiles(), ended: ended.percentiles() },
     failoverMs: failover.percentiles(),
     rerouteMs: new Sketch().percentiles(),
+    departures: [{ reason: 'the seat closed: session taken over', count: 2 }],
     series,
     bands,
     expectations: [
