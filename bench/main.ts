@@ -9,9 +9,10 @@
  *   npm run bench -- placement      decisions a second in fleets of up to 100,000 devices; with --data FOLDER
  *                                   strategies on bin packing sets of known optimum, with --trace FOLDER GPU nodes
  *                                   and shares of GPUs beside published policies, with --graphs FOLDER planners of
- *                                   workflows beside HEFT
+ *                                   workflows beside HEFT; --chart FILE draws the policies on the trace
  *   npm run bench -- sim --quick    the same, smaller; --json for programs, --seed for another run
  */
+import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { CoveyError } from '../shared/errors/errors.ts'
 import { type ArraysResult, runArrays } from './arrays.ts'
@@ -26,6 +27,7 @@ import { type MeshResult, type MeshSide, runMeshBench } from './mesh.ts'
 import { metTarget, type PlacementResult, runPlacement } from './placement.ts'
 import { deviceSecondUs, fuzzRunsPerMinute, growth, runSimBench, type SimReport } from './sim.ts'
 import { table } from './table.ts'
+import { traceChart } from './trace-chart.ts'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -38,6 +40,7 @@ const { values, positionals } = parseArgs({
     data: { type: 'string' },
     trace: { type: 'string' },
     graphs: { type: 'string', multiple: true },
+    chart: { type: 'string' },
   },
 })
 
@@ -179,7 +182,11 @@ async function benchOf(
 ): Promise<SimReport | MeshResult | LiveResult | ArraysResult | PlacementResult> {
   if (what === 'placement') {
     const data = { sets: values.data, trace: values.trace, graphs: values.graphs }
-    return runPlacement(data, seed, quick, tell)
+    const result = runPlacement(data, seed, quick, tell)
+    if (values.chart !== undefined && result.trace.length > 0) {
+      writeFileSync(values.chart, traceChart(result.trace))
+    }
+    return result
   }
   if (what === 'sim') return runSimBench(seed, quick, tell)
   if (what === 'live') return await benchLive(seed, quick)

@@ -7,6 +7,7 @@ import { readBinPackings, SETS } from '../bench/bin-packing.ts'
 import type { GpuNode, GpuPod } from '../bench/gpu-cluster.ts'
 import { bestFit, dotProduct, fragmentationDescent } from '../bench/gpu-scores.ts'
 import { metTarget, runPlacement } from '../bench/placement.ts'
+import { traceChart } from '../bench/trace-chart.ts'
 
 describe('the benchmark of placement', () => {
   let folder: string
@@ -82,5 +83,26 @@ describe('the published policies', () => {
     // To pods of another model everything is lost already, and what is placed is lost no more.
     const others = fragmentationDescent([pod(1_000, ['V100'])])
     expect(others(node, pod(300))).toEqual({ score: Math.floor(100 / (1 + Math.exp(-0.3))), gpus: [0] })
+  })
+})
+
+describe('the chart of policies', () => {
+  it('shows each as measured or as published, the best first', () => {
+    const figures = (at130: number) => ({ at100: at130 - 1, at130, deviation: 0.1 })
+    const row = { workload: 'default', shuffles: 10 } as const
+    const svg = traceChart([
+      { ...row, policy: 'Packing', found: undefined, published: figures(80) },
+      { ...row, policy: 'replay', found: figures(90), published: undefined },
+      { ...row, policy: 'FGD', found: figures(85), published: figures(99) },
+    ])
+    const bars = [...svg.matchAll(/>(\w+ \(\w+\))<.*?width="([\d.]+)".*?>([\d.]+)</g)]
+    expect(bars.map(([, name, , figure]) => `${name} ${figure}`)).toEqual([
+      'replay (measured) 90.00',
+      'FGD (measured) 85.00',
+      'Packing (published) 80.00',
+    ])
+    const widths = bars.map(([, , width]) => Number(width))
+    expect(widths).toEqual(widths.toSorted((a, b) => b - a))
+    expect(new Set(widths).size).toBe(3)
   })
 })
