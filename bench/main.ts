@@ -139,15 +139,15 @@ function sayLive({ size, comparisons }: LiveResult): void {
 function sayPlacement({ decisions, packing, trace, graphs }: PlacementResult): void {
   const speeds = decisions.map((row) => [
     String(row.devices),
-    ...[row.decisions, row.perSecond].map((value) => number(value)),
+    number(row.perSecond),
     number(row.cpuUs, 1),
     ...[row.score, row.worstScore, row.infeasible].map((share) => `${number(100 * share, 1)} %`),
     `${number(100 * row.full.cpu)} %, ${number(100 * row.full.memory)} %`,
     number(row.scanPerSecond),
     times(row.perSecond / row.scanPerSecond),
   ])
-  const cost = ['devices', 'decisions', 'a second', 'cpu us', 'score', 'worst', 'in vain', 'cpu, mem full']
-  if (speeds.length > 0) say(table([...cost, 'by full scan', 'ratio'], speeds))
+  const cost = ['devices', 'per s', 'cpu us', 'score', 'worst', 'in vain', 'cpu, mem full']
+  if (speeds.length > 0) say(table([...cost, 'scan/s', 'ratio'], speeds))
   const rows = packing.map((row) => [
     `${row.set} ${row.strategy}`,
     ...[row.instances, row.optimal, row.proven, row.oneOver, row.worse, row.refused].map(String),
@@ -182,10 +182,12 @@ async function benchOf(
 ): Promise<SimReport | MeshResult | LiveResult | ArraysResult | PlacementResult> {
   if (what === 'placement') {
     const data = { sets: values.data, trace: values.trace, graphs: values.graphs }
-    const result = runPlacement(data, seed, quick, tell)
-    if (values.chart !== undefined && result.trace.length > 0) {
-      writeFileSync(values.chart, traceChart(result.trace))
+    const { chart, trace } = values
+    if (chart !== undefined && trace === undefined) {
+      throw new CoveyError('E_USAGE', '--chart draws the policies on a trace; give --trace FOLDER with it')
     }
+    const result = runPlacement(data, seed, quick, tell)
+    if (chart !== undefined) writeFileSync(chart, traceChart(result.trace))
     return result
   }
   if (what === 'sim') return runSimBench(seed, quick, tell)

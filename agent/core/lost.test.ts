@@ -34,24 +34,17 @@ describe('when a device is lost', () => {
     expect(floor.where('next')).toBe('e')
   })
 
-  it('nothing must stay apart from what ran there any more', () => {
+  const loud = { group: 'loud' }
+  const quiet = { apart: [{ group: 'loud', by: 'zone' }] }
+  it.each([
+    ['apart from what ran there', loud, quiet],
+    ['away from what kept it away there', quiet, loud],
+  ])('nothing must stay %s any more', (_, first, next) => {
     const floor = Floor.serving(['d', 'e'])
     for (const id of ['d', 'e']) born(floor.driver, id, { labels: { zone: 'z' } })
-    floor.submit('first', there(1, { group: 'loud' }))
+    floor.submit('first', there(1, first))
     floor.seconds(1)
-    floor.submit('next', asks(1, 50, { apart: [{ group: 'loud', by: 'zone' }] }))
-    floor.seconds(1)
-    expect(floor.last.get('next')?.state).toBe('pending')
-    lose(floor)
-    expect(floor.where('next')).toBe('e')
-  })
-
-  it('nothing must stay away from what kept it away there any more', () => {
-    const floor = Floor.serving(['d', 'e'])
-    for (const id of ['d', 'e']) born(floor.driver, id, { labels: { zone: 'z' } })
-    floor.submit('first', there(1, { apart: [{ group: 'loud', by: 'zone' }] }))
-    floor.seconds(1)
-    floor.submit('next', asks(1, 50, { group: 'loud' }))
+    floor.submit('next', asks(1, 50, next))
     floor.seconds(1)
     expect(floor.last.get('next')?.state).toBe('pending')
     lose(floor)
