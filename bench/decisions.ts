@@ -182,7 +182,7 @@ class DecisionRun {
   #compare(task: TaskRecord, device: DeviceRecord, now: Now): number {
     const begunUs = cpuUs()
     const best = this.#scan(this.#kinds.get(task) as Kind, now)
-    const score = this.#scheduler.strategy.score(device, task.demand?.resources ?? {})
+    const score = this.#scheduler.defaults.strategy.score(device, task.demand?.resources ?? {})
     const share = best === score ? 1 : score / best
     this.#compared++
     this.#share += share
@@ -206,7 +206,7 @@ class DecisionRun {
     for (const device of able) {
       if (device.closedReason(now.monoMs, now.wallMs) !== undefined || !hasRoom(device, demand.resources))
         continue
-      best = Math.max(best, this.#scheduler.strategy.score(device, demand.resources))
+      best = Math.max(best, this.#scheduler.defaults.strategy.score(device, demand.resources))
     }
     return best
   }

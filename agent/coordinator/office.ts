@@ -78,7 +78,7 @@ export class Office {
 
   set settings(settings: Settings) {
     this.#settings = settings
-    this.scheduler.strategy = STRATEGY[settings.strategy]
+    this.scheduler.defaults.strategy = STRATEGY[settings.strategy]
     this.tenants.configure(settings.tenants)
   }
 

@@ -69,7 +69,7 @@ export function rehearse(
   now: Now,
 ): { outcomes: Outcome[]; unseen: number } {
   const scheduler = new Scheduler()
-  scheduler.strategy = STRATEGY[situation.config?.strategy ?? 'greedy']
+  scheduler.defaults.strategy = STRATEGY[situation.config?.strategy ?? 'greedy']
   scheduler.tenants.configure(tenantRules(situation.config))
   const devices = recordsOf(situation, scheduler, now)
   let seq = 0

@@ -1,4 +1,5 @@
 /** The rows of the table of options that are about simulations. */
+import { STRATEGIES } from '../../shared/protocol/schemas/index.ts'
 import type { OptionRule } from './option-rule.ts'
 
 export const SIM_OPTIONS = {
@@ -32,7 +33,7 @@ export const SIM_OPTIONS = {
   },
   strategy: {
     kind: 'choice',
-    choices: ['greedy', 'best-fit'],
+    choices: STRATEGIES,
     group: 'Simulation',
     defaultText: 'the scenario’s',
     about: 'How the mesh chooses among devices with room',

@@ -1,4 +1,5 @@
 /** What `covey run` may say of a task, and where `covey plan` finds some; part of the table in options.ts. */
+import { STRATEGIES } from '../../shared/protocol/schemas/index.ts'
 import type { OptionRule } from './option-rule.ts'
 
 export const TASK_OPTIONS = {
@@ -64,6 +65,14 @@ export const TASK_OPTIONS = {
     kind: 'flag',
     group: 'Task',
     about: 'Never let two attempts of it run at the same time; waits longer when something fails',
+  },
+  taskStrategy: {
+    kind: 'choice',
+    flag: 'strategy',
+    choices: STRATEGIES,
+    group: 'Task',
+    defaultText: 'the mesh’s',
+    about: 'Which of the devices with room gets it',
   },
   priority: { kind: 'count', min: 0, max: 100, group: 'Task', defaultText: '50', about: 'Higher goes first' },
   tenant: {

@@ -57,6 +57,7 @@ export async function specOf(
     ...(values.near === undefined ? {} : { near: values.near.map(relationOf) }),
     ...(values.apart === undefined ? {} : { apart: values.apart.map(relationOf) }),
     ...(resources === undefined ? {} : { resources: { ...resources } }),
+    ...(values.taskStrategy === undefined ? {} : { strategy: values.taskStrategy }),
     ...(priority === undefined ? {} : { priority }),
     ...(tenant === undefined ? {} : { tenant }),
     ...(after === undefined ? {} : { after: [...after] }),

@@ -30,7 +30,7 @@ class Meadow {
 
   constructor(seed: string, size: number, strategy: keyof typeof STRATEGY) {
     this.random = new Random(seed)
-    this.scheduler.strategy = STRATEGY[strategy]
+    this.scheduler.defaults.strategy = STRATEGY[strategy]
     for (let index = 0; index < size; index++) this.join(`d${index}`)
   }
 
@@ -120,7 +120,7 @@ class Meadow {
       1_000,
       ({ task, device }) => {
         const resources = task.demand?.resources ?? {}
-        const { strategy } = this.scheduler
+        const { strategy } = this.scheduler.defaults
         const fitting = this.fitting(task)
         const best = Math.max(...fitting.map((one) => strategy.score(one, resources)))
         expect(fitting.includes(device)).toBe(true)

@@ -10,7 +10,6 @@ import type { DeviceRecord } from '../device-record.ts'
 import type { Candidate, Ranking } from './ranking.ts'
 import { hasRoom, mostFree } from './score.ts'
 import { type Shape, TOO_SMALL } from './shape.ts'
-import type { Strategy } from './strategies.ts'
 import { isComposed, partsOf } from './weighing.ts'
 
 export interface Explanation {
@@ -89,29 +88,29 @@ function missing(need: Resources, device: DeviceRecord): string {
  *
  * @param scores what `explainScores` said before any task of the run was placed
  */
-export function explainPlacement(shape: Shape, ranking: Ranking, strategy: Strategy, scores: string): string {
+export function explainPlacement(shape: Shape, ranking: Ranking, scores: string): string {
   const { device } = ranking.best[0] as Candidate
   const left = Math.max(0, Math.round(mostFree(device, shape.resources) * 100))
   const able = shape.eligible.length
-  const what = isComposed(shape) ? 'best score' : strategy.superlative
+  const what = isComposed(shape) ? 'best score' : shape.strategy.superlative
   return `placed on ${device.id}: ${what} of ${ranking.looked} with room looked at, ${able} could take it; ${left} % of its scarcest resource is left${scores}`
 }
 
 /** The scores of the best candidates, and what they are made of where that is more than the strategy's own. */
-export function explainScores(shape: Shape, { best }: Ranking, strategy: Strategy): string {
+export function explainScores(shape: Shape, { best }: Ranking): string {
   const composed = isComposed(shape)
   if (best.length === 1 && !composed) return ''
   let text = '; scores: '
   for (let i = 0; i < best.length; i++) {
     const { device, score } = best[i] as Candidate
     text += `${i === 0 ? '' : ', '}${device.id} ${percent(score)}`
-    if (composed) text += ` (${composition(shape, device, strategy)})`
+    if (composed) text += ` (${composition(shape, device)})`
   }
   return text
 }
 
-function composition(shape: Shape, device: DeviceRecord, strategy: Strategy): string {
-  return partsOf(strategy, shape, device)
+function composition(shape: Shape, device: DeviceRecord): string {
+  return partsOf(shape, device)
     .map(({ name, score }) => `${name} ${percent(score)}`)
     .join(', ')
 }

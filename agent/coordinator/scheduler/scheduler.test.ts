@@ -20,7 +20,7 @@ describe('scheduler', () => {
     ['best-fit', 'tight', 'best fit'],
   ] as const)('by the strategy %s chooses the device %s', (name, chosen, superlative) => {
     const scheduler = new Scheduler()
-    scheduler.strategy = STRATEGY[name]
+    scheduler.defaults.strategy = STRATEGY[name]
     const fleet = [
       device('roomy', { cpu: '16', memory: '8Gi' }),
       device('tight', { cpu: '2', memory: '2Gi' }),
@@ -36,6 +36,27 @@ describe('scheduler', () => {
     )
     expect(decisions.map((decision) => decision.device.id)).toEqual([chosen])
     expect(decisions[0]?.explanation).toContain(`${superlative} of 2 with room`)
+  })
+
+  it('goes by the strategy that a task names, and by that of the mesh for the others', () => {
+    const scheduler = fleet(
+      device('roomy', { cpu: '16', memory: '8Gi' }),
+      device('tight', { cpu: '2', memory: '2Gi' }),
+    )
+    const resources = { cpu: '100m', memory: '64Mi' }
+    scheduler.enqueue(task('its-own', { resources, strategy: 'best-fit' }))
+    scheduler.enqueue(task('the-mesh', { resources }))
+    expect(run(scheduler).placed).toEqual([
+      ['its-own', 'tight'],
+      ['the-mesh', 'roomy'],
+    ])
+    scheduler.defaults.strategy = STRATEGY['best-fit']
+    scheduler.enqueue(task('changed', { resources }))
+    scheduler.enqueue(task('unchanged', { resources, strategy: 'greedy' }))
+    expect(run(scheduler).placed).toEqual([
+      ['changed', 'tight'],
+      ['unchanged', 'roomy'],
+    ])
   })
 
   it('takes higher priorities first, then the older task', () => {

@@ -21,7 +21,7 @@ import { comesFirst, type Waiting } from './queue.ts'
 import { type Candidate, Ranking } from './ranking.ts'
 import { hasRoom } from './score.ts'
 import { Shape, shapeKey } from './shape.ts'
-import { STRATEGY, type Strategy } from './strategies.ts'
+import { type Defaults, STRATEGY } from './strategies.ts'
 import { leastOwn, mostOf, scoreOf } from './weighing.ts'
 
 /** Devices with room that are compared where others count besides: how evenly they would stand is in no index. */
@@ -54,7 +54,7 @@ export interface Decision {
 }
 
 export class Scheduler {
-  strategy: Strategy = STRATEGY.greedy
+  readonly defaults: Defaults = { strategy: STRATEGY.greedy }
   readonly #shapes = new Map<string, Shape>()
   /** Those of them that have waiting tasks: many shapes are known, and few of them wait. */
   readonly #waitingShapes = new Set<Shape>()
@@ -113,7 +113,7 @@ export class Scheduler {
     const known = this.#shapes.get(key)
     if (known !== undefined) return known
     if (this.#shapes.size >= SHAPES_MAX) this.#dropIdleShape()
-    const shape = new Shape(task, this.#table, this.kinship)
+    const shape = new Shape(task, this.#table, this.kinship, this.defaults)
     this.#table.devices.forEach((device, slot) => {
       if (device !== undefined) shape.admit(device, slot)
     })
@@ -242,7 +242,7 @@ export class Scheduler {
     const looksMax = relations?.spread === undefined ? Number.POSITIVE_INFINITY : SPREAD_LOOKS_MAX
     for (const { share, index } of shape.tiers.sorted) {
       if (ranking.full && ranking.most >= mostOf(shape, share)) break
-      index.search(this.strategy, now, {
+      index.search(shape.strategy, now, {
         look: (device, own) => {
           if ((next !== undefined && device.isKeptFrom(next)) || relations?.against(device) !== undefined)
             return
@@ -281,7 +281,7 @@ export class Scheduler {
     const alone = this.#contended || shape.relations?.oneByOne === true
     const runMax = alone ? 1 : array === undefined ? RUN_MAX : ELEMENTS_RUN_MAX
     const length = Math.min(runMax, burst, max)
-    const scores = explainScores(shape, ranking, this.strategy)
+    const scores = explainScores(shape, ranking)
     let last: TaskRecord | undefined
     let placed = 0
     while (placed < length && hasRoom(device, shape.resources)) {
@@ -290,7 +290,7 @@ export class Scheduler {
       if (placed > 0 && this.tenants.excess(shape.tenant, shape.resources) !== undefined) break
       const unit = this.#take(task)
       if (unit === undefined) break
-      const explanation = explainPlacement(shape, ranking, this.strategy, scores)
+      const explanation = explainPlacement(shape, ranking, scores)
       const of = unit.element?.of
       const follows = of !== undefined && of === last
       reserve({ task: unit, device, explanation, candidates: ranking.best, follows })

@@ -1,6 +1,6 @@
 /**
  * A shape is what all tasks with the same needs have in common: resources, `where`, preferences, relations to others,
- * executor, function. Fleets see few shapes and many tasks, so filters are computed once a shape, and a "no" for one
+ * executor, function, strategy. Fleets see few shapes and many tasks, so filters are computed once a shape, and a "no" for one
  * task answers all of its kind.
  */
 
@@ -17,6 +17,7 @@ import type { FleetTable } from './fleet-table.ts'
 import { Preferences } from './preference.ts'
 import { WaitingQueue } from './queue.ts'
 import { isRelated, Relations } from './relations.ts'
+import { type Defaults, STRATEGY, type Strategy } from './strategies.ts'
 import { Tiers } from './tiers.ts'
 
 /** Why a device that lacks nothing else cannot take a shape. */
@@ -34,6 +35,8 @@ export class Shape {
   readonly preferences: Preferences | undefined
   /** How they stand to other tasks, if they do. */
   readonly relations: Relations | undefined
+  readonly #defaults: Defaults
+  readonly #own: Strategy | undefined
   readonly waiting = new WaitingQueue()
   /** Devices that could take the shape if they were empty. */
   readonly eligible: Eligible
@@ -49,8 +52,10 @@ export class Shape {
   explanation: Explanation | undefined
   explainedMs = 0
 
-  constructor(task: TaskRecord, table: FleetTable, kinship: Kinship) {
+  constructor(task: TaskRecord, table: FleetTable, kinship: Kinship, defaults: Defaults) {
     const { demand, spec } = task
+    this.#defaults = defaults
+    this.#own = spec?.strategy === undefined ? undefined : STRATEGY[spec.strategy]
     this.key = shapeKey(task)
     this.resources = demand?.resources ?? {}
     this.executor = demand?.executor ?? ''
@@ -61,6 +66,11 @@ export class Shape {
     this.eligible = new Eligible(table)
     this.tiers = new Tiers(table, this.resources, this.eligible, this.preferences)
     this.relations = spec !== undefined && isRelated(spec) ? new Relations(spec, kinship) : undefined
+  }
+
+  /** How a device is chosen. */
+  get strategy(): Strategy {
+    return this.#own ?? this.#defaults.strategy
   }
 
   /** Priority of the task to be placed next. */
@@ -103,6 +113,7 @@ export function shapeKey(task: TaskRecord): string {
     if (demand.functionName !== undefined) key += ` ${demand.functionName}`
     for (const name of Object.keys(demand.resources).sort()) key += ` ${name}=${demand.resources[name]}`
   }
+  if (spec?.strategy !== undefined) key += ` by ${spec.strategy}`
   if (spec?.where !== undefined) key += ` ${canonicalJson(spec.where)}`
   if (spec?.prefer !== undefined) key += ` prefer ${canonicalJson(spec.prefer)}`
   if (spec === undefined || !isRelated(spec)) return key

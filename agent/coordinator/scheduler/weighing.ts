@@ -4,7 +4,6 @@
  */
 import type { DeviceRecord } from '../device-record.ts'
 import type { Shape } from './shape.ts'
-import type { Strategy } from './strategies.ts'
 
 /** As Kubernetes weighs them: what is preferred, and spread, counts twice what is free. */
 const STRATEGY_WEIGHT = 1
@@ -56,8 +55,8 @@ function mean({ preferences, relations }: Shape, own: number, preferred: number,
 }
 
 /** What the score of a device is made of. */
-export function partsOf(strategy: Strategy, shape: Shape, device: DeviceRecord): Part[] {
-  const { preferences, relations } = shape
+export function partsOf(shape: Shape, device: DeviceRecord): Part[] {
+  const { preferences, relations, strategy } = shape
   const own = strategy.score(device, shape.resources)
   const parts: Part[] = [{ name: strategy.superlative, score: own, weight: STRATEGY_WEIGHT }]
   if (preferences !== undefined)

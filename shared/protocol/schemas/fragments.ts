@@ -20,6 +20,10 @@ export const Quantity = Type.Union(
   { description: 'Like "500m", 2, "64Mi"' },
 )
 
+/** How one is chosen of the devices that have room. */
+export const STRATEGIES = ['greedy', 'best-fit'] as const
+export type StrategyName = (typeof STRATEGIES)[number]
+
 export const LABELS_MAX = 64
 export const RESOURCES_MAX = 32
 export const LABEL_CHARS_MAX = 256

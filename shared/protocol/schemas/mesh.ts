@@ -1,10 +1,6 @@
 /** Settings of a whole mesh, and the stream of its decisions. */
 import { type Static, Type } from 'typebox'
-import { Id, Instant, lasting, named, Quantities, Term } from './fragments.ts'
-
-/** How one is chosen of the devices that have room. */
-export const STRATEGIES = ['greedy', 'best-fit'] as const
-export type StrategyName = (typeof STRATEGIES)[number]
+import { Id, Instant, lasting, named, Quantities, STRATEGIES, Term } from './fragments.ts'
 
 /** Whether priorities end work, or only order it. */
 export const PREEMPTION = ['on', 'off'] as const

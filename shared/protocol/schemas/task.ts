@@ -14,6 +14,7 @@ import {
   named,
   Quantity,
   RESOURCES_MAX,
+  STRATEGIES,
   Term,
 } from './fragments.ts'
 import { ArtifactName, Run } from './run.ts'
@@ -124,6 +125,11 @@ export const TaskSpec = Type.Object(
     near: Type.Optional(relations('Groups of which something must run in the same place')),
     apart: Type.Optional(
       relations('Groups of which nothing may run in the same place, neither when it comes nor later'),
+    ),
+    strategy: Type.Optional(
+      Type.Enum([...STRATEGIES], {
+        description: 'Which of the devices with room gets it; that of the mesh when not given',
+      }),
     ),
     priority: Type.Optional(
       Type.Integer({
