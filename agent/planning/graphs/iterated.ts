@@ -55,7 +55,7 @@ export function improved(
   while (now.puts < evaluationsMax && best.makespan > bound * (1 + ROUNDING)) {
     const taken = chosen(now, random)
     const weight = random.pick(WEIGHTS)
-    for (const i of taken) now.take(i)
+    now.take(taken)
     for (const i of taken) {
       now.put(
         i,

@@ -79,7 +79,7 @@ describe('sequences', () => {
             lengthOf(graph, rest.with(j, [...tasks.slice(0, place), i, ...tasks.slice(place)])),
           ),
         )
-        now.take(i)
+        now.take([i])
         now.put(
           i,
           () => 0,
@@ -102,7 +102,7 @@ describe('sequences', () => {
         const now = new Sequences(graph, heftTimeline(graph), heads, tails)
         for (const round of taken) {
           const tasks = [...new Set(round.map((each) => each % graph.n))]
-          for (const i of tasks) now.take(i)
+          now.take(tasks)
           for (const i of random.shuffle(tasks))
             now.put(
               i,

@@ -87,18 +87,24 @@ export class Sequences {
     return { device: this.device, start: this.head }
   }
 
-  /** Takes a task off its device. */
-  take(i: number): void {
-    const left = this.#left[i] as number
-    const right = this.#right[i] as number
-    this.#right[left] = right
-    this.#left[right] = left
-    this.device[i] = NONE
-    this.#run[i] = this.graph.runMin[i] as number
-    this.#staleBehind(i, right)
-    this.#measureHeads(this.#place[i] as number)
-    this.#staleBefore(i, left)
-    this.#measureTails(this.#place[i] as number)
+  /** Takes tasks off their devices; what changes is computed once for all of them. */
+  take(tasks: readonly number[]): void {
+    let [first, last] = [this.graph.n, NONE]
+    for (const i of tasks) {
+      const left = this.#left[i] as number
+      const right = this.#right[i] as number
+      this.#right[left] = right
+      this.#left[right] = left
+      this.device[i] = NONE
+      this.#run[i] = this.graph.runMin[i] as number
+      this.#staleBehind(i, right)
+      first = Math.min(first, this.#place[i] as number)
+      last = Math.max(last, this.#place[i] as number)
+    }
+    this.#measureHeads(first)
+    // What was before a task then is still the end of the way to it: nothing else has come there.
+    for (const i of tasks) this.#staleBefore(i, this.#left[i] as number)
+    this.#measureTails(last)
   }
 
   /**
