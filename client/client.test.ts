@@ -75,6 +75,14 @@ test('An invalid spec is refused before anything is sent, with code, path and re
   expect(await failure(client.submit({ run: { exec: ['true'] }, input: 'x'.repeat(300_000) }))).toMatchObject(
     { code: 'E_TOO_LARGE' },
   )
+  expect(await failure(client.submit({ ...UNAME, where: { cores: '>= many' } }))).toMatchObject({
+    code: 'E_CONTRADICTION',
+    path: '/where/cores',
+  })
+  expect(await failure(client.submit({ ...UNAME, deadline: '2001-01-01T00:00:00Z' }))).toMatchObject({
+    code: 'E_DEADLINE',
+    path: '/deadline',
+  })
   expect(await failure(client.submit(UNAME, { id: 'not/an/id' }))).toMatchObject({ code: 'E_ID' })
   expect(coordinator.specs).toEqual([])
 })

@@ -6,6 +6,7 @@
 import { randomBytes } from 'node:crypto'
 import { CoveyError, type Rejection } from '../shared/errors/errors.ts'
 import type { ErrorCode } from '../shared/errors/table.ts'
+import { pastDeadline } from '../shared/model/contradiction.ts'
 import { checkBody } from '../shared/protocol/codec.ts'
 import { contentDigest } from '../shared/protocol/digest.ts'
 import { ID_CHARS_MAX, isId } from '../shared/protocol/ids.ts'
@@ -100,6 +101,9 @@ export async function submit(
   const id = options.id ?? randomTaskId()
   checkId(id)
   const { payload, digest } = encodeSpec(spec)
+  // Under an id that was chosen it may be a task that is known already, which this changes nothing of.
+  const late = options.id === undefined ? pastDeadline(spec, Date.now()) : undefined
+  if (late !== undefined) throw new InvalidSpecError(late)
   const timeoutMs = options.timeoutMs ?? SUBMIT_TIMEOUT_MS
   let acknowledged = false
   let status: TaskStatus | undefined

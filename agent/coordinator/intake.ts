@@ -1,5 +1,6 @@
 /** Intake: what arrives on the topics of specs and statuses, and what becomes of it. */
 import { failure, type Rejection, rejection } from '../../shared/errors/errors.ts'
+import { pastDeadline } from '../../shared/model/contradiction.ts'
 import { demandOf } from '../../shared/model/task.ts'
 import { type Incoming, isWithdraw } from '../../shared/protocol/codec.ts'
 import { isId } from '../../shared/protocol/ids.ts'
@@ -63,7 +64,7 @@ export class Intake {
       if (task === undefined) this.#reject(id, message.rejection)
       else this.#refuse(task, '', message.rejection)
     } else if (isWithdraw(message.body)) this.#withdraw(id, task)
-    else if (task === undefined) this.accept(id, message.body)
+    else if (task === undefined) this.#accept(id, message.body, message.retained)
     else this.#again(task, message.body)
   }
 
@@ -81,8 +82,12 @@ export class Intake {
     this.#office.context.publish('seat', 'spec', id, null)
   }
 
-  /** A task that is seen for the first time. */
-  accept(id: string, spec: TaskSpec): TaskRecord {
+  /**
+   * A task that is seen for the first time.
+   *
+   * @param retained it may have been submitted long ago, when its deadline had not passed
+   */
+  #accept(id: string, spec: TaskSpec, retained: boolean): void {
     const { ledger, context, settings, scheduler, dependencies, due, tenants } = this.#office
     const demand = demandOf(spec, settings.defaultTimeoutMs)
     const task = newTask(id, ledger.nextSeq(), specDigest(spec), context.instant(), spec, demand)
@@ -91,15 +96,12 @@ export class Intake {
     if (waiting >= settings.pendingTasksMax) {
       ledger.add(task)
       const message = `${waiting} tasks wait and ${settings.pendingTasksMax} are allowed`
-      this.#endRejected(task, rejection('E_PENDING_MAX', '', message))
-      return task
+      return this.#endRejected(task, rejection('E_PENDING_MAX', '', message))
     }
     ledger.add(task)
-    const refusal = tenants.refusal(demand)
-    if (refusal !== undefined) {
-      this.#endRejected(task, refusal)
-      return task
-    }
+    const late = retained ? undefined : pastDeadline(spec, context.now.wallMs)
+    const refusal = late ?? tenants.refusal(demand)
+    if (refusal !== undefined) return this.#endRejected(task, refusal)
     tenants.begun(task)
     this.#successors.name(id, spec.after)
     this.track(task)
@@ -107,7 +109,6 @@ export class Intake {
     if (demand.deadlineMs !== undefined) {
       due.add(Math.max(0, demand.deadlineMs - context.now.wallMs), 'deadline', id)
     }
-    return task
   }
 
   /** Lets a task wait for what it is after, then for a device, and tells so. */

@@ -3,6 +3,7 @@
  * placements and the specs behind them, so that every coordinator comes to the same counts; kept up to date with each
  * placement, so that a decision reads them.
  */
+import { BY_DEVICE } from '../../shared/model/selector.ts'
 import type { TaskSpec } from '../../shared/protocol/schemas/index.ts'
 import type { DeviceRecord } from './device-record.ts'
 
@@ -11,9 +12,6 @@ export interface Kin {
   readonly group: string | undefined
   readonly apart: readonly { readonly group: string; readonly by: string }[]
 }
-
-/** The label that every device has by itself: near or apart by it means on the same device. */
-export const BY_DEVICE = 'device'
 
 /** Labels by which a group is counted at a time: which they are is up to submitters. */
 const LABELS_MAX = 16

@@ -145,6 +145,31 @@ describe('rehearsal', () => {
     ])
   })
 
+  it('says what would be rejected, and goes on without it', () => {
+    const asks = (cpu: string, more: Partial<TaskSpec> = {}) =>
+      spec({ tenant: 'lab', resources: { cpu, memory: '1Mi' }, ...more })
+    const { outcomes } = rehearse(
+      situation({ config: { tenants: { lab: { quota: { cpu: 5 } } } } }),
+      [
+        { id: 'huge', spec: asks('6') },
+        { id: 'late', spec: asks('1', { deadline: '2001-01-01T00:00:00Z' }) },
+        { id: 'fits', spec: asks('5') },
+      ],
+      NOW,
+    )
+    expect(outcomes).toMatchObject([
+      {
+        devices: {},
+        waiting: 1,
+        impossible: true,
+        rejected: 'E_QUOTA_SIZE',
+        explanation: 'would be rejected: the quota of tenant lab is 5 cpu, and this needs 6',
+      },
+      { impossible: true, rejected: 'E_DEADLINE' },
+      { devices: { pc: 1 } },
+    ])
+  })
+
   it('spreads the elements of an array, and says how many would wait', () => {
     const array = spec({ array: [...Array(20).keys()], resources: { cpu: '500m', memory: '10Mi' } })
     const { outcomes } = rehearse(situation(), [{ id: 'all', spec: array }], NOW)

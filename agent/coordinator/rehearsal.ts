@@ -2,6 +2,8 @@
  * Rehearsal: where tasks would go now, by the scheduler itself, from what the mesh tells everyone. Nothing is sent, and
  * what is decided is forgotten.
  */
+import type { Rejection } from '../../shared/errors/errors.ts'
+import { pastDeadline } from '../../shared/model/contradiction.ts'
 import { marksOf } from '../../shared/model/marks.ts'
 import { DEFAULT_TIMEOUT_MS, demandOf } from '../../shared/model/task.ts'
 import { tenantRules } from '../../shared/model/tenants.ts'
@@ -48,8 +50,10 @@ export interface Outcome {
   readonly devices: Readonly<Record<string, number>>
   /** How many of it would wait. */
   readonly waiting: number
-  /** No device could take it even if it were empty. */
+  /** No device could take it even if it were empty; also when it would be rejected. */
   readonly impossible: boolean
+  /** Code of the error with which it would be rejected. */
+  readonly rejected?: string
   /** Why there, or why not. */
   readonly explanation: string
   readonly reasons?: Readonly<Record<string, number>>
@@ -83,7 +87,10 @@ export function rehearse(
     return task
   }
   for (const waiting of waitingIn(situation)) enqueue(waiting)
-  const tasks = wanted.map(enqueue)
+  const tasks = wanted.map((one) => {
+    const refusal = pastDeadline(one.spec, now.wallMs) ?? scheduler.tenants.refusal(demandOf(one.spec))
+    return refusal === undefined ? enqueue(one) : rejectedOutcome(one, refusal)
+  })
   const placed = new Map<TaskRecord, Decision[]>()
   const waits = new Map<TaskRecord, Explanation>()
   scheduler.run(
@@ -103,6 +110,7 @@ export function rehearse(
     },
   )
   const outcomes = tasks.map((task): Outcome => {
+    if ('rejected' in task) return task
     const decisions = placed.get(task) ?? []
     const waiting = (task.array?.size ?? 1) - decisions.length
     const wait = waiting > 0 ? waits.get(task) : undefined
@@ -120,6 +128,18 @@ export function rehearse(
     }
   })
   return { outcomes, unseen: unseenOf(situation) }
+}
+
+function rejectedOutcome({ id, spec }: Wanted, refusal: Rejection): Outcome & { rejected: string } {
+  return {
+    task: id,
+    devices: {},
+    waiting: spec.array?.length ?? 1,
+    impossible: true,
+    rejected: refusal.code,
+    explanation: `would be rejected: ${refusal.message}`,
+    candidates: [],
+  }
 }
 
 /** The fleet with all that is known to be placed on it. */

@@ -8,7 +8,7 @@
  */
 import { type Rejection, rejection } from '../../shared/errors/errors.ts'
 import { formatQuantity } from '../../shared/model/quantity.ts'
-import { accumulate, emptyVector, type Resources } from '../../shared/model/resources.ts'
+import { accumulate, emptyVector, type Resources, shortfall } from '../../shared/model/resources.ts'
 import type { Demand } from '../../shared/model/task.ts'
 import { type TenantRule, UNBOUND } from '../../shared/model/tenants.ts'
 import type { TaskRecord } from './task-record.ts'
@@ -110,8 +110,10 @@ export class Tenants {
 
   /** Why a task of the tenant is not taken up at all, if it is not. */
   refusal({ tenant, resources }: Demand): Rejection | undefined {
-    const { tasksMax, overQuota } = this.rule(tenant)
+    const { quota, tasksMax, overQuota } = this.rule(tenant)
     const { tasks } = this.account(tenant)
+    const over = shortfall(resources, { ...resources, ...quota })
+    if (over !== undefined) return tooLarge(tenant, over.name, quota[over.name] ?? 0, resources)
     if (tasks >= tasksMax) {
       const message = `tenant ${tenant} has ${tasks} unfinished tasks and ${tasksMax} are allowed`
       return rejection('E_TENANT_TASKS_MAX', '', message)
@@ -132,6 +134,14 @@ export class Tenants {
     if (task.account !== undefined) task.account.tasks--
     task.account = undefined
   }
+}
+
+/** However little else there is of the tenant, it has never room. */
+function tooLarge(tenant: string, resource: string, quota: number, need: Resources): Rejection {
+  const bound = `${formatQuantity(resource, quota)} ${resource}`
+  const message = `the quota of tenant ${tenant} is ${bound}, and this needs ${formatQuantity(resource, need[resource] ?? 0)}`
+  const remedy = `Ask for at most ${bound}, or raise the quota in the mesh config`
+  return rejection('E_QUOTA_SIZE', `/resources/${resource}`, message, remedy)
 }
 
 /** Like "tenant a has reserved 3 of its quota of 4 cpu, and this needs 2". */

@@ -25,6 +25,32 @@ function runAll(floor: Floor): string[] {
   return floor.assigned.map((words) => words.split(' ')[0] as string).slice(1)
 }
 
+describe('a task whose deadline has passed', () => {
+  const spec = (floor: Floor): TaskSpec => ({
+    ...WHOLE,
+    deadline: new Date(floor.driver.now.wallMs - 1).toISOString(),
+  })
+
+  it('when it is submitted is rejected, and never counts among its tenant’s', () => {
+    const floor = Floor.serving(['d'], { tenants: { default: { tasksMax: 1 } } })
+    floor.submit('late', spec(floor))
+    floor.submit('next', WHOLE)
+    floor.turn()
+    expect(floor.last.get('late')).toMatchObject({
+      state: 'rejected',
+      error: { code: 'E_DEADLINE', path: '/deadline' },
+    })
+    expect(floor.where('next')).toBe('d')
+  })
+
+  it('before a coordinator came to see it has timed out', () => {
+    const floor = Floor.serving(['d'])
+    floor.driver.hear('device', { route: 'spec', id: 'late', body: spec(floor) }, true)
+    floor.seconds(1)
+    expect(floor.last.get('late')).toMatchObject({ state: 'timed_out', error: { code: 'E_DEADLINE' } })
+  })
+})
+
 describe('of the tasks that wait', () => {
   it('those of the highest priority go first, the earliest deadline among them, then the oldest', () => {
     const floor = full()

@@ -57,6 +57,39 @@ describe('a tenant that is at its quota', () => {
     expect(floor.where('small')).toBe('e')
   })
 
+  it('is refused at once what the whole quota has no room for, also where others wait', () => {
+    const floor = Floor.serving(['d', 'e'], quota(10))
+    floor.submit('huge', asks(11, 'a'))
+    floor.submit('elements', { ...asks(11, 'a'), array: [1, 2] })
+    floor.submit('fits', asks(8, 'a'))
+    floor.turn()
+    for (const id of ['huge', 'elements'])
+      expect(floor.last.get(id)).toMatchObject({
+        state: 'rejected',
+        error: {
+          code: 'E_QUOTA_SIZE',
+          path: '/resources/cpu',
+          message: 'the quota of tenant a is 10 cpu, and this needs 11',
+          remedy: 'Ask for at most 10 cpu, or raise the quota in the mesh config',
+        },
+      })
+    expect(floor.assigned.map((words) => words.split(' ')[0])).toEqual(['fits'])
+  })
+
+  it('waits with what came before the quota was lowered', () => {
+    const floor = Floor.serving(['d'], quota(10))
+    floor.submit('first', asks(8, 'a'))
+    floor.submit('second', asks(8, 'a'))
+    floor.turn()
+    floor.configure(quota(4))
+    floor.ends('first', 'succeeded')
+    floor.seconds(10)
+    expect(floor.last.get('second')).toMatchObject({
+      state: 'pending',
+      explanation: 'waits: the quota of tenant a is 4 cpu, and this needs 8',
+    })
+  })
+
   it('has nothing ended for it, whatever its priority', () => {
     const floor = Floor.serving(['d'], quota(4))
     floor.submit('first', asks(4, 'a'))

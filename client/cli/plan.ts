@@ -69,8 +69,8 @@ function deviceOf({ devices, waiting, impossible }: Outcome): string {
   return counts.join(', ')
 }
 
-function whyNot({ explanation, impossible }: Outcome): string {
-  return impossible
+function whyNot({ explanation, impossible, rejected }: Outcome): string {
+  return impossible && rejected === undefined
     ? `could run on no device as the fleet is, even if it were empty; it ${explanation}`
     : explanation
 }

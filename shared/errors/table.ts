@@ -42,6 +42,11 @@ export const ERRORS = {
     remedy: 'Use 1 to 64 letters, digits, "_" and "-", the first a letter or digit',
     retry: false,
   },
+  E_CONTRADICTION: {
+    about: 'A task asks for what can never hold, whatever devices there are; the message says what',
+    remedy: 'Change what the named path says, or what contradicts it',
+    retry: false,
+  },
   E_EXECUTOR: {
     about: 'No executor of that name exists',
     remedy: 'Use one of: exec, function, container, wasm',
@@ -76,6 +81,11 @@ export const ERRORS = {
     about: 'The quota of the tenant has no room for the task',
     remedy: 'Submit later, ask for less, or raise its quota in the mesh config',
     retry: true,
+  },
+  E_QUOTA_SIZE: {
+    about: 'A task asks for more than the whole quota of its tenant',
+    remedy: 'Ask for less, or raise the quota in the mesh config',
+    retry: false,
   },
   E_CYCLE: {
     about: 'A task is after a task that is, directly or through others, after it',
@@ -217,7 +227,7 @@ export const ERRORS = {
     retry: true,
   },
   E_DEADLINE: {
-    about: 'The task did not end before its deadline',
+    about: 'The task did not end before its deadline, or came after it',
     remedy: 'Submit earlier, raise its priority, or add capacity',
     retry: false,
   },

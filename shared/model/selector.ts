@@ -5,6 +5,9 @@
 export type Labels = Readonly<Record<string, string>>
 export type Selector = Readonly<Record<string, string | number | boolean | readonly (string | number)[]>>
 
+/** The label that every device has by itself, its id: near or apart by it means on the same device. */
+export const BY_DEVICE = 'device'
+
 const COMPARISON = /^(>=|<=|!=|>|<|=)\s*(.+)$/
 
 export interface Requirement {
@@ -47,7 +50,7 @@ function short(text: string): string {
 function comparator(operator: string, operand: string): (value: string | undefined) => boolean {
   if (operator === '=') return (value) => value === operand
   if (operator === '!=') return (value) => value !== operand
-  const bound = Number(operand)
+  const bound = boundOf(operand)
   return (value) => {
     if (value === undefined) return false
     const number = Number(value)
@@ -56,6 +59,22 @@ function comparator(operator: string, operand: string): (value: string | undefin
     if (operator === '<=') return number <= bound
     return operator === '>' ? number > bound : number < bound
   }
+}
+
+/** What a comparison compares with; NaN for what is no number. */
+const boundOf = (operand: string): number => (operand === '' ? Number.NaN : Number(operand))
+
+/** Why no label at all meets what a selector wants of one; `undefined` when some would. */
+export function neverHolds(wanted: Selector[string]): string | undefined {
+  const comparison = Array.isArray(wanted) ? null : COMPARISON.exec(String(wanted))
+  const [, operator = '=', operand = ''] = comparison ?? []
+  if (operator === '=' || operator === '!=') return undefined
+  const bound = boundOf(operand.trim())
+  if (Number.isNaN(bound)) return `${JSON.stringify(wanted)} never holds: it compares with what is no number`
+  const beyond =
+    (operator === '>' && bound === Number.POSITIVE_INFINITY) ||
+    (operator === '<' && bound === Number.NEGATIVE_INFINITY)
+  return beyond ? `${JSON.stringify(wanted)} never holds: there is no such number` : undefined
 }
 
 /** The first requirement that `labels` does not meet. */

@@ -4,6 +4,7 @@
  */
 import { utf8ToBytes } from '@noble/hashes/utils.js'
 import { type Rejection, rejection } from '../errors/errors.ts'
+import { contradiction } from '../model/contradiction.ts'
 import { marksOf } from '../model/marks.ts'
 import { ID_CHARS_MAX, isId, isPageName } from './ids.ts'
 import {
@@ -106,7 +107,8 @@ export function checkBody(route: Route, value: unknown): Rejection | undefined {
     unguarded(value as TaskSpec) ??
     misplacedArtifacts(value as TaskSpec) ??
     badArray(value as TaskSpec) ??
-    strayed(value as TaskSpec)
+    strayed(value as TaskSpec) ??
+    contradiction(value as TaskSpec)
   )
 }
 

@@ -3,9 +3,10 @@
  * apart from, and how evenly its group would stand. In Kubernetes: affinity and anti-affinity between pods, and spread
  * over topologies.
  */
+import { BY_DEVICE } from '../../../shared/model/selector.ts'
 import type { TaskSpec } from '../../../shared/protocol/schemas/index.ts'
 import type { DeviceRecord } from '../device-record.ts'
-import { BY_DEVICE, type Kin, type Kinship } from '../kinship.ts'
+import type { Kin, Kinship } from '../kinship.ts'
 
 type Relation = NonNullable<TaskSpec['near']>[number]
 
