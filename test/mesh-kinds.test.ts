@@ -144,7 +144,7 @@ describe('functions', () => {
     )
     expect(observer.statuses('absent').at(-1)).toMatchObject({
       state: 'pending',
-      reasons: { 'have no executor function': 1, 'lack function nowhere': 1 },
+      reasons: { 'lack executor function': 1, 'lack function nowhere': 1 },
     })
     await mesh.withdraw('absent')
     expect(await observer.ended('absent')).toMatchObject({ state: 'cancelled' })

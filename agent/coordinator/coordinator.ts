@@ -329,6 +329,7 @@ export class Coordinator {
       if (task.explanation === explanation.text || this.#preemption.isFor(task)) continue
       task.explanation = explanation.text
       task.reasons = explanation.reasons
+      task.impossible = explanation.impossible === true
       this.#endings.statuses.touch(task)
     }
   }

@@ -49,6 +49,7 @@ export class Placing {
     if (explanation !== undefined) {
       task.explanation = explanation.text
       task.reasons = explanation.reasons
+      task.impossible = explanation.impossible === true
     }
     this.#office.wake()
   }

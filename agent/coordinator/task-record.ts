@@ -56,6 +56,8 @@ export interface TaskRecord {
   /** What was decided about it, the oldest first; see history.ts. An element's is its array's. */
   history: TaskStatus['history']
   reasons: Record<string, number> | undefined
+  /** While there are reasons: no device could take it even if it were empty. */
+  impossible: boolean
   times: TaskStatus['times']
   /** Not to be placed before, on the monotonic clock: back-off after a failure. */
   notBeforeMs: number
@@ -126,6 +128,7 @@ export function newTask(
     explanation: RECEIVED,
     history: undefined,
     reasons: undefined,
+    impossible: false,
     times: { seen },
     notBeforeMs: 0,
     array: undefined,
@@ -160,6 +163,7 @@ export function continueFrom(task: TaskRecord, status: TaskStatus): void {
   task.explanation = status.explanation
   task.history = status.history === undefined ? undefined : [...status.history]
   task.reasons = status.reasons
+  task.impossible = status.impossible === true
   task.times = { ...status.times }
   const { attempt, device } = status
   task.device = device
@@ -176,6 +180,7 @@ export function statusOf(task: TaskRecord, reign: Reign): TaskStatus {
   const attempt = task.current?.attempt ?? task.over
   const device = task.state === 'pending' ? undefined : task.device
   const array = task.array?.progress() ?? task.progress
+  const { reasons, impossible } = task
   return {
     task: task.id,
     state: task.state,
@@ -198,7 +203,9 @@ export function statusOf(task: TaskRecord, reign: Reign): TaskStatus {
     ...(task.refused === undefined ? {} : { refused: task.refused }),
     explanation: task.explanation,
     ...(task.history === undefined || task.history.length < 2 ? {} : { history: [...task.history] }),
-    ...(task.reasons === undefined || isTerminal(task.state) ? {} : { reasons: task.reasons }),
+    ...(reasons === undefined || isTerminal(task.state)
+      ? {}
+      : { reasons, ...(impossible ? { impossible } : {}) }),
     times: { ...task.times },
     ...(task.ttl === undefined || !isTerminal(task.state) ? {} : { ttl: task.ttl }),
   }

@@ -47,6 +47,24 @@ async function coordinator(end?: (id: string) => Record<string, unknown> | undef
   return peer
 }
 
+test('What no device could take is told at once and once, while it goes on waiting', async () => {
+  const why = 'waits: no device of this mesh can take it even when empty: 2 of 2 lack arch=riscv'
+  const waits = (id: string) => statusOf(id, 'pending', { explanation: why, impossible: true })
+  let err = () => ''
+  peer = await startPeer(broker.url, 'test', async (id, spec, say) => {
+    const { contentDigest } = await import('../../shared/protocol/digest.ts')
+    const digest = contentDigest(spec)
+    for (const times of [{}, { seen: '2030-01-31T12:00:00.000Z' }])
+      await say(`tasks/${id}/status`, { ...waits(id), digest, times })
+    await vi.waitFor(() => expect(err()).toContain(why), { timeout: 20_000 })
+    await say(`tasks/${id}/status`, statusOf(id, 'succeeded', { digest, result: { exitCode: 0 } }))
+  })
+  const { terminal, exit } = start(['run', '--id', 't', '--', 'true'])
+  err = () => terminal.err()
+  expect(await exit).toBe(0)
+  expect(terminal.err()).toBe(`covey: task t is pending: ${why}\n`)
+})
+
 test.each([
   ['succeeded', { result: { exitCode: 0 } }, 0],
   ['failed', { result: { exitCode: 7 }, error: { code: 'E_EXIT', message: 'exit code 7' } }, 7],

@@ -67,7 +67,7 @@ test('What would wait is told with the change that would help, and what never ca
     'tall waits: 1 of 2 devices have too little left; 1 lack zone=attic; 400m more cpu on pi-1 would do',
   )
   expect(out).toContain(
-    'never could run on no device as the fleet is, even if it were empty; it waits: 2 of 2 devices lack zone=garage',
+    'never waits: no device of this mesh can take it even when empty: 2 of 2 lack zone=garage; zone=garage on nuc-1 would do',
   )
   const rows = out.split('\n').slice(1, 4)
   expect(rows.map((row) => row.split(/ {2,}/).slice(0, 2))).toEqual([

@@ -33,7 +33,8 @@ export async function run(context: Context, values: Values<OptionsOf<'plan'>>): 
     return left.length === 0 ? 0 : EXIT_FAILURE
   }
   context.stdout.write(formatTable(context, COLUMNS, outcomes))
-  for (const outcome of left) context.stdout.write(`\n${printable(`${outcome.task} ${whyNot(outcome)}`)}\n`)
+  for (const outcome of left)
+    context.stdout.write(`\n${printable(`${outcome.task} ${outcome.explanation}`)}\n`)
   if (unseen > 0) {
     remark(
       context,
@@ -67,10 +68,4 @@ function deviceOf({ devices, waiting, impossible }: Outcome): string {
   const counts = where.map(([device, count]) => `${device} ${count}`)
   if (waiting > 0) counts.push(where.length > 0 ? `waits ${waiting}` : impossible ? 'none' : 'waits')
   return counts.join(', ')
-}
-
-function whyNot({ explanation, impossible, rejected }: Outcome): string {
-  return impossible && rejected === undefined
-    ? `could run on no device as the fleet is, even if it were empty; it ${explanation}`
-    : explanation
 }

@@ -49,6 +49,7 @@ export async function run(context: Context, values: RunValues, operands: readonl
     if (values.detach === true) {
       const receipt = await client.submit(spec, { id, signal: context.interrupted })
       context.stdout.write(values.json === true ? `${JSON.stringify(receipt)}\n` : `${id}\n`)
+      notice.note(receipt.status)
       if (receipt.status.state !== 'rejected') return 0
       reportEnd(context, receipt.status, values.json === true)
       return EXIT_RUN_FAILURE

@@ -1,4 +1,7 @@
-/** Tells on standard error why a task does not run yet: first after two seconds, then when the reason changes. */
+/**
+ * Tells on standard error why a task does not run yet: first after two seconds, then when the reason changes; at once when
+ * no device of the mesh could take it.
+ */
 import type { TaskStatus } from '../../shared/protocol/schemas/index.ts'
 import type { Context } from './context.ts'
 import { remark } from './report-error.ts'
@@ -21,6 +24,7 @@ export class WaitingNotice {
   /** Takes the newest status. */
   note(status: TaskStatus): void {
     this.#status = status
+    if (status.impossible === true) this.#tell()
   }
 
   stop(): void {

@@ -16,33 +16,67 @@ export interface Explanation {
   readonly text: string
   /** Devices by the reason for which they could not take it. */
   readonly reasons: Record<string, number>
+  /** No known device could take it even if it were empty. */
+  readonly impossible?: boolean
 }
 
 const REASONS_SHOWN_MAX = 4
 /** Reasons that a status lists; rarer ones are left out. */
 const REASONS_MAX = 16
+/** A change that takes more labels and the like is not named. */
+const LACKING_MAX = 5
 
 /** Why no device takes the shape now. Costs one look at every device. */
 export function explainWait(shape: Shape, devices: Iterable<DeviceRecord>, now: Now): Explanation {
   const counts = new Map<string, number>()
   let total = 0
-  let nearest: { device: DeviceRecord; share: number } | undefined
+  let nearest: Change | undefined
+  const impossible = shape.eligible.length === 0
   for (const device of devices) {
     total++
-    const reason = reasonAgainst(shape, device, now)
+    const reason = (impossible ? shape.staticReason(device) : undefined) ?? reasonAgainst(shape, device, now)
     counts.set(reason, (counts.get(reason) ?? 0) + 1)
-    if (reason !== FULL && reason !== TOO_SMALL) continue
-    const share = missingShare(shape.resources, device)
-    const nearer = nearest === undefined || share < nearest.share
-    if (nearer || (share === nearest?.share && device.id < nearest.device.id)) nearest = { device, share }
+    if (impossible ? !isOpenFor(shape, device, now) : reason !== FULL && reason !== TOO_SMALL) continue
+    const lacking = impossible ? shape.lacking(device) : []
+    if (lacking.length > LACKING_MAX) continue
+    const change = { device, lacking, share: missingShare(shape.resources, device) }
+    if (nearest === undefined || isSmaller(change, nearest)) nearest = change
   }
   const sorted = [...counts].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1))
   const shown = sorted.slice(0, REASONS_SHOWN_MAX).map(([reason, count], index) => {
-    return index === 0 ? `${count} of ${total} devices ${reason}` : `${count} ${reason}`
+    if (index > 0) return `${count} ${reason}`
+    return `${count} of ${total}${impossible ? '' : ' devices'} ${reason}`
   })
-  let text = total === 0 ? 'waits: no device is known' : `waits: ${shown.join('; ')}`
-  if (nearest !== undefined) text += `; ${missing(shape.resources, nearest.device)} would do`
-  return { text, reasons: Object.fromEntries(sorted.slice(0, REASONS_MAX)) }
+  const why = shown.join('; ')
+  let text =
+    total === 0 ? 'waits: no device is known' : `waits: ${impossible ? `${IMPOSSIBLE}: ${why}` : why}`
+  if (nearest !== undefined) text += `; ${missing(shape.resources, nearest)} would do`
+  const reasons = Object.fromEntries(sorted.slice(0, REASONS_MAX))
+  return total > 0 && impossible ? { text, reasons, impossible } : { text, reasons }
+}
+
+/** It may wait for a device that comes, or that changes. */
+const IMPOSSIBLE = 'no device of this mesh can take it even when empty'
+
+/** What a device would have to have, to be chosen. */
+interface Change {
+  readonly device: DeviceRecord
+  /** Labels and the like that it has not. */
+  readonly lacking: readonly string[]
+  /** Room that it has not, as a share of what is asked for. */
+  readonly share: number
+}
+
+function isSmaller(a: Change, b: Change): boolean {
+  if (a.lacking.length !== b.lacking.length) return a.lacking.length < b.lacking.length
+  return a.share === b.share ? a.device.id < b.device.id : a.share < b.share
+}
+
+/** Whether nothing but what the device is keeps the shape from it. */
+function isOpenFor(shape: Shape, device: DeviceRecord, now: Now): boolean {
+  const next = shape.waiting.first()?.task
+  if (device.closedReason(now.monoMs, now.wallMs) !== undefined) return false
+  return shape.relations?.against(device) === undefined && !(next !== undefined && device.isKeptFrom(next))
 }
 
 const FULL = 'have too little left'
@@ -72,10 +106,10 @@ function missingShare(need: Resources, device: DeviceRecord): number {
   return share
 }
 
-/** Like "200m more cpu and 14Mi more memory on pi-1": with that it would fit. */
-function missing(need: Resources, device: DeviceRecord): string {
+/** Like "arch=arm64 and 14Mi more memory on pi-1": with that it would fit. */
+function missing(need: Resources, { device, lacking }: Change): string {
   const left = remaining(device.capacity, device.reserved)
-  const parts: string[] = []
+  const parts = [...lacking]
   for (const name in need) {
     const lacks = (need[name] as number) - (left[name] ?? 0)
     if (lacks > 0) parts.push(`${formatNeed(name, lacks)} more ${name}`)

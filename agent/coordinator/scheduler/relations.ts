@@ -43,6 +43,15 @@ export class Relations {
     return this.#apart.some(({ group }) => group === kin.group) || (kin.group === own && nears(own))
   }
 
+  /** Why the device is never the place for it: it lacks a label by which it would have to be near something. */
+  unlabelled(device: DeviceRecord): string | undefined {
+    for (const { group, by = BY_DEVICE } of this.#near) {
+      if (device.labels[by] === undefined)
+        return `lack label ${by}, by which they must be near group ${group}`
+    }
+    return undefined
+  }
+
   /** Why the device is not the place for it, as things stand. */
   against(device: DeviceRecord): string | undefined {
     for (const { group, by = BY_DEVICE } of this.#near) {

@@ -81,8 +81,9 @@ describe('scheduler', () => {
     scheduler.enqueue(task('t', { where: { arch: 'arm64' }, resources: { cpu: '100m', memory: '64Mi' } }))
     const { waits } = run(scheduler)
     expect(waits[0]?.explanation).toEqual({
-      text: 'waits: 2 of 3 devices are too small; 1 lack arch=arm64; 14Mi more memory on pi-1 would do',
+      text: 'waits: no device of this mesh can take it even when empty: 2 of 3 are too small; 1 lack arch=arm64; 14Mi more memory on pi-1 would do',
       reasons: { 'are too small': 2, 'lack arch=arm64': 1 },
+      impossible: true,
     })
   })
 
@@ -104,7 +105,7 @@ describe('scheduler', () => {
     const scheduler = fleet(device('d', { cpu: '50m', memory: '1Gi' }))
     scheduler.enqueue(task('first'))
     run(scheduler)
-    expect(scheduler.enqueue(task('second'))?.text).toContain('1 of 1 devices are too small')
+    expect(scheduler.enqueue(task('second'))?.text).toContain('1 of 1 are too small')
   })
 
   it.each([
@@ -143,7 +144,7 @@ describe('scheduler', () => {
     const scheduler = fleet(bare, other)
     scheduler.enqueue(task('t', { run: { function: 'grow' } }))
     expect(run(scheduler).waits[0]?.explanation.reasons).toEqual({
-      'have no executor function': 1,
+      'lack executor function': 1,
       'lack function grow': 1,
     })
     expect(fit.update({ ...fit.state, executors: ['function'], functions: ['grow'] })).toBe(true)

@@ -80,14 +80,29 @@ export class Shape {
 
   /** The first reason for which the device cannot take the shape even when it is empty. */
   staticReason(device: DeviceRecord): string | undefined {
-    if (!device.state.executors.includes(this.executor)) return `have no executor ${this.executor}`
-    if (this.functionName !== undefined && device.state.functions?.includes(this.functionName) !== true) {
-      return `lack function ${this.functionName}`
+    const { executors, functions } = device.state
+    if (!executors.includes(this.executor)) return `lack executor ${this.executor}`
+    const { functionName } = this
+    if (functionName !== undefined && functions?.includes(functionName) !== true) {
+      return `lack function ${functionName}`
     }
     const requirement = unmet(this.requirements, device.labels)
     if (requirement !== undefined) return `lack ${requirement.text}`
+    const near = this.relations?.unlabelled(device)
+    if (near !== undefined) return near
     if (!fits(this.resources, device.capacity)) return TOO_SMALL
     return undefined
+  }
+
+  /** All that the device lacks besides room. */
+  lacking(device: DeviceRecord): string[] {
+    const { executor, functionName } = this
+    const { executors, functions } = device.state
+    const lacks = executors.includes(executor) ? [] : [`executor ${executor}`]
+    if (functionName !== undefined && functions?.includes(functionName) !== true)
+      lacks.push(`function ${functionName}`)
+    const unlabelled = this.requirements.filter(({ key, test }) => !test(device.labels[key]))
+    return [...lacks, ...unlabelled.map(({ text }) => text)]
   }
 
   /** Looks at a device that is new or changed. `slot` is its number in the table. */

@@ -325,6 +325,11 @@ export const TaskStatus = Type.Object({
       description: 'Devices that could not take it, counted by reason',
     }),
   ),
+  impossible: Type.Optional(
+    Type.Boolean({
+      description: 'Of one that waits: no device of the mesh could take it even if it were empty',
+    }),
+  ),
   times: Times,
   ttl: Type.Optional(lasting('How long this last status stays, when the spec states it')),
 })
