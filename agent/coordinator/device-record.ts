@@ -29,6 +29,8 @@ export interface Placement {
   phase: 'assigned' | 'held' | 'revoking' | 'done'
   /** When it was placed by this coordinator or published a checkpoint, on the monotonic clock: what it did since is lost with it. */
   savedMs?: number
+  /** When it is expected to end, on the monotonic clock, where that is known. */
+  readonly endsMs?: number | undefined
   moving?: Moving
 }
 
@@ -60,6 +62,8 @@ export class DeviceRecord {
   load: DeviceLoad | undefined
   /** As of its last heartbeat. */
   utilization: Utilization | undefined
+  /** When its last heartbeat came, or it was met: as of then it is known how far its work is. */
+  measuredMs: number
   /** While it is at or above the high mark: at which heartbeat that began, and at which it was found last. */
   hot: { sinceMs: number; lastMs: number } | undefined
   /** Room is being made here for a task of that priority: of others only what has a higher one is placed. */
@@ -75,6 +79,8 @@ export class DeviceRecord {
   partial: { id: number; nonce: string; keys: Set<string> } | undefined
   readonly placements = new Map<string, Placement>()
   readonly reserved = emptyVector()
+  /** Placements whose process may run. */
+  held = 0
   /** Where placements are counted by what they mean to other tasks. */
   kinship: Kinship | undefined
   /** No placing before, on the monotonic clock: it refused something, or its agent restarts. */
@@ -107,6 +113,7 @@ export class DeviceRecord {
     this.capacity = parseResources(state.capacity)
     this.labels = labelsOf(id, state)
     this.lastHeardMs = nowMs
+    this.measuredMs = nowMs
     this.grantedMs = nowMs
   }
 
@@ -134,6 +141,7 @@ export class DeviceRecord {
   measured(load: DeviceLoad, highMark: number, nowMs: number): boolean {
     this.load = load
     this.utilization = utilizationOf(load, this.capacity, this.reserved)
+    this.measuredMs = nowMs
     return this.judge(highMark, nowMs)
   }
 
@@ -150,6 +158,7 @@ export class DeviceRecord {
     accumulate(this.reserved, placement.resources, 1)
     if (placement.account !== undefined) accumulate(placement.account.reserved, placement.resources, 1)
     if (placement.phase !== 'done') {
+      this.held++
       this.#countExclusive(placement, 1)
       if (placement.kin !== undefined) this.kinship?.count(this, placement.kin, 1)
     }
@@ -171,6 +180,7 @@ export class DeviceRecord {
   }
 
   #freed(placement: Placement): void {
+    this.held--
     accumulate(this.reserved, placement.resources, -1)
     if (placement.account !== undefined) accumulate(placement.account.reserved, placement.resources, -1)
     this.#countExclusive(placement, -1)

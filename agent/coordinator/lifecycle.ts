@@ -22,6 +22,7 @@ import { kinOf } from './kinship.ts'
 import { Moves } from './moves.ts'
 import type { Office } from './office.ts'
 import { Placing } from './placing.ts'
+import { expectedEndMs } from './scheduler/work-left.ts'
 import type { Statuses } from './statuses.ts'
 import { type TaskRecord, tally } from './task-record.ts'
 
@@ -248,17 +249,19 @@ export class Lifecycle {
 
   /** Counts an attempt that an earlier coordinator began as being on the device. */
   #hold(task: TaskRecord, device: DeviceRecord, attempt: Attempt): void {
-    const resources = task.demand?.resources ?? {}
+    const { demand, times } = task
+    const { now } = this.#office.context
     const leaseMs = this.#office.leases.of(task)
     device.add({
       key: attemptKey(attempt),
       attempt,
       task: task.id,
-      resources,
+      resources: demand?.resources ?? {},
       kin: kinOf(task.spec),
       account: this.#office.tenants.of(task),
       seq: 0,
       leaseMs,
+      endsMs: demand && expectedEndMs(demand.durationMs, times.assigned, now),
       phase: 'held',
     })
   }

@@ -6,7 +6,7 @@ import { type Marks, marksOf } from '../../shared/model/marks.ts'
 import { DEFAULT_PREDECESSOR_WAIT_MS, DEFAULT_TIMEOUT_MS } from '../../shared/model/task.ts'
 import { type TenantRule, tenantRules } from '../../shared/model/tenants.ts'
 import type { Reign } from '../../shared/protocol/attempt.ts'
-import type { MeshConfig, StrategyName } from '../../shared/protocol/schemas/index.ts'
+import type { MeshConfig, ObjectiveName, StrategyName } from '../../shared/protocol/schemas/index.ts'
 import type { Context } from '../core/context.ts'
 import { Checkpoints } from './checkpoints.ts'
 import { Dependencies } from './dependencies.ts'
@@ -32,6 +32,7 @@ export interface Settings {
   readonly predecessorWaitMs: number
   readonly marks: Marks
   readonly strategy: StrategyName
+  readonly objective: ObjectiveName
   readonly preemption: 'on' | 'off'
   readonly tenants: ReadonlyMap<string, TenantRule>
 }
@@ -79,6 +80,7 @@ export class Office {
   set settings(settings: Settings) {
     this.#settings = settings
     this.scheduler.defaults.strategy = STRATEGY[settings.strategy]
+    this.scheduler.defaults.objective = settings.objective
     this.tenants.configure(settings.tenants)
   }
 
@@ -137,6 +139,7 @@ export function settingsOf(context: Context, config: MeshConfig | undefined): Se
     predecessorWaitMs: durationOr(config?.predecessorWait, DEFAULT_PREDECESSOR_WAIT_MS),
     marks: marksOf(config),
     strategy: config?.strategy ?? 'greedy',
+    objective: config?.objective ?? 'peak',
     preemption: config?.preemption ?? 'on',
     tenants: tenantRules(config),
   }

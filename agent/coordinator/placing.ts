@@ -82,7 +82,7 @@ export class Placing {
     tally(task, 'attempts')
     task.state = 'assigned'
     task.times.assigned = context.instant()
-    const { resources, exclusive, tenant } = task.demand
+    const { resources, exclusive, tenant, durationMs } = task.demand
     const leaseMs = exclusive ? leases.leaseMs : undefined
     task.leaseMs = leaseMs
     const { checkpoint } = task
@@ -106,6 +106,7 @@ export class Placing {
       leaseMs,
       phase: 'assigned',
       savedMs: context.now.monoMs,
+      endsMs: context.now.monoMs + durationMs,
     })
     const array = task.element?.of.array
     // What all elements of an array are sent is made once.

@@ -22,6 +22,7 @@ import { kinOf } from './kinship.ts'
 import type { Explanation } from './scheduler/explain.ts'
 import { type Decision, Scheduler } from './scheduler/scheduler.ts'
 import { STRATEGY } from './scheduler/strategies.ts'
+import { expectedEndMs } from './scheduler/work-left.ts'
 import { newTask, type TaskRecord } from './task-record.ts'
 
 /** What is retained of the mesh, and the last heartbeats. */
@@ -74,6 +75,7 @@ export function rehearse(
 ): { outcomes: Outcome[]; unseen: number } {
   const scheduler = new Scheduler()
   scheduler.defaults.strategy = STRATEGY[situation.config?.strategy ?? 'greedy']
+  scheduler.defaults.objective = situation.config?.objective ?? 'peak'
   scheduler.tenants.configure(tenantRules(situation.config))
   const devices = recordsOf(situation, scheduler, now)
   let seq = 0
@@ -102,7 +104,7 @@ export function rehearse(
       const before = placed.get(whole)
       if (before === undefined) placed.set(whole, [decision])
       else before.push(decision)
-      place(scheduler, device, task.id, task.spec, ++seq)
+      place(scheduler, device, task.id, task.spec, ++seq, now)
     },
     // As things stood when its turn came: with the change that is named it would have come before the others.
     (waiting, explanation) => {
@@ -159,11 +161,12 @@ function recordsOf(
     records.set(id, record)
   }
   let n = 0
-  for (const { task, state, device } of statuses) {
+  for (const { task, state, device, times } of statuses) {
     const record = records.get(device ?? '')
     if (record === undefined || (state !== 'assigned' && state !== 'running')) continue
     const spec = specs.get(task)
-    if (spec !== undefined && spec.array === undefined) place(scheduler, record, task, spec, ++n)
+    if (spec !== undefined && spec.array === undefined)
+      place(scheduler, record, task, spec, ++n, now, times.assigned)
   }
   const { high } = marksOf(config)
   for (const { id, load } of devices) {
@@ -181,11 +184,14 @@ function place(
   task: string,
   spec: TaskSpec | undefined,
   n: number,
+  now: Now,
+  assigned?: string,
 ): void {
   if (spec === undefined) return
-  const { resources, tenant } = demandOf(spec)
+  const { resources, tenant, durationMs } = demandOf(spec)
+  const endsMs = expectedEndMs(durationMs, assigned, now)
   const attempt = { term: 0, agent: 'rehearsal', n }
-  const head = { key: `${task} ${n}`, attempt, task, resources, seq: 0 }
+  const head = { key: `${task} ${n}`, attempt, task, resources, seq: 0, endsMs }
   device.add({ ...head, kin: kinOf(spec), account: tenants.account(tenant), phase: 'held' })
 }
 

@@ -101,7 +101,7 @@ describe('the strategy of the mesh', () => {
       floor.turn()
     }
     expect(floor.assigned).toEqual(['first to b', 'spread to a', 'packed to b', 'again to a'])
-    expect(floor.last.get('packed')?.explanation).toContain('best fit of 2 with room')
+    expect(floor.last.get('packed')?.explanation).toContain('best packed of 2 with room')
   })
 })
 

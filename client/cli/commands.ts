@@ -97,6 +97,8 @@ export const COMMANDS = {
       'timeout',
       'retries',
       'taskStrategy',
+      'taskObjective',
+      'taskDuration',
       'priority',
       'tenant',
       'after',
@@ -254,7 +256,7 @@ export const COMMANDS = {
     notes: [
       'Words follow run SCENARIO, live SCENARIO, replay TRACE and compare SCENARIO A B; list and fuzz take none',
       'SCENARIO is a name that covey sim list shows, or a file of your own like ./mine.yaml',
-      'A and B are settings like intervalMs=500, variant=nats or strategy=best-fit; several are joined by commas',
+      'A and B are settings like intervalMs=500, variant=nats, strategy=best-fit or objective=packing; several are joined by commas',
       'Exit code 0 means that every expectation was met and no invariant broken, 1 that not, 2 that the scenario or the command line is wrong',
       'live runs it in real time with real connections, agents, processes and a real broker: covey, or mosquitto if that is installed',
       'Ctrl-C ends a run early with a report of the part that ran',

@@ -1,5 +1,5 @@
 /** What `covey run` may say of a task, and where `covey plan` finds some; part of the table in options.ts. */
-import { STRATEGIES } from '../../shared/protocol/schemas/index.ts'
+import { OBJECTIVES, STRATEGIES } from '../../shared/protocol/schemas/index.ts'
 import type { OptionRule } from './option-rule.ts'
 
 export const TASK_OPTIONS = {
@@ -73,6 +73,22 @@ export const TASK_OPTIONS = {
     group: 'Task',
     defaultText: 'the mesh’s',
     about: 'Which of the devices with room gets it',
+  },
+  taskObjective: {
+    kind: 'choice',
+    flag: 'objective',
+    choices: OBJECTIVES,
+    group: 'Task',
+    defaultText: 'the mesh’s',
+    about:
+      'What greedy chooses for: most free, fewest devices in use, fewest tasks on each, all done soonest',
+  },
+  taskDuration: {
+    kind: 'duration',
+    flag: 'duration',
+    group: 'Task',
+    defaultText: '1m',
+    about: 'How long it will run, for planning; no limit',
   },
   priority: { kind: 'count', min: 0, max: 100, group: 'Task', defaultText: '50', about: 'Higher goes first' },
   tenant: {

@@ -58,6 +58,8 @@ export async function specOf(
     ...(values.apart === undefined ? {} : { apart: values.apart.map(relationOf) }),
     ...(resources === undefined ? {} : { resources: { ...resources } }),
     ...(values.taskStrategy === undefined ? {} : { strategy: values.taskStrategy }),
+    ...(values.taskObjective === undefined ? {} : { objective: values.taskObjective }),
+    ...(values.taskDuration === undefined ? {} : { duration: exactDuration(values.taskDuration) }),
     ...(priority === undefined ? {} : { priority }),
     ...(tenant === undefined ? {} : { tenant }),
     ...(after === undefined ? {} : { after: [...after] }),

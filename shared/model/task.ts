@@ -9,6 +9,8 @@ import { DEFAULT_TENANT } from './tenants.ts'
 export const DEFAULT_RESOURCES: Resources = Object.freeze({ cpu: 100, memory: 32 * 2 ** 20 * 1000 })
 export const DEFAULT_PRIORITY = 50
 export const DEFAULT_TIMEOUT_MS = 3_600_000
+/** How long a task counts as running that says nothing of it, where plans go by that. */
+export const DEFAULT_DURATION_MS = 60_000
 export const DEFAULT_GRACE_MS = 5_000
 export const DEFAULT_TTL_MS = 3_600_000
 /** How long a task waits to hear of one that it is after. */
@@ -23,6 +25,8 @@ export interface Demand {
   /** Whose work it is. */
   readonly tenant: string
   readonly timeoutMs: number
+  /** How long it is expected to run; no limit. */
+  readonly durationMs: number
   /** Between TERM and KILL when it must end. */
   readonly graceMs: number
   readonly retriesFailed: number
@@ -43,6 +47,7 @@ export function demandOf(spec: TaskSpec, defaultTimeoutMs: number = DEFAULT_TIME
     priority: spec.priority ?? DEFAULT_PRIORITY,
     tenant: spec.tenant ?? DEFAULT_TENANT,
     timeoutMs: durationOr(spec.timeout, defaultTimeoutMs),
+    durationMs: durationOr(spec.duration, DEFAULT_DURATION_MS),
     graceMs: durationOr(spec.grace, DEFAULT_GRACE_MS),
     retriesFailed: spec.retries?.failed ?? DEFAULT_RETRIES_FAILED,
     retriesLost: spec.retries?.lost ?? DEFAULT_RETRIES_LOST,

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { OBJECTIVES } from './schemas/index.ts'
 import { findFault } from './validators.ts'
 
 const spec = (more: object): object => ({ run: { exec: ['true'] }, ...more })
@@ -23,8 +24,16 @@ test('An unknown field is answered with those that there are', () => {
 
 test('A value that is none of a few is told which they are', () => {
   const fault = findFault('config', { strategy: 'magic' })
-  const message = '"magic" must be one of "greedy", "best-fit"'
+  const message = '"magic" must be one of "greedy", "best-fit", "dot-product"'
   expect(fault).toMatchObject({ code: 'E_SHAPE', path: '/strategy', message })
+  for (const wrong of [
+    findFault('config', { objective: 'magic' }),
+    findFault('spec', spec({ objective: 'magic' })),
+  ])
+    expect(wrong).toMatchObject({
+      ...{ code: 'E_SHAPE', path: '/objective' },
+      message: `"magic" must be one of ${OBJECTIVES.map((name) => `"${name}"`).join(', ')}`,
+    })
 })
 
 test('A negative weight is told what it must be', () => {

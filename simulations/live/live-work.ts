@@ -3,7 +3,7 @@ import type { Desired } from '../../shared/protocol/schemas/index.ts'
 import type { Topics } from '../../shared/protocol/topics.ts'
 import { Random } from '../../shared/random/random.ts'
 import type { Behaviour } from '../node/behaviour.ts'
-import { arrivalName, arrivalTimes, drawSpec, type WorkOf } from '../scenario/arrivals.ts'
+import { arrivalName, arrivalTimes, drawSpec, toldTasks, type WorkOf } from '../scenario/arrivals.ts'
 import { ordersOf } from '../scenario/operator.ts'
 import { ms, type Scenario } from '../scenario/scenario.ts'
 import type { Operation, TaskClass } from '../scenario/schema.ts'
@@ -28,7 +28,7 @@ export class LiveWork {
   constructor(scenario: Scenario, seed: string, context: WorkContext) {
     this.#context = context
     const random = new Random(seed)
-    for (const row of scenario.tasks) {
+    for (const row of toldTasks(scenario)) {
       for (const [n, arrival] of row.arrive.entries()) {
         const own = random.fork(arrivalName(row, n))
         const times = arrivalTimes(arrival, scenario.durationMs, own)[Symbol.iterator]()

@@ -21,7 +21,7 @@ import { Metrics } from '../scenario/metrics.ts'
 import type { Progress } from '../scenario/run.ts'
 import { makeReport } from '../scenario/run-report.ts'
 import { Sampler } from '../scenario/sampler.ts'
-import { deviceCount, type Scenario } from '../scenario/scenario.ts'
+import { configOf, deviceCount, type Scenario } from '../scenario/scenario.ts'
 import type { LiveBrokerName } from './feasible.ts'
 import { inTime } from './in-time.ts'
 import { LiveBroker } from './live-broker.ts'
@@ -136,8 +136,8 @@ class LiveRun {
     for (let n = 0; n < this.#scenario.submitters; n++) {
       this.#submitters.push(await LiveSubmitter.open(url, `s${n}`, signal))
     }
-    const { strategy } = this.#scenario
-    if (strategy !== undefined) this.#submitters[0]?.publish(this.#topics.of('config'), { strategy })
+    const config = configOf(this.#scenario)
+    if (config !== undefined) this.#submitters[0]?.publish(this.#topics.of('config'), config)
     const { devices, profile } = fleetOf(this.#scenario.fleet, MESH)
     const { timing } = this.#scenario
     const opened = this.#swarm.open({

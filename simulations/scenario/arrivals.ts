@@ -22,7 +22,7 @@ export class Arrivals {
 
   constructor(world: World, scenario: Scenario) {
     this.#world = world
-    for (const row of scenario.tasks) {
+    for (const row of toldTasks(scenario)) {
       for (const [n, arrival] of row.arrive.entries()) {
         const random = world.engine.random(arrivalName(row, n))
         new Source(world, random, arrival, scenario.durationMs, () => this.#submit(row, random))
@@ -38,6 +38,11 @@ export class Arrivals {
     const spec = drawSpec(row, n, random)
     submitter?.act({ atMs: engine.nowMs, do: 'submit', task: `${row.class}-${n}`, spec })
   }
+}
+
+/** The classes of tasks with what they say of how long they run: nothing, unless somebody goes by it. */
+export function toldTasks({ tasks, objective }: Pick<Scenario, 'tasks' | 'objective'>): readonly TaskClass[] {
+  return objective === 'makespan' ? tasks.map((row) => ({ duration: row.run.mean, ...row })) : tasks
 }
 
 /** Names an arrival's random numbers: the same tasks come in virtual time and in real time. */
@@ -155,6 +160,7 @@ export function drawSpec(
     ...(row.priority === undefined ? {} : { priority: row.priority }),
     ...(row.after === undefined ? {} : { after: row.after.map((name) => `${name}-${n}`) }),
     ...(row.exclusive === true ? { exclusive: true } : {}),
+    ...(row.duration === undefined ? {} : { duration: row.duration }),
     ...(row.timeout === undefined ? {} : { timeout: row.timeout }),
     ...(row.grace === undefined ? {} : { grace: row.grace }),
     ...(row.retries === undefined ? {} : { retries: row.retries }),

@@ -1,7 +1,12 @@
 /** A scenario at another size or with other settings, as the command line asks for it. */
 import type { Timing } from '../../agent/core/options.ts'
 import { CoveyError } from '../../shared/errors/errors.ts'
-import { STRATEGIES, type StrategyName } from '../../shared/protocol/schemas/index.ts'
+import {
+  OBJECTIVES,
+  type ObjectiveName,
+  STRATEGIES,
+  type StrategyName,
+} from '../../shared/protocol/schemas/index.ts'
 import { VARIANTS, type VariantName } from '../broker/variants.ts'
 import { deviceCount, ms, type Scenario, TIMING_NAMES } from './scenario.ts'
 import { type Arrival, DEVICES_MAX, type DeviceClass } from './schema.ts'
@@ -13,6 +18,7 @@ export interface Overrides {
   readonly durationMs?: number
   readonly variant?: VariantName
   readonly strategy?: StrategyName
+  readonly objective?: ObjectiveName
   readonly timing?: Partial<Timing>
 }
 
@@ -25,11 +31,12 @@ export function override(scenario: Scenario, overrides: Overrides): Scenario {
     ...changed,
     variant: overrides.variant ?? changed.variant,
     ...(overrides.strategy === undefined ? {} : { strategy: overrides.strategy }),
+    ...(overrides.objective === undefined ? {} : { objective: overrides.objective }),
     timing: { ...changed.timing, ...overrides.timing },
   }
 }
 
-const SETTINGS = ['variant', 'strategy', 'devices', ...TIMING_NAMES]
+const SETTINGS = ['variant', 'strategy', 'objective', 'devices', ...TIMING_NAMES]
 
 /**
  * Reads settings like `intervalMs=500,variant=nats`.
@@ -51,6 +58,12 @@ export function readSettings(text: string): Overrides {
       const strategy = STRATEGIES.find((known) => known === value)
       if (strategy === undefined) throw wrong(pair, `a strategy of ${STRATEGIES.join(', ')}`)
       overrides = { ...overrides, strategy }
+      continue
+    }
+    if (name === 'objective') {
+      const objective = OBJECTIVES.find((known) => known === value)
+      if (objective === undefined) throw wrong(pair, `an objective of ${OBJECTIVES.join(', ')}`)
+      overrides = { ...overrides, objective }
       continue
     }
     if (!SETTINGS.includes(name)) throw wrong(pair, `NAME=VALUE with one of: ${SETTINGS.join(', ')}`)

@@ -47,6 +47,7 @@ export function parseScenario(text: string, source: string): Scenario {
     settleMs: ms(file.settle, DEFAULTS.settleMs),
     variant: file.broker ?? DEFAULTS.variant,
     ...(file.strategy === undefined ? {} : { strategy: file.strategy }),
+    ...(file.objective === undefined ? {} : { objective: file.objective }),
     submitters: file.submitters ?? DEFAULTS.submitters,
     timing: timingOf(file.timing),
     fleet: file.fleet,

@@ -43,14 +43,23 @@ describe('a run', () => {
     const packed = override(scenario, readSettings('strategy=best-fit'))
     const written = parseScenario(TEXT.replace('duration:', 'strategy: best-fit\nduration:'), 'small.yaml')
     const run = (one: typeof scenario) => runScenario(one, { seed: '1', command: 'again' })
-    const [spread, asked, told] = await Promise.all([scenario, packed, written].map(run))
+    // Packing is what best-fit goes by, and makespan what tells how long they run.
+    const [sought, soonest] = ['packing', 'makespan'].map((objective) =>
+      override(scenario, readSettings(`objective=${objective}`)),
+    ) as [typeof scenario, typeof scenario]
+    const [spread, asked, told, packing, soon] = await Promise.all(
+      [scenario, packed, written, sought, soonest].map(run),
+    )
     expect(asked?.hash).toBe(told?.hash)
+    expect(packing?.hash).not.toBe(spread?.hash)
+    expect(soon?.hash).not.toBe(spread?.hash)
     expect(asked?.hash).not.toBe(spread?.hash)
-    for (const report of [spread, asked]) {
+    for (const report of [spread, asked, packing, soon]) {
       expect(report?.violations).toEqual([])
       expect(report?.totals.unfinished).toBe(0)
     }
     expect(() => readSettings('strategy=worst')).toThrow('"strategy=worst" is no setting')
+    expect(() => readSettings('objective=best')).toThrow('"objective=best" is no setting')
   })
 
   it('lets tasks of one class follow those of others, number by number, through the death of a coordinator', async () => {

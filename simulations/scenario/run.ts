@@ -38,7 +38,7 @@ import { MetricsObserver } from './metrics-observer.ts'
 import { Operator } from './operator.ts'
 import { makeReport } from './run-report.ts'
 import { Sampler } from './sampler.ts'
-import type { Scenario } from './scenario.ts'
+import { configOf, type Scenario } from './scenario.ts'
 
 export interface Progress {
   /** Of the run's own time, virtual or real. */
@@ -84,8 +84,9 @@ export async function runScenario(scenario: Scenario, options: RunOptions): Prom
 }
 
 /** What an operator sets before anything else happens. */
-function settingsOf({ strategy }: Scenario): Action[] {
-  return strategy === undefined ? [] : [{ atMs: 0, do: 'configure', config: { strategy } }]
+function settingsOf(scenario: Scenario): Action[] {
+  const config = configOf(scenario)
+  return config === undefined ? [] : [{ atMs: 0, do: 'configure', config }]
 }
 
 class ScenarioRun {

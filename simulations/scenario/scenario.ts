@@ -1,7 +1,7 @@
 /** A scenario that was read and checked: what a run is made from. All times are virtual milliseconds. */
 import type { Timing } from '../../agent/core/options.ts'
 import { parseDuration } from '../../shared/model/duration.ts'
-import type { StrategyName } from '../../shared/protocol/schemas/index.ts'
+import type { MeshConfig, ObjectiveName, StrategyName } from '../../shared/protocol/schemas/index.ts'
 import type { VariantName } from '../broker/variants.ts'
 import type { Expectation } from './expect.ts'
 import type { Outage } from './outages.ts'
@@ -16,6 +16,7 @@ export interface Scenario {
   readonly variant: VariantName
   /** How the mesh chooses devices; its own default when absent. */
   readonly strategy?: StrategyName
+  readonly objective?: ObjectiveName
   readonly submitters: number
   readonly timing: Partial<Timing>
   readonly fleet: readonly DeviceClass[]
@@ -60,6 +61,15 @@ export function timingOf(row: TimingRow | undefined): Partial<Timing> {
     timing[TIMING_KEYS[key as keyof TimingRow]] = ms(text, 0)
   }
   return timing
+}
+
+/** What an operator sets before anything else happens; nothing when the scenario leaves all as it is. */
+export function configOf({ strategy, objective }: Scenario): MeshConfig | undefined {
+  if (strategy === undefined && objective === undefined) return undefined
+  return {
+    ...(strategy === undefined ? {} : { strategy }),
+    ...(objective === undefined ? {} : { objective }),
+  }
 }
 
 /** How many devices the scenario has. */

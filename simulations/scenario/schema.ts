@@ -4,7 +4,13 @@
  */
 import { type Static, type TSchema, Type } from 'typebox'
 import { ELEMENTS_MAX } from '../../shared/protocol/ids.ts'
-import { AFTER_MAX, type Candidacy, RETRIES_MAX, STRATEGIES } from '../../shared/protocol/schemas/index.ts'
+import {
+  AFTER_MAX,
+  type Candidacy,
+  OBJECTIVES,
+  RETRIES_MAX,
+  STRATEGIES,
+} from '../../shared/protocol/schemas/index.ts'
 import { VARIANTS } from '../broker/variants.ts'
 import { MOMENT_WEIGHTS } from '../faults/moments.ts'
 import { FAULT_WEIGHTS } from '../faults/plan.ts'
@@ -160,6 +166,9 @@ export const TaskClass = Type.Object(
     exclusive: Type.Optional(
       Type.Boolean({ description: 'Two attempts of a task never run at the same time; default false' }),
     ),
+    duration: Type.Optional(
+      lasting('How long a task says that it will run; for the objective makespan by default the mean'),
+    ),
     timeout: Type.Optional(lasting('How long an attempt may run; default 1h')),
     grace: Type.Optional(lasting('Between TERM and KILL; default 5s')),
     retries: Type.Optional(
@@ -305,6 +314,7 @@ export const ScenarioFile = Type.Object(
     strategy: Type.Optional(
       oneOf(STRATEGIES, 'How the mesh chooses among devices with room; default greedy'),
     ),
+    objective: Type.Optional(oneOf(OBJECTIVES, 'What greedy is to achieve; default peak')),
     submitters: Type.Optional(
       Type.Integer({
         minimum: 1,

@@ -12,9 +12,9 @@ import type { Resources } from '../../../shared/model/resources.ts'
 import type { Now } from '../../../shared/ports.ts'
 import type { DeviceRecord } from '../device-record.ts'
 import { type Eligible, slotOf, WORD } from './eligible.ts'
-import type { FleetTable } from './fleet-table.ts'
+import { type FleetTable, HELD, WORK } from './fleet-table.ts'
 import { hasRoom } from './score.ts'
-import type { Strategy } from './strategies.ts'
+import type { Sight, Strategy } from './strategies.ts'
 
 /** Below every score: no room, or not open. */
 export const NONE = Number.NEGATIVE_INFINITY
@@ -34,6 +34,7 @@ export class BestIndex {
   readonly #table: FleetTable
   readonly #eligible: Eligible
   readonly #need: Resources
+  readonly #durationMs: number
   /** What is asked for, and where in a row it stands. */
   #needs: number[] = []
   #places: number[] = []
@@ -51,10 +52,12 @@ export class BestIndex {
   readonly #slots = new Int32Array(WORD)
   readonly #rates = new Float64Array(WORD)
 
-  constructor(table: FleetTable, eligible: Eligible, need: Resources) {
+  /** @param durationMs how long what needs it is expected to run */
+  constructor(table: FleetTable, eligible: Eligible, need: Resources, durationMs: number) {
     this.#table = table
     this.#eligible = eligible
     this.#need = need
+    this.#durationMs = durationMs
     this.#cpu = need['cpu'] ?? 0
     this.#memory = need['memory'] ?? 0
   }
@@ -98,7 +101,26 @@ export class BestIndex {
     if (left < -SAME) return NONE
     const cpu = (rows[at] as number) - this.#cpu * (rows[at + 1] as number)
     const memory = (rows[at + 2] as number) - this.#memory * (rows[at + 3] as number)
-    return strategy.rank(left, cpu < memory ? cpu : memory)
+    const seen = strategy.sees === undefined ? 0 : this.#seen(strategy.sees, at)
+    return strategy.rank(left, cpu < memory ? cpu : memory, seen)
+  }
+
+  /** What a strategy sees of a row besides what is left. */
+  #seen(sight: Sight, at: number): number {
+    const { rows } = this.#table
+    if (sight === 'held') return rows[at + HELD] as number
+    let product = 0
+    let asked = 0
+    let most = 0
+    for (let i = 0; i < this.#needs.length; i++) {
+      const place = at + (this.#places[i] as number)
+      const share = (this.#needs[i] as number) * (rows[place + 1] as number)
+      product += share * (rows[place] as number)
+      asked += share
+      if (share > most) most = share
+    }
+    if (sight === 'work') return (rows[at + WORK] as number) + most * this.#durationMs
+    return asked === 0 ? 1 : product / asked
   }
 
   /** Looks at 32 slots, the best first. @returns the highest score that is left there */
@@ -197,6 +219,7 @@ export class BestIndex {
 
   #build(strategy: Strategy, words: number): void {
     this.#strategy = strategy
+    if (strategy.sees === 'work') this.#table.watchWork()
     this.#needs = []
     this.#places = []
     for (const name in this.#need) {

@@ -9,12 +9,18 @@
 import type { Now } from '../../../shared/ports.ts'
 import type { DeviceRecord } from '../device-record.ts'
 import type { Utilization } from '../utilization.ts'
+import { workLeftMs } from './work-left.ts'
 
 /** Resources with a column. Of others only whether there is room is looked at, and only on what would be chosen. */
 export const COLUMNS_MAX = 16
-/** A row begins with what is measured of cpu and of memory, then come the columns. Each is a share and a factor. */
+/**
+ * A row begins with what is measured of cpu and of memory, then how many tasks the device holds and how much work it
+ * has left (ms, once that is watched), then the columns. What is measured and the columns are a share and a factor.
+ */
 const MEASURED = { cpu: 0, memory: 2 } as const
-const FIRST_COLUMN = 4
+export const HELD = 4
+export const WORK = 5
+const FIRST_COLUMN = 6
 /** Instead of the inverse of a capacity of nothing: whatever is asked of it is too much. */
 const NOTHING = 1e300
 const ROWS_MIN = 64
@@ -27,6 +33,8 @@ export class FleetTable {
   readonly #slots = new Map<DeviceRecord, number>()
   readonly #freeSlots: number[] = []
   readonly #columns: string[] = []
+  /** Work left is counted only where somebody goes by it. */
+  #worked = false
   /** Numbers a row. */
   stride = FIRST_COLUMN
   rows = new Float64Array(0)
@@ -99,6 +107,13 @@ export class FleetTable {
     return FIRST_COLUMN + 2 * index
   }
 
+  /** Counts what work devices have left from now on. */
+  watchWork(): void {
+    if (this.#worked) return
+    this.#worked = true
+    for (const slot of this.#slots.values()) this.#take(slot)
+  }
+
   /** A device may have more room, or be open: its row is read, and shapes are told when they next look. */
   changed(slot: number): void {
     this.closed[slot] = 0
@@ -166,6 +181,8 @@ export class FleetTable {
         rows[place + 1] = 1 / part.total
       }
     }
+    rows[at + HELD] = device.held
+    if (this.#worked) rows[at + WORK] = workLeftMs(device)
     for (let i = 0; i < this.#columns.length; i++) {
       const name = this.#columns[i] as string
       const whole = capacity[name] ?? 0

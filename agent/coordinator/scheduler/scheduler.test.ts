@@ -17,7 +17,7 @@ describe('scheduler', () => {
 
   it.each([
     ['greedy', 'roomy', 'most free'],
-    ['best-fit', 'tight', 'best fit'],
+    ['best-fit', 'tight', 'best packed'],
   ] as const)('by the strategy %s chooses the device %s', (name, chosen, superlative) => {
     const scheduler = new Scheduler()
     scheduler.defaults.strategy = STRATEGY[name]

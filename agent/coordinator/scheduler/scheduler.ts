@@ -54,7 +54,7 @@ export interface Decision {
 }
 
 export class Scheduler {
-  readonly defaults: Defaults = { strategy: STRATEGY.greedy }
+  readonly defaults: Defaults = { strategy: STRATEGY.greedy, objective: 'peak' }
   readonly #shapes = new Map<string, Shape>()
   /** Those of them that have waiting tasks: many shapes are known, and few of them wait. */
   readonly #waitingShapes = new Set<Shape>()

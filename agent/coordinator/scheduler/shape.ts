@@ -1,13 +1,15 @@
 /**
  * A shape is what all tasks with the same needs have in common: resources, `where`, preferences, relations to others,
- * executor, function, strategy. Fleets see few shapes and many tasks, so filters are computed once a shape, and a "no" for one
- * task answers all of its kind.
+ * executor, function, strategy, objective, how long they run. Fleets see few shapes and many tasks, so filters are
+ * computed once a shape, and a "no" for one task answers all of its kind.
  */
 
 import { fits, type Resources } from '../../../shared/model/resources.ts'
 import { compileSelector, type Requirement, unmet } from '../../../shared/model/selector.ts'
+import { DEFAULT_DURATION_MS } from '../../../shared/model/task.ts'
 import { DEFAULT_TENANT } from '../../../shared/model/tenants.ts'
 import { canonicalJson } from '../../../shared/protocol/digest.ts'
+import type { ObjectiveName } from '../../../shared/protocol/schemas/index.ts'
 import type { DeviceRecord } from '../device-record.ts'
 import type { Kinship } from '../kinship.ts'
 import type { TaskRecord } from '../task-record.ts'
@@ -17,7 +19,7 @@ import type { FleetTable } from './fleet-table.ts'
 import { Preferences } from './preference.ts'
 import { WaitingQueue } from './queue.ts'
 import { isRelated, Relations } from './relations.ts'
-import { type Defaults, STRATEGY, type Strategy } from './strategies.ts'
+import { type Defaults, STRATEGY, type Strategy, towards } from './strategies.ts'
 import { Tiers } from './tiers.ts'
 
 /** Why a device that lacks nothing else cannot take a shape. */
@@ -37,6 +39,9 @@ export class Shape {
   readonly relations: Relations | undefined
   readonly #defaults: Defaults
   readonly #own: Strategy | undefined
+  readonly #objective: ObjectiveName | undefined
+  /** How long its tasks are expected to run. */
+  readonly durationMs: number
   readonly waiting = new WaitingQueue()
   /** Devices that could take the shape if they were empty. */
   readonly eligible: Eligible
@@ -56,6 +61,8 @@ export class Shape {
     const { demand, spec } = task
     this.#defaults = defaults
     this.#own = spec?.strategy === undefined ? undefined : STRATEGY[spec.strategy]
+    this.#objective = spec?.objective
+    this.durationMs = demand?.durationMs ?? DEFAULT_DURATION_MS
     this.key = shapeKey(task)
     this.resources = demand?.resources ?? {}
     this.executor = demand?.executor ?? ''
@@ -64,13 +71,18 @@ export class Shape {
     this.requirements = compileSelector(spec?.where)
     this.preferences = spec?.prefer === undefined ? undefined : new Preferences(spec.prefer)
     this.eligible = new Eligible(table)
-    this.tiers = new Tiers(table, this.resources, this.eligible, this.preferences)
+    this.tiers = new Tiers(table, this.resources, this.durationMs, this.eligible, this.preferences)
     this.relations = spec !== undefined && isRelated(spec) ? new Relations(spec, kinship) : undefined
   }
 
   /** How a device is chosen. */
   get strategy(): Strategy {
-    return this.#own ?? this.#defaults.strategy
+    return towards(this.#own ?? this.#defaults.strategy, this.objective)
+  }
+
+  /** What the choice is to achieve: its tasks' own objective, or the mesh's of the moment. */
+  get objective(): ObjectiveName {
+    return this.#objective ?? this.#defaults.objective
   }
 
   /** Priority of the task to be placed next. */
@@ -129,6 +141,8 @@ export function shapeKey(task: TaskRecord): string {
     for (const name of Object.keys(demand.resources).sort()) key += ` ${name}=${demand.resources[name]}`
   }
   if (spec?.strategy !== undefined) key += ` by ${spec.strategy}`
+  if (spec?.objective !== undefined) key += ` for ${spec.objective}`
+  if (spec?.duration !== undefined) key += ` lasting ${demand?.durationMs}`
   if (spec?.where !== undefined) key += ` ${canonicalJson(spec.where)}`
   if (spec?.prefer !== undefined) key += ` prefer ${canonicalJson(spec.prefer)}`
   if (spec === undefined || !isRelated(spec)) return key

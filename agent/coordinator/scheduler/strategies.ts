@@ -1,18 +1,28 @@
 /** Strategies: which of the devices with room gets a task. All share the filters; they differ in what they score. */
 import type { Resources } from '../../../shared/model/resources.ts'
-import type { StrategyName } from '../../../shared/protocol/schemas/index.ts'
+import { DEFAULT_DURATION_MS } from '../../../shared/model/task.ts'
+import type { ObjectiveName, StrategyName } from '../../../shared/protocol/schemas/index.ts'
 import type { DeviceRecord } from '../device-record.ts'
+import { alignment } from './alignment.ts'
 import { bestFit, mostFree } from './score.ts'
+import { shareOf, soonness, workLeftMs } from './work-left.ts'
+
+/**
+ * What a rank goes by besides what is left: how well what is free aligns with what is asked for (0 to 1), how many
+ * tasks the device holds, or how much work it would have left (ms).
+ */
+export type Sight = 'alignment' | 'held' | 'work'
 
 export interface Strategy {
   readonly name: StrategyName
-  /** How a device suits what is asked for, from 0 to 1; the highest is chosen. */
-  score(device: DeviceRecord, need: Resources): number
+  /** How a device suits what is asked for, and for how long, from 0 to 1; the highest is chosen. */
+  score(device: DeviceRecord, need: Resources, durationMs?: number): number
   /**
    * The same from the shares that would be left of the scarcest resource, by what is reserved and by what is measured;
-   * 1 where nothing is measured.
+   * 1 where nothing is measured. `seen` is what the strategy sees besides.
    */
-  rank(left: number, unused: number): number
+  rank(left: number, unused: number, seen: number): number
+  readonly sees?: Sight
   /** What the chosen one is, for explanations. */
   readonly superlative: string
 }
@@ -20,7 +30,22 @@ export interface Strategy {
 /** What goes by for tasks that say nothing of it. It may change at any time. */
 export interface Defaults {
   strategy: Strategy
+  objective: ObjectiveName
 }
+
+/** A device in use comes before every empty one, so that whole devices stay free for what is large. */
+const packed = (held: number, fit: number): number => (held > 0 ? 0.5 + fit / 2 : fit / 2)
+
+/** Fewer tasks come before more, and of as many what leaves more free: between 1/(n + 2) and 1/(n + 1) for n tasks. */
+const fewest = (held: number, left: number): number => (1 + held + left) / ((1 + held) * (2 + held))
+
+const packing = (name: StrategyName): Strategy => ({
+  name,
+  score: (device, need) => packed(device.held, bestFit(device, need)),
+  rank: (left, _unused, held) => packed(held, 1 - left),
+  sees: 'held',
+  superlative: 'best packed',
+})
 
 export const STRATEGY: Readonly<Record<StrategyName, Strategy>> = {
   // The textbook greedy (worst fit): it spreads work, so that a lost device takes little with it and bursts find room
@@ -31,6 +56,39 @@ export const STRATEGY: Readonly<Record<StrategyName, Strategy>> = {
     rank: (left, unused) => (unused < left ? unused : left),
     superlative: 'most free',
   },
-  // It leaves whole devices free for what is large.
-  'best-fit': { name: 'best-fit', score: bestFit, rank: (left) => 1 - left, superlative: 'best fit' },
+  'best-fit': packing('best-fit'),
+  'dot-product': {
+    name: 'dot-product',
+    score: alignment,
+    rank: (_left, _unused, aligned) => aligned,
+    sees: 'alignment',
+    superlative: 'best aligned',
+  },
+}
+
+/** What `greedy` scores, by objective. The other strategies are what they are. */
+const GREEDY: Readonly<Record<ObjectiveName, Strategy>> = {
+  peak: STRATEGY.greedy,
+  packing: packing('greedy'),
+  spread: {
+    name: 'greedy',
+    score: (device, need) => fewest(device.held, 1 - bestFit(device, need)),
+    rank: (left, _unused, held) => fewest(held, left),
+    sees: 'held',
+    superlative: 'fewest tasks',
+  },
+  // Graham's list scheduling (1966): onto the machine that is done first.
+  makespan: {
+    name: 'greedy',
+    score: (device, need, durationMs = DEFAULT_DURATION_MS) =>
+      soonness(workLeftMs(device) + shareOf(device, need) * durationMs),
+    rank: (_left, _unused, workMs) => soonness(workMs),
+    sees: 'work',
+    superlative: 'soonest done',
+  },
+}
+
+/** What a strategy scores to reach an objective. */
+export function towards(strategy: Strategy, objective: ObjectiveName): Strategy {
+  return strategy.name === 'greedy' ? GREEDY[objective] : strategy
 }

@@ -22,20 +22,32 @@ export interface Tier {
 export class Tiers {
   readonly #table: FleetTable
   readonly #need: Resources
+  readonly #durationMs: number
   readonly #preferences: Preferences | undefined
   /** The most preferred first. */
   sorted: readonly Tier[] = []
 
-  /** @param eligible all that could take the shape */
-  constructor(table: FleetTable, need: Resources, eligible: Eligible, preferences: Preferences | undefined) {
+  /**
+   * @param durationMs how long its tasks are expected to run
+   * @param eligible all that could take the shape
+   */
+  constructor(
+    table: FleetTable,
+    need: Resources,
+    durationMs: number,
+    eligible: Eligible,
+    preferences: Preferences | undefined,
+  ) {
     this.#table = table
     this.#need = need
+    this.#durationMs = durationMs
     this.#preferences = preferences
     if (preferences === undefined) this.#add(0, eligible)
   }
 
   #add(share: number, eligible: Eligible): Tier {
-    const tier = { share, eligible, index: new BestIndex(this.#table, eligible, this.#need) }
+    const index = new BestIndex(this.#table, eligible, this.#need, this.#durationMs)
+    const tier = { share, eligible, index }
     this.sorted = [...this.sorted, tier].sort((a, b) => b.share - a.share)
     return tier
   }

@@ -57,7 +57,7 @@ function mean({ preferences, relations }: Shape, own: number, preferred: number,
 /** What the score of a device is made of. */
 export function partsOf(shape: Shape, device: DeviceRecord): Part[] {
   const { preferences, relations, strategy } = shape
-  const own = strategy.score(device, shape.resources)
+  const own = strategy.score(device, shape.resources, shape.durationMs)
   const parts: Part[] = [{ name: strategy.superlative, score: own, weight: STRATEGY_WEIGHT }]
   if (preferences !== undefined)
     parts.push({ name: 'preferred', score: preferences.share(device.labels), weight: PREFER_WEIGHT })

@@ -21,8 +21,12 @@ export const Quantity = Type.Union(
 )
 
 /** How one is chosen of the devices that have room. */
-export const STRATEGIES = ['greedy', 'best-fit'] as const
+export const STRATEGIES = ['greedy', 'best-fit', 'dot-product'] as const
 export type StrategyName = (typeof STRATEGIES)[number]
+
+/** What the choice is to achieve; see docs/placement.md. */
+export const OBJECTIVES = ['peak', 'packing', 'spread', 'makespan'] as const
+export type ObjectiveName = (typeof OBJECTIVES)[number]
 
 export const LABELS_MAX = 64
 export const RESOURCES_MAX = 32

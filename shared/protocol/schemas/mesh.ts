@@ -1,6 +1,6 @@
 /** Settings of a whole mesh, and the stream of its decisions. */
 import { type Static, Type } from 'typebox'
-import { Id, Instant, lasting, named, Quantities, STRATEGIES, Term } from './fragments.ts'
+import { Id, Instant, lasting, named, OBJECTIVES, Quantities, STRATEGIES, Term } from './fragments.ts'
 
 /** Whether priorities end work, or only order it. */
 export const PREEMPTION = ['on', 'off'] as const
@@ -36,7 +36,13 @@ export const MeshConfig = Type.Object(
     strategy: Type.Optional(
       Type.Enum([...STRATEGIES], {
         description:
-          'Which of the devices with room gets a task: the one with most left of what is scarce, or with least. "greedy"',
+          'Which of the devices with room gets a task: the best by `objective`, the one in use with least left of what is scarce, or the one that has free what is asked for. "greedy"',
+      }),
+    ),
+    objective: Type.Optional(
+      Type.Enum([...OBJECTIVES], {
+        description:
+          'What `greedy` is to achieve: the lowest peak, fewest devices in use, fewest tasks on each, all done soonest. "peak"',
       }),
     ),
     preemption: Type.Optional(

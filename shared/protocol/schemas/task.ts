@@ -12,6 +12,7 @@ import {
   lasting,
   NAME,
   named,
+  OBJECTIVES,
   Quantity,
   RESOURCES_MAX,
   STRATEGIES,
@@ -130,6 +131,14 @@ export const TaskSpec = Type.Object(
       Type.Enum([...STRATEGIES], {
         description: 'Which of the devices with room gets it; that of the mesh when not given',
       }),
+    ),
+    objective: Type.Optional(
+      Type.Enum([...OBJECTIVES], {
+        description: 'What the choice of its device is to achieve; that of the mesh when not given',
+      }),
+    ),
+    duration: Type.Optional(
+      lasting('How long it is expected to run, for planning only; "1m" when not given. No limit'),
     ),
     priority: Type.Optional(
       Type.Integer({
