@@ -3,6 +3,7 @@
 import { parseDuration } from '../../shared/model/duration.ts'
 import { LEASE_HEARTBEATS } from '../../shared/model/lease.ts'
 import { type Marks, marksOf } from '../../shared/model/marks.ts'
+import { Network } from '../../shared/model/network.ts'
 import { DEFAULT_PREDECESSOR_WAIT_MS, DEFAULT_TIMEOUT_MS } from '../../shared/model/task.ts'
 import { type TenantRule, tenantRules } from '../../shared/model/tenants.ts'
 import type { Reign } from '../../shared/protocol/attempt.ts'
@@ -33,6 +34,7 @@ export interface Settings {
   readonly marks: Marks
   readonly strategy: StrategyName
   readonly objective: ObjectiveName
+  readonly network: Network
   readonly preemption: 'on' | 'off'
   readonly tenants: ReadonlyMap<string, TenantRule>
 }
@@ -79,8 +81,8 @@ export class Office {
 
   set settings(settings: Settings) {
     this.#settings = settings
-    this.scheduler.defaults.strategy = STRATEGY[settings.strategy]
-    this.scheduler.defaults.objective = settings.objective
+    const { strategy, objective, network } = settings
+    this.scheduler.configure({ strategy: STRATEGY[strategy], objective, network })
     this.tenants.configure(settings.tenants)
   }
 
@@ -140,6 +142,7 @@ export function settingsOf(context: Context, config: MeshConfig | undefined): Se
     marks: marksOf(config),
     strategy: config?.strategy ?? 'greedy',
     objective: config?.objective ?? 'peak',
+    network: new Network(config),
     preemption: config?.preemption ?? 'on',
     tenants: tenantRules(config),
   }

@@ -5,6 +5,7 @@
 import type { Rejection } from '../../shared/errors/errors.ts'
 import { pastDeadline } from '../../shared/model/contradiction.ts'
 import { marksOf } from '../../shared/model/marks.ts'
+import { Network } from '../../shared/model/network.ts'
 import { DEFAULT_TIMEOUT_MS, demandOf } from '../../shared/model/task.ts'
 import { tenantRules } from '../../shared/model/tenants.ts'
 import type { Now } from '../../shared/ports.ts'
@@ -74,8 +75,8 @@ export function rehearse(
   now: Now,
 ): { outcomes: Outcome[]; unseen: number } {
   const scheduler = new Scheduler()
-  scheduler.defaults.strategy = STRATEGY[situation.config?.strategy ?? 'greedy']
-  scheduler.defaults.objective = situation.config?.objective ?? 'peak'
+  const { strategy = 'greedy', objective = 'peak' } = situation.config ?? {}
+  scheduler.configure({ strategy: STRATEGY[strategy], objective, network: new Network(situation.config) })
   scheduler.tenants.configure(tenantRules(situation.config))
   const devices = recordsOf(situation, scheduler, now)
   let seq = 0

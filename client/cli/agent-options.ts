@@ -21,7 +21,7 @@ export const AGENT_OPTIONS = {
     group: 'Agent',
     env: 'COVEY_CAPACITY',
     defaultText: 'what the machine has',
-    about: 'What the device offers, like cpu=2,memory=1Gi',
+    about: 'What the device offers, like cpu=2,memory=1Gi; others by any name, like network=100M',
   },
   loadOf: {
     flag: 'load',

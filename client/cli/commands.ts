@@ -96,6 +96,7 @@ export const COMMANDS = {
       'resources',
       'timeout',
       'retries',
+      'taskData',
       'taskStrategy',
       'taskObjective',
       'taskDuration',

@@ -117,3 +117,15 @@ test('Without a file it says what it wants', async () => {
   expect(await dispatch(['plan'], terminal.context)).toBe(2)
   expect(terminal.err()).toContain('covey plan wants the tasks')
 })
+
+test('What brings data to the device is told, by the links that the mesh is set to', async () => {
+  const links = [{ between: ['attic', 'cellar'], bandwidth: '1G' }]
+  await peer.say('config', { siteLabel: 'zone', links })
+  const { code, out } = await plan(
+    'near:\n  run: { exec: [x] }\n  data: [{ at: attic, size: 1Gi }]\n  resources: { cpu: 200m }\n',
+    '--json',
+  )
+  const { outcomes } = JSON.parse(out)
+  expect(outcomes[0].explanation).toContain('near its data 54 % (8.6s to fetch 1Gi from attic over 1G)')
+  expect(code).toBe(0)
+})

@@ -66,6 +66,13 @@ export const TASK_OPTIONS = {
     group: 'Task',
     about: 'Never let two attempts of it run at the same time; waits longer when something fails',
   },
+  taskData: {
+    kind: 'quantities',
+    flag: 'data',
+    placeholder: 'SITE=SIZE',
+    group: 'Task',
+    about: 'Where data lies that it will fetch, such as cellar=2Gi; devices that are nearer suit it better',
+  },
   taskStrategy: {
     kind: 'choice',
     flag: 'strategy',
@@ -81,7 +88,7 @@ export const TASK_OPTIONS = {
     group: 'Task',
     defaultText: 'the mesh’s',
     about:
-      'What greedy chooses for: most free, fewest devices in use, fewest tasks on each, all done soonest',
+      'What greedy chooses for: most free, fewest devices in use, fewest tasks on each, all done soonest; or data, to be near it',
   },
   taskDuration: {
     kind: 'duration',

@@ -71,3 +71,20 @@ test('A module is a digest, or a file that becomes one', async () => {
     message: '--function and --wasm exclude each other',
   })
 })
+
+test('What a task is to achieve, how long it runs and where its data lies', async () => {
+  const values = {
+    taskObjective: 'makespan',
+    taskDuration: 90_000,
+    taskData: { cellar: '2Gi', 'roof 1': '64Mi' },
+  }
+  expect(await specOf(context, values as unknown as RunValues, ['x'])).toEqual({
+    run: { exec: ['x'] },
+    objective: 'makespan',
+    duration: '90s',
+    data: [
+      { at: 'cellar', size: '2Gi' },
+      { at: 'roof 1', size: '64Mi' },
+    ],
+  })
+})

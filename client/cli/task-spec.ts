@@ -57,6 +57,7 @@ export async function specOf(
     ...(values.near === undefined ? {} : { near: values.near.map(relationOf) }),
     ...(values.apart === undefined ? {} : { apart: values.apart.map(relationOf) }),
     ...(resources === undefined ? {} : { resources: { ...resources } }),
+    ...(values.taskData === undefined ? {} : { data: dataOf(values.taskData) }),
     ...(values.taskStrategy === undefined ? {} : { strategy: values.taskStrategy }),
     ...(values.taskObjective === undefined ? {} : { objective: values.taskObjective }),
     ...(values.taskDuration === undefined ? {} : { duration: exactDuration(values.taskDuration) }),
@@ -129,6 +130,10 @@ function labelsOf(
   return Object.fromEntries(
     Object.entries(where).map(([key, value]) => [key, typeof value === 'string' ? value : [...value]]),
   )
+}
+
+function dataOf(sizes: Readonly<Record<string, string>>): { at: string; size: string }[] {
+  return Object.entries(sizes).map(([at, size]) => ({ at, size }))
 }
 
 /** `db`, or with the label by which devices count as one place `db:zone`. */

@@ -46,7 +46,17 @@ const BINARY: readonly [string, number][] = [
   ['Ki', 2 ** 10],
 ]
 
-/** Writes thousandths for people: bytes with binary units for `memory` and `disk`, else plain or with `m`. */
+const DECIMAL: readonly [string, number][] = [
+  ['T', 1e12],
+  ['G', 1e9],
+  ['M', 1e6],
+  ['k', 1e3],
+]
+
+/**
+ * Writes thousandths for people: bytes with binary units for `memory` and `disk`, bits a second with decimal ones for
+ * `network`, else plain or with `m`.
+ */
 export function formatQuantity(resource: string, milli: number): string {
   return write(resource, milli, (tenths) => Math.round(tenths))
 }
@@ -57,15 +67,17 @@ export function formatNeed(resource: string, milli: number): string {
 }
 
 function write(resource: string, milli: number, whole: (tenths: number) => number): string {
-  if (resource === 'memory' || resource === 'disk') {
-    const bytes = milli / 1000
-    for (const [unit, size] of BINARY) {
-      if (bytes >= size) {
-        const value = bytes / size
+  const units =
+    resource === 'network' ? DECIMAL : resource === 'memory' || resource === 'disk' ? BINARY : undefined
+  if (units !== undefined) {
+    const amount = milli / 1000
+    for (const [unit, size] of units) {
+      if (amount >= size) {
+        const value = amount / size
         return `${Number.isInteger(value) ? value : (whole(value * 10) / 10).toFixed(1)}${unit}`
       }
     }
-    return `${Math.ceil(bytes)}`
+    return `${Math.ceil(amount)}`
   }
   return milli % 1000 === 0 ? `${milli / 1000}` : `${milli}m`
 }

@@ -6,6 +6,7 @@ import { utf8ToBytes } from '@noble/hashes/utils.js'
 import { type Rejection, rejection } from '../errors/errors.ts'
 import { contradiction } from '../model/contradiction.ts'
 import { marksOf } from '../model/marks.ts'
+import { brokenLinks } from '../model/network.ts'
 import { ID_CHARS_MAX, isId, isPageName } from './ids.ts'
 import {
   EXECUTORS,
@@ -97,7 +98,7 @@ export function decodeBody<R extends Route>(route: R, text: string | undefined):
 
 /** Checks a value that was built or parsed already; `undefined` when it is a message of the route. */
 export function checkBody(route: Route, value: unknown): Rejection | undefined {
-  if (route === 'config') return findFault(route, value) ?? crossedMarks(value as MeshConfig)
+  if (route === 'config') return brokenConfig(value)
   if (route !== 'spec') return findFault(route, value)
   if (typeof value === 'object' && value !== null && 'withdraw' in value) return findFault('withdraw', value)
   return (
@@ -110,6 +111,10 @@ export function checkBody(route: Route, value: unknown): Rejection | undefined {
     strayed(value as TaskSpec) ??
     contradiction(value as TaskSpec)
   )
+}
+
+function brokenConfig(value: unknown): Rejection | undefined {
+  return findFault('config', value) ?? crossedMarks(value as MeshConfig) ?? brokenLinks(value as MeshConfig)
 }
 
 /** What is moved off a device must not make the next one hot. */

@@ -173,7 +173,12 @@ export const EXAMPLES: { readonly [R in Route]: Messages[R] } = {
     ],
   },
   log: { attempt, stream: 'stderr', seq: 0, text: 'tar: Removing leading `/` from member names\n' },
-  config: { pendingTasksMax: 50_000, lostGrace: '2s', defaultTimeout: '30m' },
+  config: {
+    pendingTasksMax: 50_000,
+    lostGrace: '2s',
+    defaultTimeout: '30m',
+    links: [{ between: ['cellar', 'roof'], latency: '20ms', bandwidth: '100M' }],
+  },
   events: {
     at: '2030-01-31T12:00:01.110Z',
     term: attempt.term,

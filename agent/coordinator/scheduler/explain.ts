@@ -138,14 +138,17 @@ export function explainScores(shape: Shape, { best }: Ranking): string {
   for (let i = 0; i < best.length; i++) {
     const { device, score } = best[i] as Candidate
     text += `${i === 0 ? '' : ', '}${device.id} ${percent(score)}`
-    if (composed) text += ` (${composition(shape, device)})`
+    if (composed) text += ` (${composition(shape, device, i === 0)})`
   }
   return text
 }
 
-function composition(shape: Shape, device: DeviceRecord): string {
+/** @param whole with what is behind the parts */
+function composition(shape: Shape, device: DeviceRecord, whole: boolean): string {
   return partsOf(shape, device)
-    .map(({ name, score }) => `${name} ${percent(score)}`)
+    .map(({ name, score, detail }) => {
+      return `${name} ${percent(score)}${whole && detail !== undefined ? ` (${detail})` : ''}`
+    })
     .join(', ')
 }
 

@@ -59,6 +59,14 @@ describe('scheduler', () => {
     ])
   })
 
+  it('counts network as it counts anything that a device offers', () => {
+    const scheduler = fleet(device('d', { cpu: '4', memory: '4Gi', network: '100M' }))
+    for (let n = 0; n < 4; n++) scheduler.enqueue(task(`t${n}`, { resources: { network: '30M' } }))
+    const { placed, waits } = run(scheduler)
+    expect(placed).toHaveLength(3)
+    expect(waits[0]?.explanation.text).toContain('20M more network on d would do')
+  })
+
   it('takes higher priorities first, then the older task', () => {
     const scheduler = fleet(device('d', { cpu: '200m', memory: '1Gi' }))
     for (const [id, priority] of [

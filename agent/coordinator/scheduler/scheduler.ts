@@ -8,6 +8,7 @@
  * An index finds the best of them without looking at them all (best-index.ts). A shape that finds no room is blocked
  * until a device changes that could help, so a full fleet costs nothing while it stays full.
  */
+import { Network } from '../../../shared/model/network.ts'
 import type { Now } from '../../../shared/ports.ts'
 import type { DeviceRecord } from '../device-record.ts'
 import { type Kin, Kinship } from '../kinship.ts'
@@ -54,7 +55,7 @@ export interface Decision {
 }
 
 export class Scheduler {
-  readonly defaults: Defaults = { strategy: STRATEGY.greedy, objective: 'peak' }
+  readonly defaults: Defaults = { strategy: STRATEGY.greedy, objective: 'peak', network: new Network() }
   readonly #shapes = new Map<string, Shape>()
   /** Those of them that have waiting tasks: many shapes are known, and few of them wait. */
   readonly #waitingShapes = new Set<Shape>()
@@ -69,6 +70,16 @@ export class Scheduler {
   constructor(tenants: Tenants = new Tenants()) {
     this.tenants = tenants
     this.kinship.changed = (kin, by) => this.#kinChanged(kin, by)
+  }
+
+  /** Other settings: what goes by for tasks that say nothing of it, and how far it is between sites. */
+  configure(next: Defaults): void {
+    const { defaults } = this
+    const nearer = next.network.key !== defaults.network.key || next.objective !== defaults.objective
+    Object.assign(defaults, next)
+    if (!nearer) return
+    for (const { byLabels, tiers } of this.#shapes.values())
+      if (byLabels?.locality !== undefined) tiers.resort()
   }
 
   /** Tasks that wait for a device. */

@@ -1,5 +1,5 @@
 /**
- * A shape is what all tasks with the same needs have in common: resources, `where`, preferences, relations to others,
+ * A shape is what all tasks with the same needs have in common: resources, `where`, preferences, data, relations to others,
  * executor, function, strategy, objective, how long they run. Fleets see few shapes and many tasks, so filters are
  * computed once a shape, and a "no" for one task answers all of its kind.
  */
@@ -13,10 +13,10 @@ import type { ObjectiveName } from '../../../shared/protocol/schemas/index.ts'
 import type { DeviceRecord } from '../device-record.ts'
 import type { Kinship } from '../kinship.ts'
 import type { TaskRecord } from '../task-record.ts'
+import { ByLabels } from './by-labels.ts'
 import { Eligible } from './eligible.ts'
 import type { Explanation } from './explain.ts'
 import type { FleetTable } from './fleet-table.ts'
-import { Preferences } from './preference.ts'
 import { WaitingQueue } from './queue.ts'
 import { isRelated, Relations } from './relations.ts'
 import { type Defaults, STRATEGY, type Strategy, towards } from './strategies.ts'
@@ -33,8 +33,8 @@ export class Shape {
   readonly requirements: readonly Requirement[]
   /** Whose work it is: quotas and shares are a tenant's, so a shape is too. */
   readonly tenant: string
-  /** What its tasks would rather have, if they prefer anything. */
-  readonly preferences: Preferences | undefined
+  /** What labels mean to its tasks besides `where`, if they prefer anything or have data somewhere. */
+  readonly byLabels: ByLabels | undefined
   /** How they stand to other tasks, if they do. */
   readonly relations: Relations | undefined
   readonly #defaults: Defaults
@@ -45,7 +45,7 @@ export class Shape {
   readonly waiting = new WaitingQueue()
   /** Devices that could take the shape if they were empty. */
   readonly eligible: Eligible
-  /** The same by how they are preferred, each with an index of the best. */
+  /** The same by what their labels say, each with an index of the best. */
   readonly tiers: Tiers
   /** No device had room. */
   blocked = false
@@ -69,9 +69,9 @@ export class Shape {
     this.functionName = demand?.functionName
     this.tenant = demand?.tenant ?? DEFAULT_TENANT
     this.requirements = compileSelector(spec?.where)
-    this.preferences = spec?.prefer === undefined ? undefined : new Preferences(spec.prefer)
+    this.byLabels = ByLabels.of(spec, defaults)
     this.eligible = new Eligible(table)
-    this.tiers = new Tiers(table, this.resources, this.durationMs, this.eligible, this.preferences)
+    this.tiers = new Tiers(table, this.resources, this.durationMs, this.eligible, this.byLabels)
     this.relations = spec !== undefined && isRelated(spec) ? new Relations(spec, kinship) : undefined
   }
 
@@ -145,6 +145,7 @@ export function shapeKey(task: TaskRecord): string {
   if (spec?.duration !== undefined) key += ` lasting ${demand?.durationMs}`
   if (spec?.where !== undefined) key += ` ${canonicalJson(spec.where)}`
   if (spec?.prefer !== undefined) key += ` prefer ${canonicalJson(spec.prefer)}`
+  if (spec?.data !== undefined) key += ` data ${canonicalJson(spec.data)}`
   if (spec === undefined || !isRelated(spec)) return key
   const { group, spread, near, apart } = spec
   return `${key} related ${JSON.stringify([group, spread, near, apart])}`

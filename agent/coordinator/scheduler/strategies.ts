@@ -1,4 +1,6 @@
 /** Strategies: which of the devices with room gets a task. All share the filters; they differ in what they score. */
+
+import type { Network } from '../../../shared/model/network.ts'
 import type { Resources } from '../../../shared/model/resources.ts'
 import { DEFAULT_DURATION_MS } from '../../../shared/model/task.ts'
 import type { ObjectiveName, StrategyName } from '../../../shared/protocol/schemas/index.ts'
@@ -31,6 +33,7 @@ export interface Strategy {
 export interface Defaults {
   strategy: Strategy
   objective: ObjectiveName
+  network: Network
 }
 
 /** A device in use comes before every empty one, so that whole devices stay free for what is large. */
@@ -77,6 +80,8 @@ const GREEDY: Readonly<Record<ObjectiveName, Strategy>> = {
     sees: 'held',
     superlative: 'fewest tasks',
   },
+  // What is near the data is for labels to say (by-labels.ts); of what is as near the most free is chosen.
+  data: STRATEGY.greedy,
   // Graham's list scheduling (1966): onto the machine that is done first.
   makespan: {
     name: 'greedy',

@@ -5,9 +5,8 @@
 import type { DeviceRecord } from '../device-record.ts'
 import type { Shape } from './shape.ts'
 
-/** As Kubernetes weighs them: what is preferred, and spread, counts twice what is free. */
+/** What is spread counts twice what is free, as Kubernetes weighs it. */
 const STRATEGY_WEIGHT = 1
-const PREFER_WEIGHT = 2
 const SPREAD_WEIGHT = 2
 
 export interface Part {
@@ -15,37 +14,40 @@ export interface Part {
   readonly name: string
   readonly score: number
   readonly weight: number
+  /** Why, where that is no matter of course. */
+  readonly detail?: string
 }
 
 /** Whether the score is more than the strategy's own. */
-export function isComposed({ preferences, relations }: Shape): boolean {
-  return preferences !== undefined || relations?.spread !== undefined
+export function isComposed({ byLabels, relations }: Shape): boolean {
+  return byLabels !== undefined || relations?.spread !== undefined
 }
 
 /** How a device suits a shape now, from 0 to 1. `own` is what the strategy says. */
 export function scoreOf(shape: Shape, device: DeviceRecord, own: number): number {
   if (!isComposed(shape)) return own
-  const { preferences, relations } = shape
-  return mean(shape, own, preferences?.share(device.labels) ?? 0, relations?.evenness(device) ?? 0)
+  const { byLabels, relations } = shape
+  return mean(shape, own, byLabels?.share(device.labels) ?? 0, relations?.evenness(device) ?? 0)
 }
 
-/** The most that a device of that share of preferences can score. */
+/** The most that a device can score whose labels say that much. */
 export function mostOf(shape: Shape, share: number): number {
   return mean(shape, 1, share, 1)
 }
 
-/** The least that the strategy says of a device of that share of preferences, if it is to score that much. */
+/** The least that the strategy says of a device whose labels say that much, if it is to score so high. */
 export function leastOwn(shape: Shape, score: number, share: number): number {
   const rest = mean(shape, 0, share, 1)
   return (score - rest) / (mean(shape, 1, share, 1) - rest)
 }
 
-function mean({ preferences, relations }: Shape, own: number, preferred: number, even: number): number {
+function mean({ byLabels, relations }: Shape, own: number, labelled: number, even: number): number {
   let sum = STRATEGY_WEIGHT * own
   let weights = STRATEGY_WEIGHT
-  if (preferences !== undefined) {
-    sum += PREFER_WEIGHT * preferred
-    weights += PREFER_WEIGHT
+  if (byLabels !== undefined) {
+    const { weight } = byLabels
+    sum += weight * labelled
+    weights += weight
   }
   if (relations?.spread !== undefined) {
     sum += SPREAD_WEIGHT * even
@@ -56,11 +58,20 @@ function mean({ preferences, relations }: Shape, own: number, preferred: number,
 
 /** What the score of a device is made of. */
 export function partsOf(shape: Shape, device: DeviceRecord): Part[] {
-  const { preferences, relations, strategy } = shape
+  const { byLabels, relations, strategy } = shape
   const own = strategy.score(device, shape.resources, shape.durationMs)
   const parts: Part[] = [{ name: strategy.superlative, score: own, weight: STRATEGY_WEIGHT }]
+  const { preferences, locality, preferWeight = 0, dataWeight = 0 } = byLabels ?? {}
+  const { labels } = device
   if (preferences !== undefined)
-    parts.push({ name: 'preferred', score: preferences.share(device.labels), weight: PREFER_WEIGHT })
+    parts.push({ name: 'preferred', score: preferences.share(labels), weight: preferWeight })
+  if (locality !== undefined)
+    parts.push({
+      name: 'near its data',
+      score: locality.share(labels),
+      weight: dataWeight,
+      detail: locality.text(labels),
+    })
   if (relations?.spread !== undefined)
     parts.push({
       name: `even by ${relations.spread}`,

@@ -25,8 +25,15 @@ export const STRATEGIES = ['greedy', 'best-fit', 'dot-product'] as const
 export type StrategyName = (typeof STRATEGIES)[number]
 
 /** What the choice is to achieve; see docs/placement.md. */
-export const OBJECTIVES = ['peak', 'packing', 'spread', 'makespan'] as const
+export const OBJECTIVES = ['peak', 'packing', 'spread', 'makespan', 'data'] as const
 export type ObjectiveName = (typeof OBJECTIVES)[number]
+
+/** A value of the label by which devices are at one site. */
+export const Site = Type.String({
+  minLength: 1,
+  maxLength: 256,
+  description: 'A value of the site label of the mesh; "site" unless its settings say otherwise',
+})
 
 export const LABELS_MAX = 64
 export const RESOURCES_MAX = 32

@@ -13,6 +13,7 @@ export * from './fragments.ts'
 export * from './mesh.ts'
 export * from './run.ts'
 export * from './task.ts'
+export { DATA_MAX, PREFER_MAX, PREFER_WEIGHT_MAX, RELATIONS_MAX, WHERE_MAX } from './wishes.ts'
 
 /** What each route carries. A spec's route carries a task or its withdrawal. */
 export interface Messages {

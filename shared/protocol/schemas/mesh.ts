@@ -1,6 +1,17 @@
 /** Settings of a whole mesh, and the stream of its decisions. */
 import { type Static, Type } from 'typebox'
-import { Id, Instant, lasting, named, OBJECTIVES, Quantities, STRATEGIES, Term } from './fragments.ts'
+import {
+  Id,
+  Instant,
+  lasting,
+  NAME,
+  named,
+  OBJECTIVES,
+  Quantities,
+  Site,
+  STRATEGIES,
+  Term,
+} from './fragments.ts'
 
 /** Whether priorities end work, or only order it. */
 export const PREEMPTION = ['on', 'off'] as const
@@ -31,6 +42,27 @@ export const Tenant = Type.Object(
 )
 export type Tenant = Static<typeof Tenant>
 
+/** Links that settings may name. */
+export const LINKS_MAX = 256
+
+const LINK = {
+  latency: Type.Optional(lasting('Before the first byte comes. "0ms"')),
+  bandwidth: Type.Union(
+    [Type.String({ format: 'quantity' }), Type.Number({ exclusiveMinimum: 0, maximum: 1e15 })],
+    {
+      description: 'Bits a second, like "100M"',
+    },
+  ),
+}
+const Link = Type.Object(LINK, { additionalProperties: false })
+const NamedLink = Type.Object(
+  {
+    between: Type.Array(Site, { minItems: 2, maxItems: 2, description: 'Two sites; it holds both ways' }),
+    ...LINK,
+  },
+  { additionalProperties: false },
+)
+
 export const MeshConfig = Type.Object(
   {
     strategy: Type.Optional(
@@ -42,7 +74,22 @@ export const MeshConfig = Type.Object(
     objective: Type.Optional(
       Type.Enum([...OBJECTIVES], {
         description:
-          'What `greedy` is to achieve: the lowest peak, fewest devices in use, fewest tasks on each, all done soonest. "peak"',
+          'What `greedy` is to achieve: the lowest peak, fewest devices in use, fewest tasks on each, all done soonest; `data`: whatever the strategy, nearest the data. "peak"',
+      }),
+    ),
+    siteLabel: Type.Optional(
+      Type.String({ pattern: NAME, description: 'By which label devices are at one site. "site"' }),
+    ),
+    links: Type.Optional(
+      Type.Array(NamedLink, {
+        maxItems: LINKS_MAX,
+        description: 'What data takes from site to site; within one it takes nothing',
+      }),
+    ),
+    defaultLink: Type.Optional(
+      Type.Union([Link, Type.Literal('none')], {
+        description:
+          'Between sites that no link is named for, and to devices without a site; "none": no data comes there. 10ms and 100M',
       }),
     ),
     preemption: Type.Optional(

@@ -19,57 +19,20 @@ import {
   Term,
 } from './fragments.ts'
 import { ArtifactName, Run } from './run.ts'
+import {
+  DATA_MAX,
+  Datum,
+  LabelName,
+  LabelValue,
+  PREFER_MAX,
+  Preference,
+  relations,
+  WHERE_MAX,
+} from './wishes.ts'
 
 export const RETRIES_MAX = 100
-export const WHERE_MAX = 32
-/** Preferences of one task, and how much each may weigh. */
-export const PREFER_MAX = 16
-export const PREFER_WEIGHT_MAX = 100
-/** Groups that one task is near, and that it is apart from. */
-export const RELATIONS_MAX = 8
 /** Tasks that one may be after. */
 export const AFTER_MAX = 64
-
-const LabelValue = Type.Union([
-  Type.String({ maxLength: 256 }),
-  Type.Number(),
-  Type.Boolean(),
-  Type.Array(Type.Union([Type.String({ maxLength: 256 }), Type.Number()]), { minItems: 1, maxItems: 64 }),
-])
-
-const Preference = Type.Object(
-  {
-    where: Type.Record(Type.String({ pattern: NAME }), LabelValue, {
-      minProperties: 1,
-      maxProperties: WHERE_MAX,
-      additionalProperties: false,
-      description: 'Labels, written as in `where`',
-    }),
-    weight: Type.Integer({
-      minimum: 1,
-      maximum: PREFER_WEIGHT_MAX,
-      description: `How much it counts beside the others, 1 to ${PREFER_WEIGHT_MAX}`,
-    }),
-  },
-  {
-    additionalProperties: false,
-    description: 'Labels that a device had better have, and how much that counts',
-  },
-)
-
-const LabelName = (description: string) => Type.String({ pattern: NAME, description })
-const Group = Type.String({ format: 'id', description: 'Name of a group; written like an id' })
-const relations = (description: string) =>
-  Type.Array(
-    Type.Object(
-      {
-        group: Group,
-        by: Type.Optional(LabelName('By which label devices count as one place. "device"')),
-      },
-      { additionalProperties: false },
-    ),
-    { minItems: 1, maxItems: RELATIONS_MAX, description },
-  )
 
 export const TaskSpec = Type.Object(
   {
@@ -126,6 +89,14 @@ export const TaskSpec = Type.Object(
     near: Type.Optional(relations('Groups of which something must run in the same place')),
     apart: Type.Optional(
       relations('Groups of which nothing may run in the same place, neither when it comes nor later'),
+    ),
+    data: Type.Optional(
+      Type.Array(Datum, {
+        minItems: 1,
+        maxItems: DATA_MAX,
+        description:
+          'Where data lies that it will fetch: nearer devices suit it better; nothing is fetched for it',
+      }),
     ),
     strategy: Type.Optional(
       Type.Enum([...STRATEGIES], {
