@@ -312,16 +312,13 @@ export class Coordinator {
   #run(): void {
     this.#office.woken()
     if (!this.serving) return
-    let decided = 0
     const { scheduler } = this.#office
-    const reserve = (decision: Decision) => {
-      decided++
-      this.#lifecycle.placing.place(this.#preemption.placed(decision))
-    }
-    scheduler.run(this.#context.now, DECISIONS_MAX, reserve, (tasks, explanation) =>
+    const reserve = (decision: Decision) => this.#lifecycle.placing.place(this.#preemption.placed(decision))
+    const pauseMs = scheduler.run(this.#context.now, DECISIONS_MAX, reserve, (tasks, explanation) =>
       this.#explain(tasks, explanation),
     )
-    if (decided >= DECISIONS_MAX) this.#office.wake()
+    if (pauseMs === 0) this.#office.wake()
+    else if (pauseMs !== undefined) this.#office.due.add(pauseMs, 'batch', '')
   }
 
   #explain(tasks: Iterable<TaskRecord>, explanation: Explanation): void {
@@ -338,6 +335,7 @@ export class Coordinator {
     if (due.kind === 'lost') return this.#fleet.graceOver(due.id, due.mark)
     if (due.kind === 'doubt') return this.#intake.doubtDue(due.mark)
     if (due.kind === 'pages') return this.#arrays.orphanDue(due.id)
+    if (due.kind === 'batch') return this.#office.wake()
     const task = this.#office.ledger.find(due.id)
     if (task === undefined) return
     if (due.kind === 'orphan') return this.#intake.orphanDue(task, due.mark)

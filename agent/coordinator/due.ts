@@ -18,6 +18,7 @@ export type DueKind =
   | 'pages'
   | 'lost'
   | 'lease'
+  | 'batch'
 
 export interface Due {
   readonly atMs: number

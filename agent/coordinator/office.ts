@@ -53,7 +53,7 @@ export class Office {
   readonly ledger = new Ledger()
   readonly devices = new Map<string, DeviceRecord>()
   readonly tenants = new Tenants()
-  readonly scheduler = new Scheduler(this.tenants)
+  readonly scheduler: Scheduler
   readonly dependencies = new Dependencies()
   readonly due: DueList
   readonly inboxes: Inboxes
@@ -67,6 +67,7 @@ export class Office {
   constructor(context: Context, reign: Reign, config: MeshConfig | undefined, earlierLeaseMs: number) {
     this.context = context
     this.reign = reign
+    this.scheduler = new Scheduler(this.tenants, context.random)
     this.due = new DueList(context)
     this.inboxes = new Inboxes(context, reign)
     this.checkpoints = new Checkpoints(context)

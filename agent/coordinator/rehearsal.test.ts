@@ -45,6 +45,17 @@ function situation(more: Partial<Situation> = {}): Situation {
 }
 
 describe('rehearsal', () => {
+  it.each(['dp', 'heuristic', 'genetic'] as const)('plans tasks together by %s', (strategy) => {
+    const sized = (cpu: number) => ({ id: `t${cpu}`, spec: spec({ resources: { cpu, memory: '1Mi' } }) })
+    const devices = [6, 4].map((cpu, n) => ({ id: `d${n}`, state: state({ cpu, memory: '1Gi' }) }))
+    const wanted = [2, 3, 4].map(sized)
+    const { outcomes } = rehearse(situation({ devices, config: { strategy } }), wanted, NOW)
+    expect(outcomes.map((one) => one.waiting)).toEqual([0, 0, 0])
+    expect(outcomes[0]?.explanation).toContain(`by ${strategy}, one of 3 tasks planned over 2 devices`)
+    for (const { candidates, devices: on } of outcomes)
+      expect(candidates.map(({ device }) => device)).toEqual(Object.keys(on))
+  })
+
   it('places tasks in turn, each with what the ones before left', () => {
     const one = spec({ where: { arch: 'arm64' }, resources: { cpu: '600m', memory: '50Mi' } })
     const { outcomes } = rehearse(

@@ -17,6 +17,7 @@ import type {
   TaskSpec,
   TaskStatus,
 } from '../../shared/protocol/schemas/index.ts'
+import { Random } from '../../shared/random/random.ts'
 import { ArrayRecord, elementSpecOf } from './array-record.ts'
 import { DeviceRecord } from './device-record.ts'
 import { kinOf } from './kinship.ts'
@@ -25,6 +26,7 @@ import { type Decision, Scheduler } from './scheduler/scheduler.ts'
 import { STRATEGY } from './scheduler/strategies.ts'
 import { expectedEndMs } from './scheduler/work-left.ts'
 import { newTask, type TaskRecord } from './task-record.ts'
+import { Tenants } from './tenants.ts'
 
 /** What is retained of the mesh, and the last heartbeats. */
 export interface Situation {
@@ -74,7 +76,8 @@ export function rehearse(
   wanted: readonly Wanted[],
   now: Now,
 ): { outcomes: Outcome[]; unseen: number } {
-  const scheduler = new Scheduler()
+  // Nobody else comes meanwhile.
+  const scheduler = new Scheduler(new Tenants(), new Random('rehearsal'), 0)
   const { strategy = 'greedy', objective = 'peak' } = situation.config ?? {}
   scheduler.configure({ strategy: STRATEGY[strategy], objective, network: new Network(situation.config) })
   scheduler.tenants.configure(tenantRules(situation.config))
@@ -96,22 +99,19 @@ export function rehearse(
   })
   const placed = new Map<TaskRecord, Decision[]>()
   const waits = new Map<TaskRecord, Explanation>()
-  scheduler.run(
-    now,
-    Number.POSITIVE_INFINITY,
-    (decision) => {
-      const { task, device } = decision
-      const whole = task.element?.of ?? task
-      const before = placed.get(whole)
-      if (before === undefined) placed.set(whole, [decision])
-      else before.push(decision)
-      place(scheduler, device, task.id, task.spec, ++seq, now)
-    },
-    // As things stood when its turn came: with the change that is named it would have come before the others.
-    (waiting, explanation) => {
-      for (const task of waiting) waits.set(task, explanation)
-    },
-  )
+  const reserve = (decision: Decision): void => {
+    const { task, device } = decision
+    const whole = task.element?.of ?? task
+    const before = placed.get(whole)
+    if (before === undefined) placed.set(whole, [decision])
+    else before.push(decision)
+    place(scheduler, device, task.id, task.spec, ++seq, now)
+  }
+  // As things stood when its turn came: with the change that is named it would have come before the others.
+  const wait = (waiting: readonly TaskRecord[], explanation: Explanation): void => {
+    for (const task of waiting) waits.set(task, explanation)
+  }
+  while (scheduler.run(now, Number.POSITIVE_INFINITY, reserve, wait) !== undefined);
   const outcomes = tasks.map((task): Outcome => {
     if ('rejected' in task) return task
     const decisions = placed.get(task) ?? []

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { OBJECTIVES } from './schemas/index.ts'
+import { OBJECTIVES, STRATEGIES } from './schemas/index.ts'
 import { findFault } from './validators.ts'
 
 const spec = (more: object): object => ({ run: { exec: ['true'] }, ...more })
@@ -24,7 +24,7 @@ test('An unknown field is answered with those that there are', () => {
 
 test('A value that is none of a few is told which they are', () => {
   const fault = findFault('config', { strategy: 'magic' })
-  const message = '"magic" must be one of "greedy", "best-fit", "dot-product"'
+  const message = `"magic" must be one of ${STRATEGIES.map((name) => `"${name}"`).join(', ')}`
   expect(fault).toMatchObject({ code: 'E_SHAPE', path: '/strategy', message })
   for (const wrong of [
     findFault('config', { objective: 'magic' }),

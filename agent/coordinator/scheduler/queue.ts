@@ -57,6 +57,17 @@ export class WaitingQueue {
     return undefined
   }
 
+  /** The first of them in order, at most `max`. */
+  foremost(max: number): Waiting[] {
+    const found: Waiting[] = []
+    for (let next = this.first(); next !== undefined && found.length < max; next = this.first()) {
+      found.push(next)
+      this.#heap.pop()
+    }
+    for (const entry of found) this.#heap.push(entry)
+    return found
+  }
+
   #compact(): void {
     this.#heap = new Heap(comesFirst)
     for (const entry of this.#entries.values()) this.#heap.push(entry)

@@ -10,10 +10,12 @@
  */
 import { Network } from '../../../shared/model/network.ts'
 import type { Now } from '../../../shared/ports.ts'
+import { Random } from '../../../shared/random/random.ts'
 import type { DeviceRecord } from '../device-record.ts'
 import { type Kin, Kinship } from '../kinship.ts'
 import type { TaskRecord } from '../task-record.ts'
 import { Tenants } from '../tenants.ts'
+import { Batches, GATHER_MS } from './batches.ts'
 import type { Eligible } from './eligible.ts'
 import { type Explanation, explainPlacement, explainScores, explainWait } from './explain.ts'
 import { explainQuota } from './explain-quota.ts'
@@ -21,7 +23,7 @@ import { FleetTable } from './fleet-table.ts'
 import { comesFirst, type Waiting } from './queue.ts'
 import { type Candidate, Ranking } from './ranking.ts'
 import { hasRoom } from './score.ts'
-import { Shape, shapeKey } from './shape.ts'
+import { mayFindRoom, Shape, shapeKey } from './shape.ts'
 import { type Defaults, STRATEGY } from './strategies.ts'
 import { leastOwn, mostOf, scoreOf } from './weighing.ts'
 
@@ -66,9 +68,18 @@ export class Scheduler {
   readonly tenants: Tenants
   /** Work of several tenants may find room: then one task is placed at a time. */
   #contended = false
+  readonly #batches: Batches
 
-  constructor(tenants: Tenants = new Tenants()) {
+  /** @param gatherMs how long tasks wait for others that could be planned with them */
+  constructor(tenants = new Tenants(), random = new Random('scheduler'), gatherMs = GATHER_MS) {
     this.tenants = tenants
+    const queues = {
+      table: this.#table,
+      tenants,
+      shapes: this.#waitingShapes,
+      precedes: this.#precedes.bind(this),
+    }
+    this.#batches = new Batches(queues, this.#take.bind(this), random, gatherMs)
     this.kinship.changed = (kin, by) => this.#kinChanged(kin, by)
   }
 
@@ -89,7 +100,7 @@ export class Scheduler {
 
   /**
    * @param rank tasks in the longest chain that waits for it
-   * @returns why the task will wait, when others of its shape already do
+   * @returns why the task will wait, when that is known already
    */
   enqueue(task: TaskRecord, rank = 0): Explanation | undefined {
     if (this.#shapeOf.has(task)) return undefined
@@ -100,7 +111,7 @@ export class Scheduler {
     this.#waitingShapes.add(shape)
     // Room that is kept from the others need not be kept from this one.
     if (shape.blocked && shape.priority > priority) shape.hinted = true
-    return shape.blocked ? shape.explanation : undefined
+    return shape.blocked ? shape.explanation : this.#batches.joined(shape)
   }
 
   /** A longer chain waits for the task than before; where it does not wait itself, nothing happens. */
@@ -193,17 +204,26 @@ export class Scheduler {
   /**
    * Decides for as many waiting tasks as there is room for, at most `max`. `reserve` is called for each decision
    * before the next is made. `waits` is called once for each shape that newly finds no room.
+   *
+   * @returns in how many milliseconds there is more to decide; `undefined` when nothing is left that finds room
    */
   run(
     now: Now,
     max: number,
     reserve: (decision: Decision) => void,
     waits: (tasks: readonly TaskRecord[], explanation: Explanation) => void,
-  ): void {
+  ): number | undefined {
+    this.#batches.begin(now)
     for (const device of this.#table.reopened(now, REOPEN_LOOKS_MAX)) this.deviceFreed(device)
     for (let decided = 0; decided < max; ) {
       const shape = this.#next()
-      if (shape === undefined) return
+      if (shape === undefined) return undefined
+      if (this.#batches.has(shape)) {
+        const turn = this.#batches.turn(shape, now, max - decided, reserve)
+        if ('pauseMs' in turn) return turn.pauseMs
+        decided += turn.placed
+        continue
+      }
       shape.overQuota = this.tenants.excess(shape.tenant, shape.resources) !== undefined
       const found = shape.overQuota ? undefined : this.#choose(shape, now)
       if (found === undefined) {
@@ -216,6 +236,7 @@ export class Scheduler {
       }
       decided += this.#place(shape, found, max - decided, reserve)
     }
+    return 0
   }
 
   /** The shape whose first task comes before all others' and which may find room. */
@@ -292,7 +313,7 @@ export class Scheduler {
     const alone = this.#contended || shape.relations?.oneByOne === true
     const runMax = alone ? 1 : array === undefined ? RUN_MAX : ELEMENTS_RUN_MAX
     const length = Math.min(runMax, burst, max)
-    const scores = explainScores(shape, ranking)
+    const scores = explainScores(shape, ranking) + this.#batches.whyAlone(shape)
     let last: TaskRecord | undefined
     let placed = 0
     while (placed < length && hasRoom(device, shape.resources)) {
@@ -367,9 +388,4 @@ export class Scheduler {
       yield { tasks: shape.waiting.tasks(), explanation: known ?? this.#whyWaiting(shape, now) }
     }
   }
-}
-
-/** Whether another look for the shape may find what the last one did not. */
-function mayFindRoom({ blocked, hinted, relations }: Shape): boolean {
-  return !blocked || hinted || relations?.changed === true
 }

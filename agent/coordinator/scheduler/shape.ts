@@ -131,6 +131,11 @@ export class Shape {
   }
 }
 
+/** Whether another look for the shape may find what the last one did not. */
+export function mayFindRoom({ blocked, hinted, relations }: Shape): boolean {
+  return !blocked || hinted || relations?.changed === true
+}
+
 /** The same for all tasks of one shape. */
 export function shapeKey(task: TaskRecord): string {
   const { demand, spec } = task

@@ -1,9 +1,12 @@
-/** Strategies: which of the devices with room gets a task. All share the filters; they differ in what they score. */
-
+/**
+ * Strategies: which of the devices with room gets a task. All share the filters; they differ in what they score. Those
+ * that plan batches score what they leave out.
+ */
 import type { Network } from '../../../shared/model/network.ts'
 import type { Resources } from '../../../shared/model/resources.ts'
 import { DEFAULT_DURATION_MS } from '../../../shared/model/task.ts'
 import type { ObjectiveName, StrategyName } from '../../../shared/protocol/schemas/index.ts'
+import type { StrategyName as PlannerName } from '../../planning/plan.ts'
 import type { DeviceRecord } from '../device-record.ts'
 import { alignment } from './alignment.ts'
 import { bestFit, mostFree } from './score.ts'
@@ -27,6 +30,16 @@ export interface Strategy {
   readonly sees?: Sight
   /** What the chosen one is, for explanations. */
   readonly superlative: string
+  /** Set where several tasks are planned together (batches.ts); the rest is for those that are not. */
+  readonly batch?: BatchBounds
+}
+
+/** What is planned together at the most, and by what. */
+export interface BatchBounds {
+  readonly planner: Exclude<PlannerName, 'greedy'>
+  readonly tasksMax: number
+  /** Of more devices those are planned over that the strategy scores highest. */
+  readonly devicesMax: number
 }
 
 /** What goes by for tasks that say nothing of it. It may change at any time. */
@@ -50,28 +63,18 @@ const packing = (name: StrategyName): Strategy => ({
   superlative: 'best packed',
 })
 
-export const STRATEGY: Readonly<Record<StrategyName, Strategy>> = {
-  // The textbook greedy (worst fit): it spreads work, so that a lost device takes little with it and bursts find room
-  // everywhere.
-  greedy: {
-    name: 'greedy',
-    score: mostFree,
-    rank: (left, unused) => (unused < left ? unused : left),
-    superlative: 'most free',
-  },
-  'best-fit': packing('best-fit'),
-  'dot-product': {
-    name: 'dot-product',
-    score: alignment,
-    rank: (_left, _unused, aligned) => aligned,
-    sees: 'alignment',
-    superlative: 'best aligned',
-  },
+// The textbook greedy (worst fit): it spreads work, so that a lost device takes little with it and bursts find room
+// everywhere.
+const MOST_FREE: Strategy = {
+  name: 'greedy',
+  score: mostFree,
+  rank: (left, unused) => (unused < left ? unused : left),
+  superlative: 'most free',
 }
 
-/** What `greedy` scores, by objective. The other strategies are what they are. */
+/** What `greedy` scores, by objective; and by what is placed that the strategies for batches leave out. */
 const GREEDY: Readonly<Record<ObjectiveName, Strategy>> = {
-  peak: STRATEGY.greedy,
+  peak: MOST_FREE,
   packing: packing('greedy'),
   spread: {
     name: 'greedy',
@@ -81,7 +84,7 @@ const GREEDY: Readonly<Record<ObjectiveName, Strategy>> = {
     superlative: 'fewest tasks',
   },
   // What is near the data is for labels to say (by-labels.ts); of what is as near the most free is chosen.
-  data: STRATEGY.greedy,
+  data: MOST_FREE,
   // Graham's list scheduling (1966): onto the machine that is done first.
   makespan: {
     name: 'greedy',
@@ -93,7 +96,45 @@ const GREEDY: Readonly<Record<ObjectiveName, Strategy>> = {
   },
 }
 
+/** A strategy for batches, by objective. */
+function batching(planner: BatchBounds['planner'], tasksMax: number, devicesMax: number) {
+  const by = (objective: ObjectiveName): Strategy => ({
+    ...GREEDY[objective],
+    name: planner,
+    batch: { planner, tasksMax, devicesMax },
+  })
+  return {
+    ...{ peak: by('peak'), packing: by('packing'), spread: by('spread') },
+    ...{ makespan: by('makespan'), data: by('data') },
+  }
+}
+
+/** What strategies score that go by an objective. */
+const BY_OBJECTIVE = {
+  greedy: GREEDY,
+  // Proof costs states, and those grow with every task and device.
+  dp: batching('dp', 10, 12),
+  heuristic: batching('heuristic', 64, 64),
+  genetic: batching('genetic', 32, 32),
+} as const satisfies Partial<Record<StrategyName, Readonly<Record<ObjectiveName, Strategy>>>>
+
+export const STRATEGY: Readonly<Record<StrategyName, Strategy>> = {
+  greedy: GREEDY.peak,
+  'best-fit': packing('best-fit'),
+  'dot-product': {
+    name: 'dot-product',
+    score: alignment,
+    rank: (_left, _unused, aligned) => aligned,
+    sees: 'alignment',
+    superlative: 'best aligned',
+  },
+  dp: BY_OBJECTIVE.dp.peak,
+  heuristic: BY_OBJECTIVE.heuristic.peak,
+  genetic: BY_OBJECTIVE.genetic.peak,
+}
+
 /** What a strategy scores to reach an objective. */
 export function towards(strategy: Strategy, objective: ObjectiveName): Strategy {
-  return strategy.name === 'greedy' ? GREEDY[objective] : strategy
+  const { name } = strategy
+  return name in BY_OBJECTIVE ? BY_OBJECTIVE[name as keyof typeof BY_OBJECTIVE][objective] : strategy
 }

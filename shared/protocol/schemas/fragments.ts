@@ -20,8 +20,8 @@ export const Quantity = Type.Union(
   { description: 'Like "500m", 2, "64Mi"' },
 )
 
-/** How one is chosen of the devices that have room. */
-export const STRATEGIES = ['greedy', 'best-fit', 'dot-product'] as const
+/** How one is chosen of the devices that have room: for each task, or for several that are planned together. */
+export const STRATEGIES = ['greedy', 'best-fit', 'dot-product', 'dp', 'heuristic', 'genetic'] as const
 export type StrategyName = (typeof STRATEGIES)[number]
 
 /** What the choice is to achieve; see docs/placement.md. */

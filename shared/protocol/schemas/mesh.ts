@@ -68,13 +68,13 @@ export const MeshConfig = Type.Object(
     strategy: Type.Optional(
       Type.Enum([...STRATEGIES], {
         description:
-          'Which of the devices with room gets a task: the best by `objective`, the one in use with least left of what is scarce, or the one that has free what is asked for. "greedy"',
+          'Which of the devices with room gets a task: the best by `objective`, the one in use with least left of what is scarce, the one that has free what is asked for, or that of a plan for several tasks. "greedy"',
       }),
     ),
     objective: Type.Optional(
       Type.Enum([...OBJECTIVES], {
         description:
-          'What `greedy` is to achieve: the lowest peak, fewest devices in use, fewest tasks on each, all done soonest; `data`: whatever the strategy, nearest the data. "peak"',
+          'What `greedy` and plans of several tasks are to achieve: the lowest peak, fewest devices in use, fewest tasks on each, all done soonest; `data`: whatever the strategy, nearest the data. "peak"',
       }),
     ),
     siteLabel: Type.Optional(

@@ -35,12 +35,12 @@ export function task(id: string, spec: Partial<TaskSpec> = {}): TaskRecord {
   return newTask(id, ++seq, 'digest', '', whole, demandOf(whole))
 }
 
-/** Runs the scheduler, reserving as the coordinator does. */
-export function run(scheduler: Scheduler, max = 1_000) {
+/** Runs the scheduler once, reserving as the coordinator does. */
+export function run(scheduler: Scheduler, max = 1_000, now = NOW) {
   const placed: Decision[] = []
   const waits: { ids: string[]; explanation: Explanation }[] = []
-  scheduler.run(
-    NOW,
+  const pauseMs = scheduler.run(
+    now,
     max,
     (decision) => {
       placed.push(decision)
@@ -52,6 +52,7 @@ export function run(scheduler: Scheduler, max = 1_000) {
         task: decision.task.id,
         resources,
         kin: kinOf(decision.task.spec),
+        account: scheduler.tenants.of(decision.task),
         seq: 1,
         phase: 'held',
       })
@@ -60,6 +61,8 @@ export function run(scheduler: Scheduler, max = 1_000) {
   )
   return {
     placed: placed.map((decision) => [decision.task.id, decision.device.id]),
+    decisions: placed,
+    pauseMs,
     explanations: placed.map(({ explanation }) => explanation),
     waits,
   }
