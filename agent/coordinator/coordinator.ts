@@ -313,7 +313,8 @@ export class Coordinator {
     this.#office.woken()
     if (!this.serving) return
     const { scheduler } = this.#office
-    const reserve = (decision: Decision) => this.#lifecycle.placing.place(this.#preemption.placed(decision))
+    const reserve = (decision: Decision) =>
+      this.#lifecycle.placing.place(this.#rebalancer.placed(this.#preemption.placed(decision)))
     const pauseMs = scheduler.run(this.#context.now, DECISIONS_MAX, reserve, (tasks, explanation) =>
       this.#explain(tasks, explanation),
     )

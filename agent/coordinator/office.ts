@@ -36,6 +36,8 @@ export interface Settings {
   readonly objective: ObjectiveName
   readonly network: Network
   readonly preemption: 'on' | 'off'
+  /** How often what runs is planned anew; never when undefined. */
+  readonly improveMs: number | undefined
   readonly tenants: ReadonlyMap<string, TenantRule>
 }
 
@@ -145,6 +147,7 @@ export function settingsOf(context: Context, config: MeshConfig | undefined): Se
     objective: config?.objective ?? 'peak',
     network: new Network(config),
     preemption: config?.preemption ?? 'on',
+    improveMs: config?.improve === undefined ? undefined : parseDuration(config.improve),
     tenants: tenantRules(config),
   }
 }

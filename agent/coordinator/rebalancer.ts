@@ -5,19 +5,15 @@
  * loses little is, and never what is exclusive. It is told to end, and then placed again as any task is.
  */
 import type { DeviceRecord, Placement } from './device-record.ts'
+import { Improver } from './improver.ts'
 import type { Lifecycle } from './lifecycle.ts'
 import type { Office } from './office.ts'
-import { lossMs, revocable, sinceMs } from './revocable.ts'
+import { lossMs, MOVE_LOSS_MS_MAX, MOVE_MARGIN_MS, MOVES_MAX, movable } from './revocable.ts'
+import type { Decision } from './scheduler/scheduler.ts'
 import { hasRoom } from './scheduler/score.ts'
 import type { TaskRecord } from './task-record.ts'
 import { percent, withMore } from './utilization.ts'
 
-/** Moves at a time in the whole mesh: each is work that is done twice. */
-export const MOVES_MAX = 8
-/** The most work that a move may throw away, in the time that it took. */
-export const MOVE_LOSS_MS_MAX = 60_000
-/** How long past its grace a move counts as being under way. */
-const MOVE_MARGIN_MS = 10_000
 /** Hot devices that are looked at in one tick, and how long one is left alone off which nothing can be moved. */
 const LOOKS_MAX = 16
 const LOOK_AGAIN_MS = 5_000
@@ -40,12 +36,14 @@ interface Candidate {
 export class Rebalancer {
   readonly #office: Office
   readonly #lifecycle: Lifecycle
+  readonly #improver: Improver
   /** By the device that the work is moved off. */
   readonly #underWay = new Map<DeviceRecord, Move>()
 
   constructor(office: Office, lifecycle: Lifecycle) {
     this.#office = office
     this.#lifecycle = lifecycle
+    this.#improver = new Improver(office, lifecycle)
   }
 
   get #nowMs(): number {
@@ -55,13 +53,19 @@ export class Rebalancer {
   /** Begins what moves there are to begin. */
   tick(): void {
     this.#settle()
+    this.#improver.tick(this.#underWay.size)
     const { devices } = this.#office
     let looks = 0
     for (const device of devices.values()) {
       if (!this.#due(device)) continue
-      if (looks++ >= LOOKS_MAX || this.#underWay.size >= MOVES_MAX) return
+      if (looks++ >= LOOKS_MAX || this.#underWay.size + this.#improver.moving >= MOVES_MAX) return
       this.#relieve(device)
     }
+  }
+
+  /** A task is being placed. @returns the decision, which says so when it was planned for a move */
+  placed(decision: Decision): Decision {
+    return this.#improver.placed(decision)
   }
 
   /** Moves end when the attempt is gone, and in any case at some time; then the device rests. */
@@ -107,7 +111,7 @@ export class Rebalancer {
   #candidates(device: DeviceRecord): Candidate[] {
     const candidates: Candidate[] = []
     for (const placement of device.placements.values()) {
-      const task = this.#movable(placement)
+      const task = movable(this.#office, placement)
       if (task === undefined) continue
       const relief = reliefOf(device, placement)
       const loss = lossMs(this.#office, task, placement)
@@ -116,13 +120,6 @@ export class Rebalancer {
     return candidates.sort(
       (a, b) => b.relief - a.relief || a.lossMs - b.lossMs || (a.placement.key < b.placement.key ? -1 : 1),
     )
-  }
-
-  /** The task of a placement, when that may be moved and was not lately. */
-  #movable(placement: Placement): TaskRecord | undefined {
-    const task = revocable(this.#office, placement)
-    const since = sinceMs(this.#office, task?.moves?.at)
-    return since === undefined || since >= this.#office.settings.marks.cooldownMs ? task : undefined
   }
 
   /** The device with the lowest utilization that nobody wants and that would stay cool with the task, if there is any. */

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Moves, TaskSpec, TaskStatus } from '../../shared/protocol/schemas/index.ts'
 import { Random } from '../../shared/random/random.ts'
-import { MOVES_MAX } from '../coordinator/rebalancer.ts'
+import { MOVES_MAX } from '../coordinator/revocable.ts'
 import { specDigest } from '../coordinator/task-record.ts'
 import { SPEC } from './testing/driver.ts'
 import { Floor } from './testing/floor.ts'

@@ -6,7 +6,7 @@
  * controlled gene transmission for the bin packing problem" (GGA-CGT, 2015); the repair is the dominance of
  * Martello and Toth, made local.
  *
- * It starts from the plans of `heuristic` and is never worse than that. It ends early when a plan comes down to the
+ * It starts from the plans of `heuristic`, and from what stands where that is known, and is never worse than those. It ends early when a plan comes down to the
  * lower bound.
  */
 import type { Random } from '../../shared/random/random.ts'
@@ -16,7 +16,7 @@ import { Dense } from './dense.ts'
 import { scattered } from './groups.ts'
 import { constructed } from './heuristic.ts'
 import { levelled } from './levelling.ts'
-import { isBetter, type Placement, type Score } from './placement.ts'
+import { isBetter, Placement, type Score } from './placement.ts'
 import type { Strategy } from './plan.ts'
 import { fault } from './problem.ts'
 import { tightened } from './tightening.ts'
@@ -46,13 +46,13 @@ interface Individual {
   readonly born: number
 }
 
-export const genetic: Strategy = (problem, { random, evaluationsMax = EVALUATIONS_MAX }) => {
+export const genetic: Strategy = (problem, { random, evaluationsMax = EVALUATIONS_MAX, present }) => {
   const wrong = fault(problem)
   if (wrong !== undefined) return { ok: false, strategy: 'genetic', refused: 'problem', reason: wrong }
   const dense = new Dense(problem)
   const bound = lowerBound(dense)
   const breeding = new Breeding(dense, random, bound, evaluationsMax)
-  const best = breeding.run()
+  const best = breeding.run(present === undefined ? undefined : Placement.of(dense, present))
   return best.toPlan('genetic', breeding.evaluations, { bound })
 }
 
@@ -76,7 +76,8 @@ class Breeding {
     this.#goal = { loss: lost, value: bound }
   }
 
-  run(): Placement {
+  run(present: Placement | undefined): Placement {
+    if (present !== undefined) this.#population.push(this.#judged(present))
     for (const placement of constructed(this.#dense)) this.#population.push(this.#judged(placement))
     this.#sort()
     while (this.#population.length < POPULATION && !this.#done) {
@@ -175,7 +176,7 @@ const comesFirst = (a: Individual, b: Individual): number =>
  * Packing: Falkenauer's fitness, the mean square of how full devices are, turned round: one that is nearly empty is
  * nearly one less. Else the squares of what devices add: the more even, the better.
  */
-function grainOf(placement: Placement): number {
+export function grainOf(placement: Placement): number {
   const packs = placement.dense.objective === 'packing'
   let sum = 0
   for (let j = 0; j < placement.dense.m; j++) {

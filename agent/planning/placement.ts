@@ -34,6 +34,18 @@ export class Placement {
     this.#together = dense.objective !== 'makespan'
   }
 
+  /** With items on the devices that are named; others, and what is named and is not there, are left out. */
+  static of(dense: Dense, placed: ReadonlyMap<string, string>): Placement {
+    const placement = new Placement(dense)
+    const { items, devices } = dense.problem
+    const index = new Map(devices.map(({ id }, j) => [id, j]))
+    for (const [i, { id }] of items.entries()) {
+      const j = index.get(placed.get(id) ?? '')
+      if (j !== undefined) placement.put(i, j)
+    }
+    return placement
+  }
+
   /** Another of the same content. */
   copy(): Placement {
     const copy = new Placement(this.dense)

@@ -19,6 +19,8 @@ export interface PlanOptions {
   readonly statesMax?: number
   /** `genetic`: plans that it may build and judge, those of `heuristic` in any case; default `EVALUATIONS_MAX`. */
   readonly evaluationsMax?: number
+  /** `genetic`: item → device of a placement that stands and fits; it begins with that, too, and is never worse. */
+  readonly present?: ReadonlyMap<string, string>
 }
 
 /**

@@ -21,7 +21,7 @@ export interface Patch {
 }
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
-const CORES = ['core', 'worker', 'election', 'coordinator']
+const CORES = ['core', 'worker', 'election', 'coordinator', 'planning']
 const LINKED = ['shared', 'node_modules', 'package.json']
 
 /**

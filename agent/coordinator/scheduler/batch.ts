@@ -11,8 +11,10 @@ import type { Objective, Problem } from '../../planning/problem.ts'
 import type { DeviceRecord } from '../device-record.ts'
 import type { TaskRecord } from '../task-record.ts'
 import type { Tenants } from '../tenants.ts'
+import type { Destinations } from './destinations.ts'
 import type { FleetTable } from './fleet-table.ts'
 import type { Waiting } from './queue.ts'
+import { isRelated } from './relations.ts'
 import { mayFindRoom, type Shape } from './shape.ts'
 import type { BatchBounds } from './strategies.ts'
 
@@ -22,6 +24,7 @@ export interface Queues {
   readonly tenants: Tenants
   /** Those that have waiting tasks. */
   readonly shapes: Iterable<Shape>
+  readonly destinations: Destinations
   /** Whether `firstOfA` is to be placed before `firstOfB`. */
   precedes(a: Shape, firstOfA: Waiting, b: Shape, firstOfB: Waiting): boolean
 }
@@ -37,6 +40,11 @@ export interface Batch {
   /** In order. */
   readonly units: readonly Unit[]
   readonly devices: readonly DeviceRecord[]
+}
+
+/** Whether all that counts for where a task goes is what it asks for and its device's labels: planners know no more. */
+export function isSimple({ spec }: TaskRecord): boolean {
+  return spec !== undefined && spec.prefer === undefined && !isRelated(spec)
 }
 
 /** A shape whose tasks may join, and which of them would be next. */
@@ -82,6 +90,7 @@ export function collect(
       continue
     }
     const { task } = head.entries[head.at] as Waiting
+    if (queues.destinations.has(task)) break
     units.push({ shape, task })
     accumulate(tenants.account(shape.tenant).reserved, shape.resources, 1)
     advance(head, lead.priority, heads)
@@ -150,8 +159,23 @@ function joined(lists: readonly (readonly DeviceRecord[])[], max: number): Devic
   return [...all]
 }
 
+/** Units over the devices named and those with most room for them, as many as there may be, as planners see it. */
+export function pictured(
+  units: readonly Unit[],
+  devices: readonly DeviceRecord[],
+  devicesMax: number,
+  table: FleetTable,
+  now: Now,
+  objective: Objective,
+): { readonly devices: readonly DeviceRecord[]; readonly problem: Problem } {
+  const shapes = [...new Set(units.map(({ shape }) => shape))]
+  const roomy = shapes.map((shape) => best(shape, devicesMax, now))
+  const all = [...new Set([...devices, ...joined(roomy, devicesMax)])].slice(0, devicesMax)
+  return { devices: all, problem: problemOf({ units, devices: all }, table, objective) }
+}
+
 /** The batch as planners see it; items are named by their places in it. */
-export function problemOf({ units, devices }: Batch, { table }: Queues, objective: Objective): Problem {
+export function problemOf({ units, devices }: Batch, table: FleetTable, objective: Objective): Problem {
   const slots = devices.map((device) => table.slotOf(device) ?? -1)
   const able = new Map<Shape, readonly DeviceRecord[]>()
   const items = units.map(({ shape, task }, place) => {

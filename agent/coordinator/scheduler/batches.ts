@@ -15,10 +15,10 @@ import { planBy } from '../../planning/strategies.ts'
 import type { DeviceRecord } from '../device-record.ts'
 import type { TaskRecord } from '../task-record.ts'
 import { type Batch, collect, problemOf, type Queues, type Unit } from './batch.ts'
+import { canTake } from './destinations.ts'
 import type { Explanation } from './explain.ts'
 import { explainBatch, explainGathering } from './explain-batch.ts'
 import type { Decision } from './scheduler.ts'
-import { hasRoom } from './score.ts'
 import type { Shape } from './shape.ts'
 import type { BatchBounds } from './strategies.ts'
 
@@ -91,7 +91,9 @@ export class Batches {
 
   /** Whether the shape's next task is to be planned with others. */
   has(shape: Shape): boolean {
-    return batchOf(shape) !== undefined && !this.#alone.has(shape)
+    if (batchOf(shape) === undefined || this.#alone.has(shape)) return false
+    const next = shape.waiting.first()
+    return next !== undefined && !this.#queues.destinations.has(next.task)
   }
 
   /** Why a task whose strategy plans batches was placed by itself; empty for others. */
@@ -133,7 +135,7 @@ export class Batches {
 
   /** Asks the planner, or `heuristic` where that refuses for what it would cost. */
   #plan(planner: BatchBounds['planner'], batch: Batch, objective: Objective): Planned | Refusal {
-    const problem = problemOf(batch, this.#queues, objective)
+    const problem = problemOf(batch, this.#queues.table, objective)
     const pairs = problem.items.length * problem.devices.length
     const most = Math.max(FIRST_PLANS, Math.floor(WORK_MAX / pairs))
     const options = {
@@ -170,13 +172,16 @@ export class Batches {
       if (known === undefined) places.set(unit.task, { shape: unit.shape, devices: [device] })
       else known.devices.push(device)
     }
+    const { table, tenants } = this.#queues
+    const allows = ({ tenant, resources }: Shape): boolean => tenants.excess(tenant, resources) === undefined
     let placed = 0
     for (const [task, { shape, devices: chosen }] of places) {
       // Elements of an array are alike: those for one device one after another, so that they are told as one.
       chosen.sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0))
       let last: DeviceRecord | undefined
       for (const device of chosen) {
-        const unit = this.#mayTake(shape, task, device, now) ? this.#take(task) : undefined
+        const may = canTake(table, shape, task, device, now)
+        const unit = may && allows(shape) ? this.#take(task) : undefined
         if (unit === undefined) {
           alone({ shape })
           continue
@@ -190,22 +195,12 @@ export class Batches {
           candidates: [{ device, score }],
           follows: last === device,
         })
-        this.#queues.table.refresh(this.#queues.table.slotOf(device) ?? 0)
+        table.refresh(table.slotOf(device) ?? 0)
         last = device
         placed++
       }
     }
     return placed
-  }
-
-  /** Whether the device may take it as everything stands now. */
-  #mayTake({ resources, tenant }: Shape, task: TaskRecord, device: DeviceRecord, now: Now): boolean {
-    return (
-      hasRoom(device, resources) &&
-      !device.isKeptFrom(task) &&
-      device.closedReason(now.monoMs, now.wallMs) === undefined &&
-      this.#queues.tenants.excess(tenant, resources) === undefined
-    )
   }
 }
 

@@ -11,11 +11,14 @@
 import { Network } from '../../../shared/model/network.ts'
 import type { Now } from '../../../shared/ports.ts'
 import { Random } from '../../../shared/random/random.ts'
+import type { Objective } from '../../planning/problem.ts'
 import type { DeviceRecord } from '../device-record.ts'
 import { type Kin, Kinship } from '../kinship.ts'
 import type { TaskRecord } from '../task-record.ts'
 import { Tenants } from '../tenants.ts'
+import { pictured } from './batch.ts'
 import { Batches, GATHER_MS } from './batches.ts'
+import { Destinations } from './destinations.ts'
 import type { Eligible } from './eligible.ts'
 import { type Explanation, explainPlacement, explainScores, explainWait } from './explain.ts'
 import { explainQuota } from './explain-quota.ts'
@@ -66,6 +69,7 @@ export class Scheduler {
   readonly #shapeOf = new Map<TaskRecord, Shape>()
   readonly #table = new FleetTable()
   readonly tenants: Tenants
+  readonly destinations = new Destinations(this.#table)
   /** Work of several tenants may find room: then one task is placed at a time. */
   #contended = false
   readonly #batches: Batches
@@ -77,6 +81,7 @@ export class Scheduler {
       table: this.#table,
       tenants,
       shapes: this.#waitingShapes,
+      destinations: this.destinations,
       precedes: this.#precedes.bind(this),
     }
     this.#batches = new Batches(queues, this.#take.bind(this), random, gatherMs)
@@ -271,6 +276,11 @@ export class Scheduler {
     const ranking = new Ranking()
     const { relations } = shape
     const next = shape.waiting.first()?.task
+    const there = next === undefined ? undefined : this.destinations.find(shape, next, now)
+    if (there !== undefined) {
+      ranking.consider(there, shape.strategy.score(there, shape.resources))
+      return ranking
+    }
     const looksMax = relations?.spread === undefined ? Number.POSITIVE_INFINITY : SPREAD_LOOKS_MAX
     for (const { share, index } of shape.tiers.sorted) {
       if (ranking.full && ranking.most >= mostOf(shape, share)) break
@@ -288,6 +298,12 @@ export class Scheduler {
       })
     }
     return ranking.looked === 0 ? undefined : ranking
+  }
+
+  /** Tasks over the devices named and those with most room for them, `max` at the most, as planners see them. */
+  picture(tasks: TaskRecord[], devices: DeviceRecord[], max: number, now: Now, objective: Objective) {
+    const units = tasks.map((task) => ({ shape: this.#shape(task), task }))
+    return pictured(units, devices, max, this.#table, now, objective)
   }
 
   /** Why the shape waits, as of now; in a large fleet as of a moment ago. */

@@ -131,6 +131,11 @@ export const MeshConfig = Type.Object(
       lasting('How long a device is at the high mark before work is moved off it. "15s"'),
     ),
     moveCooldown: Type.Optional(lasting('How long a device and a task are left alone after a move. "60s"')),
+    improve: Type.Optional(
+      lasting(
+        'How often, while nothing waits, what runs on the fullest devices is planned anew, and moved where that lowers the peak. Never when not given',
+      ),
+    ),
     predecessorWait: Type.Optional(lasting('How long a task waits for an unknown one it is after. "10s"')),
   },
   { additionalProperties: false },
