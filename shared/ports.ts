@@ -43,6 +43,8 @@ export interface JournalEntry {
   readonly spec: TaskSpec
   /** The process group's leader, once started. */
   readonly pid?: number
+  /** Which of the device's GPUs it has, when it asks for any. */
+  readonly gpus?: readonly number[]
   /** What it has to go on from: given at its start, or published since. A result has its own. */
   readonly checkpoint?: Checkpoint
   readonly result?: AttemptResult
@@ -83,6 +85,15 @@ export interface RunEnd {
 export interface Lease {
   readonly from: Now
   readonly leaseMs: number
+}
+
+/** What an attempt is given beside its spec. */
+export interface Given {
+  readonly lease?: Lease
+  /** What an earlier attempt of the task published last. */
+  readonly checkpoint?: Checkpoint
+  /** Which of the device's GPUs it has, from 0. */
+  readonly gpus?: readonly number[]
 }
 
 export type AgentInput =
@@ -160,15 +171,12 @@ export type AgentEffect =
   | { readonly do: 'cancel-timer'; readonly name: string }
   | { readonly do: 'persist'; readonly seq: number; readonly change: JournalChange }
   /** With a lease the shell ends it by KILL when that is over, also while the agent is frozen or dead. */
-  | {
+  | ({
       readonly do: 'run'
       readonly attempt: Attempt
       readonly task: string
       readonly spec: TaskSpec
-      readonly lease?: Lease
-      /** What an earlier attempt of the task published last. */
-      readonly checkpoint?: Checkpoint
-    }
+    } & Given)
   /** The leases of all that runs count from then on. One that is over stays over. */
   | { readonly do: 'lease'; readonly from: Now }
   /** TERM now, KILL after the grace; `ended` follows. Of an attempt that is not running: `ended` all the same. */

@@ -66,6 +66,8 @@ export interface FuzzOptions {
   readonly checkpointShare?: number
   /** Share of tasks that would rather be somewhere, or stand in relation to others. */
   readonly wishShare?: number
+  /** Share of tasks that ask for GPUs, which some devices have then; one in five when not given. */
+  readonly gpuShare?: number
   /** The share of cases in which urgent work finds a full mesh; a quarter when not given. */
   readonly rushes?: number
   readonly trace?: Trace
@@ -121,6 +123,8 @@ const EXCLUSIVE_SHARE = 0.2
 const CHECKPOINT_SHARE = 0.2
 /** Tasks that would rather be somewhere, or stand in relation to others. */
 const WISH_SHARE = 0.2
+/** Tasks that ask for GPUs. */
+const GPU_SHARE = 0.2
 /** Cases that have arrays. */
 const ARRAYS_SHARE = 1 / 3
 /** Cases that have a rush. */
@@ -145,7 +149,8 @@ interface Case {
 function drawCase(seed: string, options: FuzzOptions): Case {
   const random = new Random(`fuzz/${seed}`)
   const variant = options.variant ?? random.fork('variant').pick(DRAWN_VARIANTS)
-  const fleet = drawFleet(random.fork('fleet'), { mesh: MESH, devices: options.devices })
+  const gpus = (options.gpuShare ?? GPU_SHARE) > 0
+  const fleet = drawFleet(random.fork('fleet'), { mesh: MESH, devices: options.devices, gpus })
   const plan = drawPlan(random.fork('plan'), {
     faults: options.faults,
     overMs: options.safetyMs,
@@ -172,8 +177,15 @@ export function runFuzzCase(seed: string, options: FuzzOptions): FuzzResult {
   const runMsMean = options.runMsMean ?? random.fork('run').pick(DRAWN_RUN_MS)
   const share = options.arrays ?? ARRAYS_SHARE
   const checkpointShare = options.checkpointShare ?? CHECKPOINT_SHARE
-  const elementsMax = options.tasks
-  const arrays = drawArrays(random.fork('arrays'), { share, elementsMax, overMs, runMsMean, checkpointShare })
+  const gpuShare = options.gpuShare ?? GPU_SHARE
+  const arrays = drawArrays(random.fork('arrays'), {
+    share,
+    elementsMax: options.tasks,
+    overMs,
+    runMsMean,
+    checkpointShare,
+    gpuShare,
+  })
   const rush = drawRush(random.fork('rush'), {
     share: options.rushes ?? RUSHES_SHARE,
     devices: options.devices,
@@ -198,6 +210,7 @@ export function runFuzzCase(seed: string, options: FuzzOptions): FuzzResult {
         exclusiveShare: options.exclusiveShare ?? EXCLUSIVE_SHARE,
         checkpointShare,
         wishShare: options.wishShare ?? WISH_SHARE,
+        gpuShare,
       }),
       drawOperations(random.fork('operations'), devices, overMs),
       ...(arrays.length === 0 ? [] : [arrays]),

@@ -9,6 +9,8 @@ import type { Action } from './submitter.ts'
 export interface FleetOptions {
   readonly mesh: string
   readonly devices: number
+  /** Whether some devices have GPUs. Default: none has any. */
+  readonly gpus?: boolean
 }
 
 export type DeviceSpec = Omit<AgentOptions, 'seed' | 'timing'>
@@ -17,18 +19,32 @@ const ARCHITECTURES = ['arm64', 'x64'] as const
 /** The least a device offers; no task asks for more. */
 const CPU_MIN = 1
 const MEMORY_MI_MIN = 512
+/** The first of the devices have at least as many GPUs as a task may take, two of each architecture. */
+const WITH_GPUS = 4
+const GPUS_MIN = 2
 
 /** Device n is `d<n>`; architectures alternate, so that each stands on half of them. */
 export function drawFleet(random: Random, options: FleetOptions): DeviceSpec[] {
+  // Generators of their own: whatever else a seed draws stays as it was.
+  const gpus = random.fork('gpus')
   return Array.from({ length: options.devices }, (_, n) => ({
     mesh: options.mesh,
     device: `d${n}`,
     labels: { arch: ARCHITECTURES[n % 2] as string, zone: `z${n % 3}` },
-    capacity: { cpu: CPU_MIN + random.below(4), memory: `${MEMORY_MI_MIN * (1 + random.below(4))}Mi` },
+    capacity: {
+      cpu: CPU_MIN + random.below(4),
+      memory: `${MEMORY_MI_MIN * (1 + random.below(4))}Mi`,
+      ...(options.gpus === true ? drawGpus(gpus, n) : {}),
+    },
     executors: ['exec'],
     candidate: random.chance(0.1) && n >= 3 ? 'never' : 'auto',
     version: '0.1.0',
   }))
+}
+
+function drawGpus(random: Random, n: number): { gpu?: number } {
+  if (n < WITH_GPUS) return { gpu: GPUS_MIN + random.below(2) }
+  return random.chance(0.5) ? { gpu: 1 + random.below(4) } : {}
 }
 
 /** What an operator does with the fleet: cordons and drains devices for a while, each once at most. */
@@ -60,6 +76,8 @@ export interface WorkloadOptions {
   readonly checkpointShare?: number
   /** Share of tasks that would rather be somewhere, or stand in relation to others. Default 0. */
   readonly wishShare?: number
+  /** Share of tasks that ask for GPUs. Default 0. */
+  readonly gpuShare?: number
 }
 
 const RUN_MS_MEAN = 2_500
@@ -71,7 +89,7 @@ const CHECKPOINTS_MAX = 8
 /** What each submitter does and when. Task ids are `t<n>`. */
 export function drawWorkload(random: Random, options: WorkloadOptions): Action[][] {
   const { runMsMean = RUN_MS_MEAN, afterShare = 0, exclusiveShare = 0, checkpointShare = 0 } = options
-  const { wishShare = 0 } = options
+  const { wishShare = 0, gpuShare = 0 } = options
   const first: Submission[] = []
   const actions: Action[][] = Array.from({ length: options.submitters }, () => [])
   // Generators of their own: whatever else a seed draws stays as it was.
@@ -79,6 +97,7 @@ export function drawWorkload(random: Random, options: WorkloadOptions): Action[]
   const noise = random.fork('noise')
   const steps = random.fork('checkpoints')
   const wishes = random.fork('wishes')
+  const gpus = random.fork('gpus')
   for (let n = 0; n < options.tasks; n++) {
     const mine = actions[n % options.submitters] as Action[]
     const atMs = random.between(0, options.overMs)
@@ -88,7 +107,7 @@ export function drawWorkload(random: Random, options: WorkloadOptions): Action[]
       ...(prints === undefined ? {} : { prints }),
       ...drawCheckpoints(steps, checkpointShare),
     })
-    const wished = { ...drawn, ...drawWishes(wishes, wishShare) }
+    const wished = { ...drawn, ...drawWishes(wishes, wishShare), ...askGpus(gpus, gpuShare, drawn) }
     const spec = exclusive.chance(exclusiveShare) ? { ...wished, exclusive: true } : wished
     mine.push({ atMs, do: 'submit', task, spec })
     const laterMs = atMs + random.exponential(5_000)
@@ -177,6 +196,8 @@ export interface ArraysOptions {
   readonly runMsMean: number
   /** Share of elements that publish checkpoints. Default 0. */
   readonly checkpointShare?: number
+  /** Share of arrays whose elements ask for GPUs. Default 0. */
+  readonly gpuShare?: number
 }
 
 const ARRAYS_MAX = 4
@@ -188,6 +209,7 @@ export function drawArrays(random: Random, options: ArraysOptions): Action[] {
   const sizeMax = Math.max(1, Math.floor(options.elementsMax / count))
   const actions: Action[] = []
   const steps = random.fork('checkpoints')
+  const gpus = random.fork('gpus')
   for (let n = 0; n < count; n++) {
     const atMs = random.between(0, options.overMs)
     const task = `a${n}`
@@ -196,7 +218,8 @@ export function drawArrays(random: Random, options: ArraysOptions): Action[] {
       ...drawCheckpoints(steps, options.checkpointShare ?? 0),
     }))
     // What an array's elements need is drawn as a task's is.
-    const { run: _, ...spec } = drawSpec(random, options.runMsMean)
+    const { run: _, ...drawn } = drawSpec(random, options.runMsMean)
+    const spec = { ...drawn, ...askGpus(gpus, options.gpuShare ?? 0, drawn) }
     const behind = random.float()
     const after = behind < 0.25 ? [`a${(n + 1) % count}`] : behind < 0.35 ? ['t0'] : undefined
     const submit: Action = {
@@ -236,6 +259,18 @@ function drawWishes(random: Random, share: number): Partial<TaskSpec> {
 
 function drawCheckpoints(random: Random, share: number): Pick<Behaviour, 'checkpoints'> {
   return random.chance(share) ? { checkpoints: 1 + random.below(CHECKPOINTS_MAX) } : {}
+}
+
+/** What it needs, with a share of one GPU, one, or two. */
+function askGpus(
+  random: Random,
+  share: number,
+  { resources }: Pick<TaskSpec, 'resources'>,
+): Pick<TaskSpec, 'resources'> {
+  if (!random.chance(share)) return {}
+  const draw = random.float()
+  const gpu = draw < 0.7 ? `${100 * (1 + random.below(9))}m` : draw < 0.9 ? 1 : GPUS_MIN
+  return { resources: { ...resources, gpu } }
 }
 
 function drawSpec(random: Random, runMsMean: number, more: Partial<Behaviour> = {}): TaskSpec {

@@ -352,7 +352,7 @@ describe('what runs', () => {
     const from = { monoMs: performance.now(), wallMs: Date.now() }
     const leaseMs = 5_000
     const exclusive = { run: { exec: ['touch', join(folder, 'ran')] }, exclusive: true, artifacts }
-    executor.run({ term: 1, agent: 'pi-1', n: 1 }, 'task', exclusive, { from, leaseMs })
+    executor.run({ term: 1, agent: 'pi-1', n: 1 }, 'task', exclusive, { lease: { from, leaseMs } })
     await until(() => server.requests.length > 0, 'the request')
     // Then only the agent's own look at the clock is left.
     const guard = (executor as ExecExecutor).guardPid as number

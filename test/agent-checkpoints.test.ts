@@ -48,7 +48,7 @@ const contextOf = (emit: Emit) => ({ agent: { mesh: 'home', device: 'pi-1', data
 function begin(executor: Executor, recorder: InputRecorder, spec: TaskSpec, given?: unknown) {
   executors.push(executor)
   const checkpoint = given === undefined ? undefined : { attempt: before, seq: 1, value: given }
-  executor.run(attempt, 'task', spec, undefined, checkpoint)
+  executor.run(attempt, 'task', spec, checkpoint === undefined ? {} : { checkpoint })
   return {
     recorder,
     executor,

@@ -35,7 +35,12 @@ function executorWith(options: GuardOptions): ExecExecutor {
 const now = (): Now => ({ monoMs: performance.now(), wallMs: Date.now() })
 const isGone = (pid: number) => (readProcess(pid)?.state ?? 'Z') === 'Z'
 const start = (script: string, leaseMs: number, from = now()) =>
-  executor.run(attempt, 'once', { run: { exec: ['sh', '-c', script] }, exclusive: true }, { from, leaseMs })
+  executor.run(
+    attempt,
+    'once',
+    { run: { exec: ['sh', '-c', script] }, exclusive: true },
+    { lease: { from, leaseMs } },
+  )
 const started = async () => (await recorder.wait('started')).pid
 const lapsed = { end: { outcome: 'failed', lapsed: true } }
 

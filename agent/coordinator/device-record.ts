@@ -1,5 +1,6 @@
 /** What the coordinator knows of one device, and what it has placed there. */
-import { accumulate, emptyVector, parseResources, type Resources } from '../../shared/model/resources.ts'
+import { Gpus, gpuCountOf, gpuMilliOf, parseCapacity } from '../../shared/model/gpus.ts'
+import { accumulate, emptyVector, type Resources } from '../../shared/model/resources.ts'
 import type { Labels } from '../../shared/model/selector.ts'
 import { type Attempt, attemptKey } from '../../shared/protocol/attempt.ts'
 import { setDigest } from '../../shared/protocol/digest.ts'
@@ -15,6 +16,8 @@ export interface Placement {
   readonly attempt: Attempt
   readonly task: string
   readonly resources: Resources
+  /** Which of the device's GPUs it has, when it asks for any; presumed until the device tells. */
+  gpus?: readonly number[] | undefined
   /** What it means to other tasks. */
   readonly kin?: Kin | undefined
   /** What its tenant has reserved, where that is known. */
@@ -81,6 +84,8 @@ export class DeviceRecord {
   readonly reserved = emptyVector()
   /** Placements whose process may run. */
   held = 0
+  /** The same of GPUs, by GPU. */
+  readonly gpus: Gpus
   /** Where placements are counted by what they mean to other tasks. */
   kinship: Kinship | undefined
   /** No placing before, on the monotonic clock: it refused something, or its agent restarts. */
@@ -110,7 +115,8 @@ export class DeviceRecord {
   constructor(id: string, state: DeviceState, nowMs: number) {
     this.id = id
     this.state = state
-    this.capacity = parseResources(state.capacity)
+    this.capacity = parseCapacity(state.capacity)
+    this.gpus = new Gpus(this.capacity)
     this.labels = labelsOf(id, state)
     this.lastHeardMs = nowMs
     this.measuredMs = nowMs
@@ -127,7 +133,8 @@ export class DeviceRecord {
     ) {
       return false
     }
-    this.capacity = parseResources(state.capacity)
+    this.capacity = parseCapacity(state.capacity)
+    this.gpus.resize(this.capacity)
     this.labels = labelsOf(this.id, state)
     return true
   }
@@ -156,6 +163,7 @@ export class DeviceRecord {
   add(placement: Placement): void {
     this.placements.set(placement.key, placement)
     accumulate(this.reserved, placement.resources, 1)
+    this.#addGpus(placement)
     if (placement.account !== undefined) accumulate(placement.account.reserved, placement.resources, 1)
     if (placement.phase !== 'done') {
       this.held++
@@ -163,6 +171,25 @@ export class DeviceRecord {
       if (placement.kin !== undefined) this.kinship?.count(this, placement.kin, 1)
     }
     this.changes++
+  }
+
+  #addGpus(placement: Placement): void {
+    const milli = gpuMilliOf(placement.resources)
+    if (milli === 0) return
+    placement.gpus ??= this.gpus.presume(milli)
+    this.gpus.count(placement.gpus, milli, 1)
+  }
+
+  /** The device tells which GPUs an attempt has there. @returns true when that was not known */
+  holds(placement: Placement, gpus: readonly number[]): boolean {
+    const milli = gpuMilliOf(placement.resources)
+    const known = placement.gpus ?? []
+    if (placement.phase === 'done' || gpus.length !== gpuCountOf(milli)) return false
+    if (gpus.every((gpu) => known.includes(gpu))) return false
+    this.gpus.count(known, milli, -1)
+    this.gpus.count(gpus, milli, 1)
+    placement.gpus = gpus
+    return true
   }
 
   /** The process of the attempt is gone; only the acknowledgement of its result is left. */
@@ -182,6 +209,7 @@ export class DeviceRecord {
   #freed(placement: Placement): void {
     this.held--
     accumulate(this.reserved, placement.resources, -1)
+    this.gpus.count(placement.gpus ?? [], gpuMilliOf(placement.resources), -1)
     if (placement.account !== undefined) accumulate(placement.account.reserved, placement.resources, -1)
     this.#countExclusive(placement, -1)
     if (placement.kin !== undefined) this.kinship?.count(this, placement.kin, -1)

@@ -280,7 +280,7 @@ export class Fleet {
         this.#lifecycle.adoptable(task, held.attempt) || this.#lifecycle.returns(task, held.attempt)
       if (ours && task !== undefined && task.stopping === undefined) {
         task.leaseMs ??= held.leaseMs
-        this.#lifecycle.adopt(task, device, held.attempt)
+        this.#lifecycle.adopt(task, device, held.attempt, held.gpus)
         this.#lifecycle.checkpoint(task, held.attempt, held.checkpoint)
         if (held.phase === 'running') this.#lifecycle.running(task, held.started)
         return
@@ -291,6 +291,7 @@ export class Fleet {
         attempt: held.attempt,
         task: held.task,
         resources,
+        gpus: held.gpus,
         kin: kinOf(task?.spec),
         account: this.#office.tenants.of(task),
         seq: 0,
@@ -301,6 +302,7 @@ export class Fleet {
       this.#office.inboxes.revoke(device, held.attempt)
       return
     }
+    if (held.gpus !== undefined && device.holds(placement, held.gpus)) this.#office.freed(device)
     // A revocation that was lost on its way is said again when the device lists everything.
     if (placement.phase === 'revoking' && full && held.phase !== 'ending') {
       this.#office.inboxes.revoke(device, held.attempt)

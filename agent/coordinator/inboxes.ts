@@ -16,6 +16,7 @@ const MESSAGE_BYTES_MAX = 120 * 1024
 const ASSIGNMENT_BYTES = 300
 const ATTEMPT_BYTES = 80
 const ELEMENT_BYTES = 40
+const GPU_BYTES = 3
 
 type Element = TaskRecord['element']
 
@@ -109,16 +110,19 @@ export class Inboxes {
       // Revoked or lost again before it was sent: then it never goes out.
       if (placement?.phase !== 'assigned') continue
       if (element === undefined) {
-        room(specBytes(assignment.spec) + checkpointBytes(assignment))
+        room(specBytes(assignment.spec) + givenBytes(assignment))
         message.assign.push(assignment)
       } else {
         const input = element.of.spec?.array?.[element.index]
-        const { spec, checkpoint } = assignment
+        const { spec, checkpoint, gpus } = assignment
         const known = message.batches?.at(-1)?.task === element.of.id
-        const own = ELEMENT_BYTES + 2 * JSON.stringify(input).length + checkpointBytes(assignment)
+        const own = ELEMENT_BYTES + 2 * JSON.stringify(input).length + givenBytes(assignment)
         room(own + (known ? 0 : specBytes(spec)))
         const batch = batchFor(message, element.of, spec)
-        const given = checkpoint === undefined ? {} : { checkpoint }
+        const given = {
+          ...(gpus === undefined ? {} : { gpus }),
+          ...(checkpoint === undefined ? {} : { checkpoint }),
+        }
         batch.elements.push({ n: assignment.attempt.n, element: element.index, input, ...given })
       }
       placement.seq = message.seq
@@ -150,7 +154,8 @@ function batchFor(message: Inbox, task: TaskRecord, spec: TaskSpec): Batch {
   return batch
 }
 
-const checkpointBytes = ({ checkpoint }: Assignment): number =>
-  checkpoint === undefined ? 0 : ATTEMPT_BYTES + 2 * JSON.stringify(checkpoint.value).length
+const givenBytes = ({ checkpoint, gpus = [] }: Assignment): number =>
+  GPU_BYTES * gpus.length +
+  (checkpoint === undefined ? 0 : ATTEMPT_BYTES + 2 * JSON.stringify(checkpoint.value).length)
 
 const specBytes = (spec: TaskSpec): number => ASSIGNMENT_BYTES + 2 * JSON.stringify(spec).length

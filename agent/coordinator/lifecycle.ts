@@ -50,8 +50,8 @@ export class Lifecycle {
     this.placing = new Placing(office, endings)
   }
 
-  /** Takes an attempt of an earlier reign as the current one: the device holds it already. */
-  adopt(task: TaskRecord, device: DeviceRecord, attempt: Attempt): void {
+  /** Takes an attempt of an earlier reign as the current one: the device holds it already, with these GPUs. */
+  adopt(task: TaskRecord, device: DeviceRecord, attempt: Attempt, gpus?: readonly number[]): void {
     this.#office.scheduler.remove(task)
     this.#office.dependencies.leave(task.id)
     this.#office.due.drop('retry', task.id)
@@ -61,7 +61,7 @@ export class Lifecycle {
     if (task.state === 'pending') task.state = 'assigned'
     task.explanation = `kept on ${device.id}: the attempt outlived the coordinator that began it`
     if (device.placement(attempt) === undefined) {
-      this.#hold(task, device, attempt)
+      this.#hold(task, device, attempt, gpus)
     }
     this.#statuses.touch(task)
   }
@@ -248,7 +248,7 @@ export class Lifecycle {
   }
 
   /** Counts an attempt that an earlier coordinator began as being on the device. */
-  #hold(task: TaskRecord, device: DeviceRecord, attempt: Attempt): void {
+  #hold(task: TaskRecord, device: DeviceRecord, attempt: Attempt, gpus?: readonly number[]): void {
     const { demand, times } = task
     const { now } = this.#office.context
     const leaseMs = this.#office.leases.of(task)
@@ -257,6 +257,7 @@ export class Lifecycle {
       attempt,
       task: task.id,
       resources: demand?.resources ?? {},
+      gpus,
       kin: kinOf(task.spec),
       account: this.#office.tenants.of(task),
       seq: 0,

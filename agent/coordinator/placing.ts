@@ -66,7 +66,7 @@ export class Placing {
 
   /** Carries out a decision of the scheduler. */
   place(decision: Decision): void {
-    const { task, device } = decision
+    const { task, device, gpus } = decision
     const { reign, context, inboxes, leases, tenants } = this.#office
     invariant(
       task.current === undefined && task.state === 'pending',
@@ -100,6 +100,7 @@ export class Placing {
       attempt,
       task: task.id,
       resources,
+      gpus,
       kin: kinOf(task.spec),
       account: tenants.account(tenant),
       seq: UNSENT,
@@ -113,7 +114,11 @@ export class Placing {
     const spec = array?.sent ?? this.#sent(task.spec)
     if (array !== undefined) array.sent = spec
     this.#endings.statuses.touch(task)
-    const assignment = { attempt, task: task.id, spec, ...(checkpoint === undefined ? {} : { checkpoint }) }
+    const given = {
+      ...(gpus.length === 0 ? {} : { gpus: [...gpus] }),
+      ...(checkpoint === undefined ? {} : { checkpoint }),
+    }
+    const assignment = { attempt, task: task.id, spec, ...given }
     if (leaseMs === undefined) inboxes.assign(device, assignment, task.element)
     else leases.assign(task, device, { ...assignment, leaseMs })
     if (decision.follows) return

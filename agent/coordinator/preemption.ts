@@ -8,11 +8,11 @@
  * so that nobody takes the room that is made bit by bit. It never goes round in circles, because every preemption runs
  * work of higher priority than before.
  */
-import { accumulate, fits, type Resources, remaining } from '../../shared/model/resources.ts'
 import type { DeviceRecord, Placement } from './device-record.ts'
 import type { Lifecycle } from './lifecycle.ts'
 import type { Office } from './office.ts'
 import { lossMs, revocable } from './revocable.ts'
+import { Room } from './room.ts'
 import type { Decision } from './scheduler/scheduler.ts'
 import type { Statuses } from './statuses.ts'
 import type { TaskRecord } from './task-record.ts'
@@ -150,24 +150,24 @@ export class Preemption {
   /** What would have to end on the device, so that the task fits. */
   #planOn(device: DeviceRecord, task: TaskRecord): Plan | undefined {
     const need = task.demand?.resources ?? {}
-    const room = remaining(device.capacity, device.reserved)
-    for (const { phase, resources } of device.placements.values())
-      if (phase === 'revoking') accumulate(room, resources, 1)
+    const room = new Room(device)
+    for (const placement of device.placements.values())
+      if (placement.phase === 'revoking') room.without(placement, 1)
     // It has room, or will have by itself.
-    if (fits(need, room)) return undefined
+    if (room.fits(need)) return undefined
     const chosen: Victim[] = []
     for (const victim of this.#candidates(device, task)) {
-      if (!relieves(victim.placement.resources, need, room)) continue
+      if (!room.isHelpedBy(victim.placement, need)) continue
       chosen.push(victim)
-      accumulate(room, victim.placement.resources, 1)
-      if (fits(need, room)) break
+      room.without(victim.placement, 1)
+      if (room.fits(need)) break
     }
-    if (!fits(need, room)) return undefined
+    if (!room.fits(need)) return undefined
     // Whom those that came later made superfluous: the costliest is spared first.
     const victims = chosen.reverse().filter(({ placement }) => {
-      accumulate(room, placement.resources, -1)
-      if (fits(need, room)) return false
-      accumulate(room, placement.resources, 1)
+      room.without(placement, -1)
+      if (room.fits(need)) return false
+      room.without(placement, 1)
       return true
     })
     if (victims.length > VICTIMS_MAX) return undefined
@@ -223,13 +223,6 @@ export class Preemption {
 }
 
 const priorityOf = ({ demand }: TaskRecord): number => demand?.priority ?? 0
-
-/** Whether `amount` has any of what `room` lacks for `need`. */
-function relieves(amount: Resources, need: Resources, room: Resources): boolean {
-  for (const name in need)
-    if ((need[name] as number) > (room[name] ?? 0) && (amount[name] ?? 0) > 0) return true
-  return false
-}
 
 function cheaper(a: Plan, b: Plan): boolean {
   if (a.priority !== b.priority) return a.priority < b.priority

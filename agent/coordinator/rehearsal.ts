@@ -100,12 +100,12 @@ export function rehearse(
   const placed = new Map<TaskRecord, Decision[]>()
   const waits = new Map<TaskRecord, Explanation>()
   const reserve = (decision: Decision): void => {
-    const { task, device } = decision
+    const { task, device, gpus } = decision
     const whole = task.element?.of ?? task
     const before = placed.get(whole)
     if (before === undefined) placed.set(whole, [decision])
     else before.push(decision)
-    place(scheduler, device, task.id, task.spec, ++seq, now)
+    place(scheduler, device, task.id, task.spec, ++seq, now, undefined, gpus)
   }
   // As things stood when its turn came: with the change that is named it would have come before the others.
   const wait = (waiting: readonly TaskRecord[], explanation: Explanation): void => {
@@ -187,12 +187,13 @@ function place(
   n: number,
   now: Now,
   assigned?: string,
+  gpus?: readonly number[],
 ): void {
   if (spec === undefined) return
   const { resources, tenant, durationMs } = demandOf(spec)
   const endsMs = expectedEndMs(durationMs, assigned, now)
   const attempt = { term: 0, agent: 'rehearsal', n }
-  const head = { key: `${task} ${n}`, attempt, task, resources, seq: 0, endsMs }
+  const head = { key: `${task} ${n}`, attempt, task, resources, gpus, seq: 0, endsMs }
   device.add({ ...head, kin: kinOf(spec), account: tenants.account(tenant), phase: 'held' })
 }
 

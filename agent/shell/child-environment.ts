@@ -26,6 +26,13 @@ export function workVariables(name: string): Record<string, string> {
   return element === undefined ? { COVEY_TASK: task } : { COVEY_TASK: task, COVEY_ELEMENT: String(element) }
 }
 
+/** Which GPUs a child may use, in Covey's word and in that of CUDA, which shows a program no others then. */
+export function gpuVariables(gpus: readonly number[] = []): Record<string, string> {
+  if (gpus.length === 0) return {}
+  const list = gpus.join(',')
+  return { COVEY_GPUS: list, CUDA_VISIBLE_DEVICES: list }
+}
+
 /** The task's own variables win over the minimum, never over Covey's. */
 export function childEnvironment(
   agent: AgentIdentity,

@@ -6,13 +6,13 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { statSync } from 'node:fs'
-import type { Lease, RunEnd } from '../../shared/ports.ts'
+import type { Given, Lease, RunEnd } from '../../shared/ports.ts'
 import { type Attempt, attemptKey } from '../../shared/protocol/attempt.ts'
-import type { Checkpoint, ExecRun, TaskSpec } from '../../shared/protocol/schemas/index.ts'
+import type { ExecRun, TaskSpec } from '../../shared/protocol/schemas/index.ts'
 import type { ArtifactCache } from './artifacts/cache.ts'
 import { ARTIFACTS_VARIABLE, placeArtifacts } from './artifacts/inputs.ts'
 import { CHECKPOINT_VARIABLE, CheckpointFile } from './checkpoint-file.ts'
-import { type AgentIdentity, childEnvironment } from './child-environment.ts'
+import { type AgentIdentity, childEnvironment, gpuVariables } from './child-environment.ts'
 import { ChildOutput } from './child-output.ts'
 import { Ending } from './ending.ts'
 import { failed } from './failed.ts'
@@ -62,7 +62,7 @@ export class ChildRun implements Run {
   readonly #task: string
   readonly #output: ChildOutput
   readonly #guarded: Guarded | undefined
-  readonly #given: Checkpoint | undefined
+  readonly #given: Given
   #checkpoint: CheckpointFile | undefined
   #lapsed = false
   #workFolder: string | undefined
@@ -73,14 +73,13 @@ export class ChildRun implements Run {
   readonly #limiter: Limiter | undefined
   #hold: Hold | undefined
 
-  /** @param given what an earlier attempt of the task published last */
   constructor(
     attempt: Attempt,
     task: string,
     spec: TaskSpec,
     context: RunContext,
     bounds: Bounds,
-    given?: Checkpoint,
+    given: Given,
   ) {
     this.attempt = attempt
     this.#given = given
@@ -156,10 +155,11 @@ export class ChildRun implements Run {
     const { input } = this.#spec
     const { exec, env: added } = this.#command
     const command = exec as [string, ...string[]]
-    const env = childEnvironment(this.#context.agent, this.attempt, this.#task, cwd, added)
+    const own = { ...added, ...gpuVariables(this.#given.gpus) }
+    const env = childEnvironment(this.#context.agent, this.attempt, this.#task, cwd, own)
     if (artifacts !== undefined) env[ARTIFACTS_VARIABLE] = artifacts
     const { emit } = this.#context
-    this.#checkpoint = new CheckpointFile(this.#ownFolder(), this.attempt, this.#given, emit)
+    this.#checkpoint = new CheckpointFile(this.#ownFolder(), this.attempt, this.#given.checkpoint, emit)
     env[CHECKPOINT_VARIABLE] = this.#checkpoint.path
     this.#hold = this.#limiter?.prepare(attemptKey(this.attempt), wishedLimits(this.#spec))
     const [program, ...args] = this.#hold?.wrap(command) ?? command

@@ -1,7 +1,7 @@
 /** The executor `exec`: a program with its arguments, without a shell, as a process group of its own. */
-import type { JournalEntry, Lease, Now } from '../../shared/ports.ts'
+import type { Given, JournalEntry, Now } from '../../shared/ports.ts'
 import type { Attempt } from '../../shared/protocol/attempt.ts'
-import type { Checkpoint, TaskSpec } from '../../shared/protocol/schemas/index.ts'
+import type { TaskSpec } from '../../shared/protocol/schemas/index.ts'
 import { ChildRun, type RunContext } from './child-run.ts'
 import type { Executor } from './executor.ts'
 import { Guard } from './guard.ts'
@@ -35,10 +35,11 @@ export class ExecExecutor implements Executor {
     return this.#guard.pid
   }
 
-  run(attempt: Attempt, task: string, spec: TaskSpec, lease?: Lease, checkpoint?: Checkpoint): void {
+  run(attempt: Attempt, task: string, spec: TaskSpec, given: Given = {}): void {
+    const { lease } = given
     const guarded = lease === undefined ? undefined : { guard: this.#guard, lease }
     const bounds = { guarded, limiter: this.#limiter }
-    this.#runs.start(attempt, () => new ChildRun(attempt, task, spec, this.#context, bounds, checkpoint))
+    this.#runs.start(attempt, () => new ChildRun(attempt, task, spec, this.#context, bounds, given))
   }
 
   extend(from: Now): void {

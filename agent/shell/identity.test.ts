@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { isId } from '../../shared/protocol/ids.ts'
-import { defaultDeviceId } from './identity.ts'
+import { checkResources, defaultDeviceId } from './identity.ts'
 
 describe('the id of a device', () => {
   it.each([
@@ -14,5 +14,16 @@ describe('the id of a device', () => {
   ])('made of the host name %j is %s', (name, id) => {
     expect(defaultDeviceId(name)).toBe(id)
     expect(isId(id)).toBe(true)
+  })
+})
+
+describe('what a device offers', () => {
+  it('has whole GPUs', () => {
+    expect(() => checkResources({ cpu: '500m', gpu: 4 })).not.toThrow()
+    for (const gpu of ['500m', 1.5, 65]) {
+      expect(() => checkResources({ gpu })).toThrow(
+        `capacity gpu: ${JSON.stringify(gpu)} is no number of GPUs`,
+      )
+    }
   })
 })

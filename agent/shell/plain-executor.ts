@@ -2,14 +2,14 @@
  * An executor of work that needs no more than to be begun: none of it is exclusive, since nobody but the agent could
  * end it, and what an earlier start left of it is ended before this one takes work.
  */
-import type { Lease } from '../../shared/ports.ts'
+import type { Given } from '../../shared/ports.ts'
 import type { Attempt } from '../../shared/protocol/attempt.ts'
-import type { Checkpoint, TaskSpec } from '../../shared/protocol/schemas/index.ts'
+import type { TaskSpec } from '../../shared/protocol/schemas/index.ts'
 import type { RunContext } from './child-run.ts'
 import type { Executor } from './executor.ts'
 import { type Run, RunTable } from './run-table.ts'
 
-type Begin = (attempt: Attempt, task: string, spec: TaskSpec, checkpoint: Checkpoint | undefined) => Run
+type Begin = (attempt: Attempt, task: string, spec: TaskSpec, given: Given) => Run
 
 export class PlainExecutor implements Executor {
   readonly #begin: Begin
@@ -20,8 +20,8 @@ export class PlainExecutor implements Executor {
     this.#runs = new RunTable(emit, limits)
   }
 
-  run(attempt: Attempt, task: string, spec: TaskSpec, _lease?: Lease, checkpoint?: Checkpoint): void {
-    this.#runs.start(attempt, () => this.#begin(attempt, task, spec, checkpoint))
+  run(attempt: Attempt, task: string, spec: TaskSpec, given: Given = {}): void {
+    this.#runs.start(attempt, () => this.#begin(attempt, task, spec, given))
   }
 
   extend(): void {}

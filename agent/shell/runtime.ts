@@ -181,7 +181,7 @@ class Runtime implements RunningAgent {
         this.#writer.persist(effect.seq, effect.change)
         break
       case 'run':
-        this.#executor.run(effect.attempt, effect.task, effect.spec, effect.lease, effect.checkpoint)
+        this.#executor.run(effect.attempt, effect.task, effect.spec, effect)
         break
       case 'kill':
         this.#executor.kill(effect.attempt, effect.graceMs)

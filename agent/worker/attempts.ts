@@ -87,11 +87,13 @@ export class Attempts {
     }
     const refusal = this.#table.refusal(demand.resources)
     if (refusal !== undefined) return refuse('E_CAPACITY', refusal)
+    const gpus = this.#table.gpusFor(demand.resources, assignment.gpus)
+    if (typeof gpus === 'string') return refuse('E_CAPACITY', gpus)
     if (demand.exclusive) {
       const uncovered = this.#leases.refusal(leaseMs)
       if (uncovered !== undefined) return refuse('E_LEASE', uncovered)
     }
-    const held = this.#table.admit(attempt, task, spec, demand)
+    const held = this.#table.admit(attempt, task, spec, demand, gpus)
     if (demand.exclusive && leaseMs !== undefined) {
       held.leaseMs = leaseMs
       this.#leases.hold(held)
@@ -117,9 +119,13 @@ export class Attempts {
     held.phase = 'running'
     held.started = this.#context.instant()
     held.startedMonoMs = this.#context.now.monoMs
-    const { attempt, task, spec } = held
-    const given = held.checkpoint === undefined ? {} : { checkpoint: held.checkpoint }
-    this.#context.emit({ do: 'run', attempt, task, spec, ...this.#leases.leaseOf(held), ...given })
+    const { attempt, task, spec, gpus } = held
+    const given = {
+      ...this.#leases.leaseOf(held),
+      ...(held.checkpoint === undefined ? {} : { checkpoint: held.checkpoint }),
+      ...(gpus.length === 0 ? {} : { gpus }),
+    }
+    this.#context.emit({ do: 'run', attempt, task, spec, ...given })
     this.#context.timer(TIMEOUT_TIMER + held.key, held.demand.timeoutMs)
     this.#reports.changed(held)
   }
@@ -275,13 +281,14 @@ export class Attempts {
 }
 
 /** What the journal keeps of an attempt; a result that has come tells the rest. */
-function entryOf({ attempt, task, spec, pid, checkpoint, result }: Held): JournalEntry {
+function entryOf({ attempt, task, spec, pid, gpus, checkpoint, result }: Held): JournalEntry {
   if (result !== undefined) return { attempt, task, spec, result }
   return {
     attempt,
     task,
     spec,
     ...(pid === undefined ? {} : { pid }),
+    ...(gpus.length === 0 ? {} : { gpus }),
     ...(checkpoint === undefined ? {} : { checkpoint }),
   }
 }

@@ -4,6 +4,7 @@
  */
 
 import { invariant } from '../../shared/errors/errors.ts'
+import { Gpus, gpuMilliOf } from '../../shared/model/gpus.ts'
 import { formatQuantity } from '../../shared/model/quantity.ts'
 import {
   accumulate,
@@ -26,6 +27,8 @@ export interface Held {
   readonly task: string
   readonly spec: TaskSpec
   readonly demand: Demand
+  /** Which of the device's GPUs it has; none when it asks for none. */
+  readonly gpus: readonly number[]
   /** `done` has a result; its process is gone. */
   phase: 'queued' | 'running' | 'ending' | 'done'
   /** Why it is being ended, while it is. */
@@ -52,11 +55,13 @@ export class HeldTable {
   readonly capacity: Resources
   readonly #held = new Map<string, Held>()
   readonly #reserved = emptyVector()
+  readonly #gpus: Gpus
   /** The digest of the keys, until they change. */
   #digest: string | undefined
 
   constructor(capacity: Resources) {
     this.capacity = capacity
+    this.#gpus = new Gpus(capacity)
   }
 
   get size(): number {
@@ -82,14 +87,27 @@ export class HeldTable {
     return missing && `${formatQuantity(missing.name, missing.milli)} ${missing.name} are missing`
   }
 
-  /** Takes an attempt in; there must be room. */
-  admit(attempt: Attempt, task: string, spec: TaskSpec, demand: Demand): Held {
+  /**
+   * Which GPUs an attempt gets: those that its order names, or where that names none, those that fit best.
+   * @returns why there are none for it, when there are none
+   */
+  gpusFor(need: Resources, named: readonly number[] | undefined): readonly number[] | string {
+    const milli = gpuMilliOf(need)
+    if (milli === 0) return []
+    const gpus = named ?? this.#gpus.choose(milli)
+    if (gpus === undefined) return 'too little is left on any one gpu'
+    return this.#gpus.refusal(gpus, milli) ?? gpus
+  }
+
+  /** Takes an attempt in; there must be room, also on these GPUs. */
+  admit(attempt: Attempt, task: string, spec: TaskSpec, demand: Demand, gpus: readonly number[] = []): Held {
     const key = attemptKey(attempt)
     invariant(!this.#held.has(key), () => `attempt ${key} is admitted twice`)
-    const held: Held = { key, attempt, task, spec, demand, phase: 'queued', logSeq: 0, reportable: false }
+    const head = { key, attempt, task, spec, demand, gpus }
+    const held: Held = { ...head, phase: 'queued', logSeq: 0, reportable: false }
     this.#held.set(key, held)
     this.#digest = undefined
-    accumulate(this.#reserved, demand.resources, 1)
+    this.#count(held, 1)
     return held
   }
 
@@ -102,6 +120,7 @@ export class HeldTable {
       task,
       spec,
       demand,
+      gpus: [],
       phase: 'done',
       logSeq: 0,
       result,
@@ -117,12 +136,18 @@ export class HeldTable {
     invariant(held.phase !== 'done', () => `attempt ${held.key} finishes twice`)
     held.phase = 'done'
     held.result = result
-    accumulate(this.#reserved, held.demand.resources, -1)
+    this.#count(held, -1)
+  }
+
+  /** Reserves (1) what it takes, or gives it back (-1). */
+  #count({ demand, gpus }: Held, sign: 1 | -1): void {
+    accumulate(this.#reserved, demand.resources, sign)
+    this.#gpus.count(gpus, gpuMilliOf(demand.resources), sign)
   }
 
   /** Forgets an attempt: acknowledged, or never begun. */
   drop(held: Held): void {
-    if (held.phase !== 'done') accumulate(this.#reserved, held.demand.resources, -1)
+    if (held.phase !== 'done') this.#count(held, -1)
     this.#held.delete(held.key)
     this.#digest = undefined
   }
@@ -144,6 +169,7 @@ export function heldMessage(held: Held, full: boolean): HeldAttempt {
     phase,
     ...(held.started === undefined ? {} : { started: held.started }),
     ...(held.leaseMs === undefined ? {} : { leaseMs: held.leaseMs }),
+    ...(held.gpus.length === 0 ? {} : { gpus: [...held.gpus] }),
     ...(held.checkpoint === undefined || !tellsCheckpoint ? {} : { checkpoint: held.checkpoint }),
   }
 }

@@ -22,6 +22,7 @@ export const RESEND_TIMER = 'worker/resend'
 /** Size beyond which a report is split; only a single result may be larger, and that is bounded. */
 const PART_BYTES_MAX = 60 * 1024
 const ENTRY_BYTES = 320
+const GPU_BYTES = 3
 const RESEND_BASE_MS = 1_000
 const RESEND_CAP_MS = 30_000
 /** Refusals that wait to be reported; beyond it the oldest are dropped and found by the digest instead. */
@@ -144,7 +145,11 @@ export class Reports {
       const result = item.reportable ? item.result : undefined
       const message = heldMessage(item, this.#full)
       const { checkpoint } = result ?? message
-      const itemBytes = ENTRY_BYTES + resultBytes(result?.result) + valueBytes(checkpoint?.value)
+      const itemBytes =
+        ENTRY_BYTES +
+        GPU_BYTES * item.gpus.length +
+        resultBytes(result?.result) +
+        valueBytes(checkpoint?.value)
       if (bytes > 0 && bytes + itemBytes > PART_BYTES_MAX) cut([])
       bytes += itemBytes
       if (result !== undefined) results.push(result)

@@ -6,7 +6,8 @@
  * order arriving once: the fence judges it, the table knows what is held, and reports repeat what matters.
  */
 
-import { parseResources, type Resources } from '../../shared/model/resources.ts'
+import { parseCapacity } from '../../shared/model/gpus.ts'
+import type { Resources } from '../../shared/model/resources.ts'
 import type { AgentInput, Journal, Measured } from '../../shared/ports.ts'
 import type { Reign } from '../../shared/protocol/attempt.ts'
 import { elementName } from '../../shared/protocol/ids.ts'
@@ -52,7 +53,7 @@ export class Worker {
   constructor(context: Context) {
     this.#context = context
     this.#heartbeatMs = context.timing.heartbeatMs
-    this.capacity = parseResources(context.options.capacity)
+    this.capacity = parseCapacity(context.options.capacity)
     this.#journaling = new Journaling(context)
     this.membership = new Membership(context, this.#journaling)
     this.#table = new HeldTable(this.capacity)
@@ -150,10 +151,13 @@ export class Worker {
     for (const attempt of inbox.ack) this.#attempts.acknowledge(attempt)
     for (const assignment of inbox.assign) this.#attempts.assign(assignment)
     for (const { task, spec, outputBytes, elements } of inbox.batches ?? []) {
-      for (const { n, element, input, checkpoint } of elements) {
+      for (const { n, element, input, gpus, checkpoint } of elements) {
         const attempt = { term: inbox.term, agent: inbox.agent, n }
         const own = { ...spec, ...elementInput(spec, input) }
-        const given = checkpoint === undefined ? {} : { checkpoint }
+        const given = {
+          ...(gpus === undefined ? {} : { gpus }),
+          ...(checkpoint === undefined ? {} : { checkpoint }),
+        }
         const order = { attempt, task: elementName(task, element), spec: own, ...given }
         this.#attempts.assign(order, outputBytes)
       }

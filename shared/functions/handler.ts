@@ -19,6 +19,8 @@ export interface FunctionContext {
   readonly attempt: string
   /** Absolute paths of the task's artifacts by name: files to read, gone when the handler has ended. */
   readonly artifacts: Readonly<Record<string, string>>
+  /** Which of the device's GPUs the task was given, numbered from 0: none unless it asks for `gpu`. */
+  readonly gpus: readonly number[]
   /**
    * Aborted when the task is cancelled, its time is over or the agent stops. A handler that has not ended when the
    * task's grace is over is ended with its thread.

@@ -119,6 +119,12 @@ describe('codec', () => {
       'E_UNIT',
       '/resources/memory',
     ],
+    [
+      'shares of two GPUs',
+      '{"run":{"exec":["ls"]},"resources":{"gpu":"1500m"}}',
+      'E_SHAPE',
+      '/resources/gpu',
+    ],
     ['a negative quantity', '{"run":{"exec":["ls"]},"resources":{"cpu":-1}}', 'E_SHAPE', '/resources/cpu'],
     ['a priority out of range', '{"run":{"exec":["ls"]},"priority":101}', 'E_SHAPE', '/priority'],
     [

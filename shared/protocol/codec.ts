@@ -5,8 +5,10 @@
 import { utf8ToBytes } from '@noble/hashes/utils.js'
 import { type Rejection, rejection } from '../errors/errors.ts'
 import { contradiction } from '../model/contradiction.ts'
+import { GPU, gpuCountOf, isGpuDemand } from '../model/gpus.ts'
 import { marksOf } from '../model/marks.ts'
 import { brokenLinks } from '../model/network.ts'
+import { parseQuantity } from '../model/quantity.ts'
 import { ID_CHARS_MAX, isId, isPageName } from './ids.ts'
 import {
   EXECUTORS,
@@ -107,6 +109,7 @@ export function checkBody(route: Route, value: unknown): Rejection | undefined {
     emptyCommand(value as TaskSpec) ??
     unguarded(value as TaskSpec) ??
     misplacedArtifacts(value as TaskSpec) ??
+    brokenGpus(value as TaskSpec) ??
     badArray(value as TaskSpec) ??
     strayed(value as TaskSpec) ??
     contradiction(value as TaskSpec)
@@ -130,6 +133,17 @@ function strayed({ spread, group }: TaskSpec): Rejection | undefined {
   if (spread === undefined || group !== undefined) return undefined
   const message = `"spread" says how a group stands, and the task is of none`
   return rejection('E_SHAPE', '/spread', message, 'Give all tasks that are to be spread the same "group"')
+}
+
+/** What is left of several GPUs is not one: beyond one they are taken whole. */
+function brokenGpus({ resources }: TaskSpec): Rejection | undefined {
+  const asked = resources?.[GPU]
+  const milli = asked === undefined ? 0 : (parseQuantity(asked) ?? 0)
+  if (isGpuDemand(milli)) return undefined
+  const message = `${JSON.stringify(asked)} is neither a share of one GPU nor a number of whole ones`
+  const whole = gpuCountOf(milli)
+  const remedy = `Ask for at most "1", such as "500m", or for whole GPUs, such as "${whole}"`
+  return rejection('E_SHAPE', '/resources/gpu', message, remedy)
 }
 
 /** What an array must be beyond its schema: inputs of its own, each small enough to be sent with the rest. */

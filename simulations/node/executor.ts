@@ -22,6 +22,8 @@ export interface Process {
   readonly spec: TaskSpec
   /** What it asked for, in thousandths. */
   readonly resources: Resources
+  /** Which of the device's GPUs it was given. */
+  readonly gpus: readonly number[]
   readonly behaviour: Behaviour
   readonly pid: number
   readonly startedUs: number
@@ -36,7 +38,7 @@ export interface Process {
   end: Handle
 }
 
-type Run = Pick<Extract<AgentEffect, { do: 'run' }>, 'attempt' | 'task' | 'spec' | 'lease' | 'checkpoint'>
+type Run = Omit<Extract<AgentEffect, { do: 'run' }>, 'do'>
 
 /** Tells of processes; `gone` is every end of one, whether or not an agent still watches it. */
 export interface ExecutorEvents {
@@ -95,7 +97,7 @@ export class VirtualExecutor implements Target {
     })
   }
 
-  run({ attempt, task, spec, lease, checkpoint }: Run): Process {
+  run({ attempt, task, spec, lease, gpus = [], checkpoint }: Run): Process {
     const key = attemptKey(attempt)
     if (this.processes.has(key)) throw new Error(`attempt ${key} runs already`)
     const process: Process = {
@@ -104,6 +106,7 @@ export class VirtualExecutor implements Target {
       task,
       spec,
       resources: demandOf(spec).resources,
+      gpus,
       behaviour: behaviourOf(spec),
       pid: ++this.#pids,
       startedUs: this.#engine.nowUs,

@@ -4,7 +4,8 @@
  * when they are told to.
  */
 
-import { parseResources, type Resources } from '../../shared/model/resources.ts'
+import { parseCapacity } from '../../shared/model/gpus.ts'
+import type { Resources } from '../../shared/model/resources.ts'
 import type { AgentEffect, AgentInput, LinkName } from '../../shared/ports.ts'
 import type { Random } from '../../shared/random/random.ts'
 import type { Connection, Endpoint } from '../broker/connection.ts'
@@ -67,7 +68,7 @@ export class SimNode implements Target, Endpoint {
     this.#around = around
     this.options = options
     this.device = options.agent.device
-    this.capacity = parseResources(options.agent.capacity)
+    this.capacity = parseCapacity(options.agent.capacity)
     this.#random = engine.random(`node/${this.device}`)
     this.link = new Link(options.latency, this.#random.fork('link'))
     this.clock = new NodeClock(engine, this.#random.between(0, 1e7), options.clock)

@@ -7,6 +7,7 @@ import { altered } from './altered.ts'
 import { ALTERED_BUGS } from './altered-bugs.ts'
 import { type Bug, type CaseOptions, PLAIN } from './bug.ts'
 import { CHECKPOINT_BUGS } from './checkpoint-bugs.ts'
+import { GPU_BUGS } from './gpu-bugs.ts'
 import { LOAD_BUGS } from './load-bugs.ts'
 import { OFFICE_BUGS } from './office-bugs.ts'
 import { ORDER_BUGS } from './order-bugs.ts'
@@ -22,6 +23,7 @@ const BUGS = [
   ...LOAD_BUGS,
   ...PREEMPTION_BUGS,
   ...CHECKPOINT_BUGS,
+  ...GPU_BUGS,
 ]
 const SEEDS = Array.from({ length: 16 }, (_, n) => `planted-${n}`)
 const honest: CoreFactory = (options) => new Agent(options)

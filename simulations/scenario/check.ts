@@ -1,5 +1,6 @@
 /** What a schema cannot say of a scenario: that times are in order, and that what is named exists and fits. */
 
+import { parseCapacity } from '../../shared/model/gpus.ts'
 import { fits, parseResources } from '../../shared/model/resources.ts'
 import { compileSelector, unmet } from '../../shared/model/selector.ts'
 import { DEFAULT_RESOURCES } from '../../shared/model/task.ts'
@@ -109,7 +110,7 @@ function checkHolder(row: TaskClass, n: number, fleet: readonly DeviceClass[], p
     const missing = unmet(requirements, { ...device.labels, class: device.class })
     if (device.count === 0) reasons.push(`${device.class} has no device`)
     else if (missing !== undefined) reasons.push(`${device.class} lacks ${missing.text}`)
-    else if (!fits(need, parseResources(device.capacity))) reasons.push(`${device.class} is too small`)
+    else if (!fits(need, parseCapacity(device.capacity))) reasons.push(`${device.class} is too small`)
     else return
   }
   throw positions.error(

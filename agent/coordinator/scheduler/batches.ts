@@ -7,6 +7,7 @@
  *
  * The coordinator is one thread that has beacons to send, so the work of one run is bounded; then messages have their turn.
  */
+import { gpuMilliOf } from '../../../shared/model/gpus.ts'
 import type { Now } from '../../../shared/ports.ts'
 import type { Random } from '../../../shared/random/random.ts'
 import type { Plan, Refusal } from '../../planning/plan.ts'
@@ -191,6 +192,7 @@ export class Batches {
         reserve({
           task: unit,
           device,
+          gpus: device.gpus.choose(gpuMilliOf(shape.resources)) ?? [],
           explanation,
           candidates: [{ device, score }],
           follows: last === device,

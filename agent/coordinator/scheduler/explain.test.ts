@@ -5,10 +5,25 @@ import { Random } from '../../../shared/random/random.ts'
 import type { DeviceRecord } from '../device-record.ts'
 import { device, fleet, run, task } from './testing/fleet.ts'
 
-/** What the explanation says would do, and where. */
-function changeIn(text: string): { id: string; parts: string[] } {
-  const [, change = '', id = ''] = /; ([^;]+) on (\S+) would do$/.exec(text) ?? []
-  return { id, parts: change.split(' and ') }
+/** What the explanation says would do, how much more on GPUs that are there, and where. */
+function changeIn(text: string): { id: string; parts: string[]; gpus: string } {
+  const [, change = ''] = /; ([^;]+) would do$/.exec(text) ?? []
+  const [, gpus = '', of = ''] = /(\S+) more gpu on (?:one gpu|\d gpus) of (\S+)$/.exec(change) ?? []
+  const [, more = '', on = ''] = /^(.+?) on (d\d)(?: and |$)/.exec(change) ?? []
+  return { id: on === '' ? of : on, parts: more === '' ? [] : more.split(' and '), gpus }
+}
+
+/** Frees so much on the GPUs that lack least of what is taken of each. */
+function free({ gpus, reserved }: DeviceRecord, amount: string, asked: number): void {
+  const most = [...gpus.lefts().keys()].sort((a, b) => gpus.left(b) - gpus.left(a))
+  let open = parseQuantity(amount) ?? Number.NaN
+  reserved['gpu'] = (reserved['gpu'] ?? 0) - open
+  for (const gpu of most.slice(0, Math.ceil(asked / 1_000))) {
+    const more = Math.min(open, Math.max(0, Math.min(asked, 1_000) - gpus.left(gpu)))
+    gpus.count([gpu], more, -1)
+    open -= more
+  }
+  expect(open).toBe(0)
 }
 
 /** Gives the device what is named: more of a resource, a label, an executor or a function. */
@@ -104,6 +119,7 @@ describe('explanations', () => {
   it('tell the truth, over random fleets: with the named change the task is placed, and there', () => {
     let changes = 0
     let impossible = 0
+    let onGpus = 0
     for (let round = 0; round < 400; round++) {
       const random = new Random(`explain ${round}`)
       const devices = Array.from({ length: 1 + random.below(6) }, (_, n) =>
@@ -112,7 +128,7 @@ describe('explanations', () => {
           {
             cpu: `${100 * (1 + random.below(20))}m`,
             memory: `${random.below(400_000_000)}`,
-            ...(random.chance(0.5) ? { gpu: `${random.below(3)}` } : {}),
+            ...(random.chance(0.5) ? { gpu: `${random.below(4)}` } : {}),
           },
           {
             zone: `z${random.below(2)}`,
@@ -129,7 +145,8 @@ describe('explanations', () => {
       const scheduler = fleet(...devices)
       const fillers = Array.from({ length: 10 }, (_, n) => {
         const resources = { cpu: `${100 * (1 + random.below(10))}m`, memory: `${random.below(99_000_000)}` }
-        return task(`filler${n}`, { resources })
+        const gpu = random.chance(0.4) ? { gpu: `${100 * (1 + random.below(9))}m` } : {}
+        return task(`filler${n}`, { resources: { ...resources, ...gpu } })
       })
       for (const filler of fillers) scheduler.enqueue(filler)
       run(scheduler)
@@ -147,7 +164,7 @@ describe('explanations', () => {
         resources: {
           cpu: `${1 + random.below(3_000)}m`,
           memory: `${random.below(500_000_000)}`,
-          ...(random.chance(0.3) ? { gpu: '1' } : {}),
+          ...(random.chance(0.4) ? { gpu: random.pick(['1', '2', '300m', '750m']) } : {}),
         },
       }
       scheduler.enqueue(task('asked', spec))
@@ -165,14 +182,20 @@ describe('explanations', () => {
         expect([round, text, none && open.some(apt)]).toEqual([round, text, false])
         continue
       }
-      const { id, parts } = changeIn(text)
+      const { id, parts, gpus } = changeIn(text)
       const changed = devices.find((one) => one.id === id) as DeviceRecord
       give(changed, parts)
+      expect(parts.length > 0 || gpus !== '', text).toBe(true)
+      if (gpus !== '') {
+        free(changed, gpus, parseQuantity(spec.resources?.['gpu'] ?? 0) ?? 0)
+        onGpus++
+      }
       scheduler.deviceChanged(changed)
       expect([round, run(scheduler).placed]).toEqual([round, expect.arrayContaining([['asked', id]])])
       changes++
     }
     expect(changes).toBeGreaterThan(100)
     expect(impossible).toBeGreaterThan(100)
+    expect(onGpus).toBeGreaterThan(10)
   })
 })

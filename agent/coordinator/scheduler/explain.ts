@@ -3,8 +3,9 @@
  * their scores are made of. A "no" counts its reasons over the fleet and names the smallest change that would make
  * it a yes.
  */
+import { GPU, gpuCountOf, gpuMilliOf } from '../../../shared/model/gpus.ts'
 import { formatNeed } from '../../../shared/model/quantity.ts'
-import { type Resources, remaining } from '../../../shared/model/resources.ts'
+import { fits, type Resources, remaining } from '../../../shared/model/resources.ts'
 import type { Now } from '../../../shared/ports.ts'
 import type { DeviceRecord } from '../device-record.ts'
 import type { Candidate, Ranking } from './ranking.ts'
@@ -36,7 +37,7 @@ export function explainWait(shape: Shape, devices: Iterable<DeviceRecord>, now: 
     total++
     const reason = (impossible ? shape.staticReason(device) : undefined) ?? reasonAgainst(shape, device, now)
     counts.set(reason, (counts.get(reason) ?? 0) + 1)
-    if (impossible ? !isOpenFor(shape, device, now) : reason !== FULL && reason !== TOO_SMALL) continue
+    if (impossible ? !isOpenFor(shape, device, now) : !TOO_LITTLE.includes(reason)) continue
     const lacking = impossible ? shape.lacking(device) : []
     if (lacking.length > LACKING_MAX) continue
     const change = { device, lacking, share: missingShare(shape.resources, device) }
@@ -80,6 +81,11 @@ function isOpenFor(shape: Shape, device: DeviceRecord, now: Now): boolean {
 }
 
 const FULL = 'have too little left'
+/** In all there is enough. */
+const BROKEN = 'have too little left on any one gpu'
+const TOO_FEW = 'have too few gpus that are free as a whole'
+/** Reasons that more of some resource would take away. */
+const TOO_LITTLE = [FULL, BROKEN, TOO_FEW, TOO_SMALL]
 
 function reasonAgainst(shape: Shape, device: DeviceRecord, now: Now): string {
   const closed = device.closedReason(now.monoMs, now.wallMs)
@@ -90,9 +96,15 @@ function reasonAgainst(shape: Shape, device: DeviceRecord, now: Now): string {
   const reason =
     fixed === undefined || fixed === TOO_SMALL ? (shape.relations?.against(device) ?? fixed) : fixed
   if (reason !== undefined) return reason
-  if (!hasRoom(device, shape.resources)) return FULL
+  if (!hasRoom(device, shape.resources)) return lackOf(shape.resources, device)
   const next = shape.waiting.first()?.task
   return next !== undefined && device.isKeptFrom(next) ? 'are kept for other work' : 'have room now'
+}
+
+/** What stands against the device that what is left would have to be more, or together on one GPU. */
+function lackOf(need: Resources, device: DeviceRecord): string {
+  if (!fits(need, remaining(device.capacity, device.reserved))) return FULL
+  return gpuCountOf(gpuMilliOf(need)) > 1 ? TOO_FEW : BROKEN
 }
 
 /** What the device lacks, as a share of what is asked for: of all resources together. */
@@ -100,21 +112,31 @@ function missingShare(need: Resources, device: DeviceRecord): number {
   const left = remaining(device.capacity, device.reserved)
   let share = 0
   for (const name in need) {
-    const lacks = (need[name] as number) - (left[name] ?? 0)
+    const lacks = name === GPU ? 0 : (need[name] as number) - (left[name] ?? 0)
     if (lacks > 0) share += lacks / (need[name] as number)
   }
-  return share
+  const gpus = device.gpus.shortage(gpuMilliOf(need))
+  return gpus === undefined ? share : share + gpus.milli / gpuMilliOf(need)
 }
 
-/** Like "arch=arm64 and 14Mi more memory on pi-1": with that it would fit. */
+/**
+ * Like "arch=arm64 and 14Mi more memory on pi-1", or "100m more gpu on one gpu of pi-1": with that it would fit.
+ */
 function missing(need: Resources, { device, lacking }: Change): string {
   const left = remaining(device.capacity, device.reserved)
-  const parts = [...lacking]
+  const gpus = device.gpus.shortage(gpuMilliOf(need))
+  const more = [...lacking]
   for (const name in need) {
-    const lacks = (need[name] as number) - (left[name] ?? 0)
-    if (lacks > 0) parts.push(`${formatNeed(name, lacks)} more ${name}`)
+    const lacks =
+      name === GPU ? (gpus?.on === 0 ? gpus.milli : 0) : (need[name] as number) - (left[name] ?? 0)
+    if (lacks > 0) more.push(`${formatNeed(name, lacks)} more ${name}`)
   }
-  return `${parts.join(' and ')} on ${device.id}`
+  const changes = more.length === 0 ? [] : [`${more.join(' and ')} on ${device.id}`]
+  if (gpus !== undefined && gpus.on > 0) {
+    const where = gpus.on === 1 ? 'one gpu' : `${gpus.on} gpus`
+    changes.push(`${formatNeed(GPU, gpus.milli)} more gpu on ${where} of ${device.id}`)
+  }
+  return changes.join(' and ')
 }
 
 /**
@@ -122,12 +144,18 @@ function missing(need: Resources, { device, lacking }: Change): string {
  *
  * @param scores what `explainScores` said before any task of the run was placed
  */
-export function explainPlacement(shape: Shape, ranking: Ranking, scores: string): string {
+export function explainPlacement(
+  shape: Shape,
+  ranking: Ranking,
+  gpus: readonly number[],
+  scores: string,
+): string {
   const { device } = ranking.best[0] as Candidate
   const left = Math.max(0, Math.round(mostFree(device, shape.resources) * 100))
   const able = shape.eligible.length
   const what = isComposed(shape) ? 'best score' : shape.strategy.superlative
-  return `placed on ${device.id}: ${what} of ${ranking.looked} with room looked at, ${able} could take it; ${left} % of its scarcest resource is left${scores}`
+  const on = gpus.length === 0 ? '' : ` with gpu ${gpus.join(', ')}`
+  return `placed on ${device.id}${on}: ${what} of ${ranking.looked} with room looked at, ${able} could take it; ${left} % of its scarcest resource is left${scores}`
 }
 
 /** The scores of the best candidates, and what they are made of where that is more than the strategy's own. */

@@ -8,6 +8,7 @@
  * An index finds the best of them without looking at them all (best-index.ts). A shape that finds no room is blocked
  * until a device changes that could help, so a full fleet costs nothing while it stays full.
  */
+import { gpuMilliOf } from '../../../shared/model/gpus.ts'
 import { Network } from '../../../shared/model/network.ts'
 import type { Now } from '../../../shared/ports.ts'
 import { Random } from '../../../shared/random/random.ts'
@@ -52,6 +53,8 @@ const REOPEN_LOOKS_MAX = 16
 export interface Decision {
   readonly task: TaskRecord
   readonly device: DeviceRecord
+  /** Which of the device's GPUs it gets; none when it asks for none. */
+  readonly gpus: readonly number[]
   readonly explanation: string
   /** The device and the next best of those looked at. */
   readonly candidates: readonly Candidate[]
@@ -338,10 +341,11 @@ export class Scheduler {
       if (placed > 0 && this.tenants.excess(shape.tenant, shape.resources) !== undefined) break
       const unit = this.#take(task)
       if (unit === undefined) break
-      const explanation = explainPlacement(shape, ranking, scores)
+      const gpus = device.gpus.choose(gpuMilliOf(shape.resources)) ?? []
+      const explanation = explainPlacement(shape, ranking, gpus, scores)
       const of = unit.element?.of
       const follows = of !== undefined && of === last
-      reserve({ task: unit, device, explanation, candidates: ranking.best, follows })
+      reserve({ task: unit, device, gpus, explanation, candidates: ranking.best, follows })
       last = of
       placed++
     }

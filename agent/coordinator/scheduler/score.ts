@@ -1,14 +1,15 @@
 /** Scores: how well a device suits a shape now, from 0 to 1. */
+import { gpuMilliOf } from '../../../shared/model/gpus.ts'
 import type { Resources } from '../../../shared/model/resources.ts'
 import type { DeviceRecord } from '../device-record.ts'
 import { withMore } from '../utilization.ts'
 
-/** True when the device has room for `need` beside what is reserved. */
+/** True when the device has room for `need` beside what is reserved: of GPUs on as many as it takes. */
 export function hasRoom(device: DeviceRecord, need: Resources): boolean {
   for (const name in need) {
     if ((need[name] as number) > (device.capacity[name] ?? 0) - (device.reserved[name] ?? 0)) return false
   }
-  return true
+  return device.gpus.fits(gpuMilliOf(need))
 }
 
 /**

@@ -5,11 +5,11 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import type { RunEnd } from '../../../shared/ports.ts'
+import type { Given, RunEnd } from '../../../shared/ports.ts'
 import { type Attempt, attemptKey } from '../../../shared/protocol/attempt.ts'
 import type { ContainerRun as ContainerSpec, Held, TaskSpec } from '../../../shared/protocol/schemas/index.ts'
 import { within } from '../bounded-wait.ts'
-import { ATTEMPT_VARIABLE, DATA_VARIABLE } from '../child-environment.ts'
+import { ATTEMPT_VARIABLE, DATA_VARIABLE, gpuVariables } from '../child-environment.ts'
 import { ChildOutput } from '../child-output.ts'
 import { type Exit, feed, type RunContext, watchExit } from '../child-run.ts'
 import { Ending } from '../ending.ts'
@@ -40,12 +40,14 @@ export class ContainerRun implements Run {
   readonly #output: ChildOutput
   readonly #name: string
   readonly #held: Held
+  readonly #gpus: Given['gpus']
   /** Aborted when it is to end before it began. */
   readonly #early = new AbortController()
   #group: ProcessGroup | undefined
   readonly #ending = new Ending()
 
-  constructor(attempt: Attempt, task: string, spec: TaskSpec, context: ContainerContext) {
+  constructor(attempt: Attempt, task: string, spec: TaskSpec, context: ContainerContext, given: Given) {
+    this.#gpus = given.gpus
     this.#attempt = attempt
     this.#task = task
     this.#spec = spec
@@ -140,6 +142,7 @@ export class ContainerRun implements Run {
       COVEY_MESH: agent.mesh,
       COVEY_DEVICE: agent.device,
       COVEY_TASK: this.#task,
+      ...gpuVariables(this.#gpus),
       // By these two whoever ends an attempt finds its processes, where they are seen from outside.
       [ATTEMPT_VARIABLE]: attemptKey(this.#attempt),
       [DATA_VARIABLE]: agent.data,

@@ -7,7 +7,7 @@ import type { ContainerEngine } from './engine.ts'
 /** What an earlier start left was ended before the agent began, see `reapContainers`; by now its own may run. */
 export class ContainerExecutor extends PlainExecutor {
   constructor(context: ContainerContext) {
-    super(context, (attempt, task, spec) => new ContainerRun(attempt, task, spec, context))
+    super(context, (attempt, task, spec, given) => new ContainerRun(attempt, task, spec, context, given))
   }
 }
 

@@ -24,6 +24,7 @@ export interface CallWish {
   readonly artifacts: TaskSpec['artifacts']
   /** What an earlier attempt of the task published last. */
   readonly checkpoint: Checkpoint | undefined
+  readonly gpus: readonly number[]
 }
 
 const PROGRESS_EVERY_MS = 250
@@ -145,10 +146,10 @@ export class FunctionCall implements Run, ThreadListener {
     })
     const loaded = await thread.loaded
     if ('code' in loaded) return loaded
-    const { name, input, task, attempt, checkpoint: given } = this.#wish
+    const { name, input, task, attempt, gpus, checkpoint: given } = this.#wish
     const text = input === undefined ? undefined : JSON.stringify(input)
     const checkpoint = given === undefined ? undefined : JSON.stringify(given.value)
-    thread.call({ name, input: text, task, attempt: attemptKey(attempt), artifacts, checkpoint }, this)
+    thread.call({ name, input: text, task, attempt: attemptKey(attempt), artifacts, gpus, checkpoint }, this)
     // It may have been asked to end while the module was loading.
     if (this.#ending.asked) thread.abort()
     return ended

@@ -9,9 +9,9 @@ import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { CoveyError } from '../../../shared/errors/errors.ts'
 import { demandOf } from '../../../shared/model/task.ts'
-import type { Lease } from '../../../shared/ports.ts'
+import type { Given } from '../../../shared/ports.ts'
 import type { Attempt } from '../../../shared/protocol/attempt.ts'
-import type { Checkpoint, FunctionRun, TaskSpec } from '../../../shared/protocol/schemas/index.ts'
+import type { FunctionRun, TaskSpec } from '../../../shared/protocol/schemas/index.ts'
 import type { RunContext } from '../child-run.ts'
 import type { Executor } from '../executor.ts'
 import type { ShellLimits } from '../limits.ts'
@@ -65,11 +65,11 @@ export class FunctionExecutor implements Executor {
     this.#runs = new RunTable(context.emit, limits)
   }
 
-  run(attempt: Attempt, task: string, spec: TaskSpec, _lease?: Lease, checkpoint?: Checkpoint): void {
+  run(attempt: Attempt, task: string, spec: TaskSpec, { checkpoint, gpus = [] }: Given = {}): void {
     const { function: name } = spec.run as FunctionRun
     const memoryBytesMax = Math.floor((demandOf(spec).resources['memory'] ?? 0) / THOUSANDTHS)
     const { input, artifacts } = spec
-    const wish = { attempt, task, name, input, artifacts, memoryBytesMax, checkpoint }
+    const wish = { attempt, task, name, input, artifacts, memoryBytesMax, checkpoint, gpus }
     this.#runs.start(attempt, () => new FunctionCall(wish, this.#context, this.#threads))
   }
 

@@ -24,6 +24,7 @@ export interface ThreadCall {
   readonly attempt: string
   /** Paths of the task's artifacts by name. */
   readonly artifacts: Readonly<Record<string, string>>
+  readonly gpus: readonly number[]
   /** JSON of what the attempt before published last; `undefined` when there is none. */
   readonly checkpoint: string | undefined
 }

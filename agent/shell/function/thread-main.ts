@@ -80,6 +80,7 @@ function contextOf(call: ThreadCall, signal: AbortSignal): FunctionContext {
     task: call.task,
     attempt: call.attempt,
     artifacts: call.artifacts,
+    gpus: call.gpus,
     signal,
     lastCheckpoint: call.checkpoint === undefined ? undefined : JSON.parse(call.checkpoint),
     checkpoint: (value) => {

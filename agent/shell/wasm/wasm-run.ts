@@ -7,15 +7,15 @@ import { mkdirSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { demandOf } from '../../../shared/model/task.ts'
-import type { RunEnd } from '../../../shared/ports.ts'
+import type { Given, RunEnd } from '../../../shared/ports.ts'
 import { type Attempt, attemptKey } from '../../../shared/protocol/attempt.ts'
-import type { Checkpoint, TaskSpec, WasmRun as WasmSpec } from '../../../shared/protocol/schemas/index.ts'
+import type { TaskSpec, WasmRun as WasmSpec } from '../../../shared/protocol/schemas/index.ts'
 import type { ArtifactCache } from '../artifacts/cache.ts'
 import { placeArtifact, placeArtifacts } from '../artifacts/inputs.ts'
 import { within } from '../bounded-wait.ts'
 import { builtEntry } from '../built-entry.ts'
 import { CHECKPOINT_FILE, CHECKPOINT_VARIABLE, CheckpointFile } from '../checkpoint-file.ts'
-import { ATTEMPT_VARIABLE, DATA_VARIABLE, workVariables } from '../child-environment.ts'
+import { ATTEMPT_VARIABLE, DATA_VARIABLE, gpuVariables, workVariables } from '../child-environment.ts'
 import { ChildOutput } from '../child-output.ts'
 import { type Exit, feed, type RunContext, watchExit } from '../child-run.ts'
 import { Ending } from '../ending.ts'
@@ -56,17 +56,10 @@ export class WasmRun implements Run {
   #group: ProcessGroup | undefined
   #folder: string | undefined
   #hold: Hold | undefined
-  readonly #given: Checkpoint | undefined
+  readonly #given: Given
   #checkpoint: CheckpointFile | undefined
 
-  /** @param given what an earlier attempt of the task published last */
-  constructor(
-    attempt: Attempt,
-    task: string,
-    spec: TaskSpec,
-    context: WasmContext,
-    given: Checkpoint | undefined,
-  ) {
+  constructor(attempt: Attempt, task: string, spec: TaskSpec, context: WasmContext, given: Given) {
     this.#given = given
     this.#attempt = attempt
     this.#task = task
@@ -112,7 +105,12 @@ export class WasmRun implements Run {
     }
     const placed = await placeArtifacts(this.#spec, { cache, attemptFolder: () => files, early })
     if ('outcome' in placed) return placed
-    this.#checkpoint = new CheckpointFile(this.#folder, this.#attempt, this.#given, this.#context.emit)
+    this.#checkpoint = new CheckpointFile(
+      this.#folder,
+      this.#attempt,
+      this.#given.checkpoint,
+      this.#context.emit,
+    )
     return this.#runToEnd(this.#order(module, files, dirname(this.#checkpoint.path)))
   }
 
@@ -129,6 +127,7 @@ export class WasmRun implements Run {
         COVEY_MESH: agent.mesh,
         COVEY_DEVICE: agent.device,
         ...workVariables(this.#task),
+        ...gpuVariables(this.#given.gpus),
         [ATTEMPT_VARIABLE]: attemptKey(this.#attempt),
         [CHECKPOINT_VARIABLE]: `${CHECKPOINT_MOUNT}/${CHECKPOINT_FILE}`,
       },

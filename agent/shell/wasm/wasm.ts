@@ -7,6 +7,6 @@ import { type WasmContext, WasmRun } from './wasm-run.ts'
 
 export class WasmExecutor extends PlainExecutor {
   constructor(context: WasmContext) {
-    super(context, (attempt, task, spec, checkpoint) => new WasmRun(attempt, task, spec, context, checkpoint))
+    super(context, (attempt, task, spec, given) => new WasmRun(attempt, task, spec, context, given))
   }
 }

@@ -6,6 +6,7 @@ import {
   Attempt,
   Checkpoint,
   Failure,
+  GpuList,
   Id,
   Instant,
   Labels,
@@ -116,6 +117,7 @@ export const HeldAttempt = Type.Object({
   phase: HeldPhase,
   started: Type.Optional(Instant),
   leaseMs: Type.Optional(Type.Integer({ minimum: 1, description: 'Its lease, when the task is exclusive' })),
+  gpus: Type.Optional(GpuList),
   checkpoint: Type.Optional(Checkpoint),
 })
 export type HeldAttempt = Static<typeof HeldAttempt>
@@ -153,6 +155,7 @@ export const Assignment = Type.Object({
       description: 'Exclusive work may run for so long after the device’s last heartbeat that was heard',
     }),
   ),
+  gpus: Type.Optional(GpuList),
   checkpoint: Type.Optional(Checkpoint),
 })
 export type Assignment = Static<typeof Assignment>
@@ -178,6 +181,7 @@ export const Batch = Type.Object(
         n: Type.Integer({ minimum: 1, description: 'Names its attempt, with the message’s term and agent' }),
         element: Element,
         input: Type.Optional(Type.Unknown()),
+        gpus: Type.Optional(GpuList),
         checkpoint: Type.Optional(Checkpoint),
       }),
     ),

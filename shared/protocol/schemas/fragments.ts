@@ -1,5 +1,6 @@
 /** Pieces that several messages share. Formats (`quantity`, `duration`, `id`) are defined in validators.ts. */
 import { type Static, type TSchema, Type } from 'typebox'
+import { GPUS_MAX } from '../../model/gpus.ts'
 
 export const Id = Type.String({ format: 'id', description: '1 to 64 letters, digits, "_" and "-"' })
 /** What runs: a task by its id, or an element of an array. */
@@ -55,6 +56,11 @@ export const Labels = named(
   'What tells devices apart',
 )
 export const Quantities = named(Quantity, RESOURCES_MAX, 'Amount by name of the resource')
+
+export const GpuList = Type.Array(Type.Integer({ minimum: 0, maximum: GPUS_MAX - 1 }), {
+  maxItems: GPUS_MAX,
+  description: 'Which of the device’s GPUs it has, numbered from 0, when it asks for any',
+})
 
 export const Reign = Type.Object({ term: Term, agent: Type.String({ maxLength: 64 }) })
 export const Attempt = Type.Object(

@@ -62,7 +62,7 @@ export const TaskSpec = Type.Object(
       named(
         Quantity,
         RESOURCES_MAX,
-        'What it needs; default cpu "100m", memory "32Mi". Memory that is stated is also a limit',
+        'What it needs; default cpu "100m", memory "32Mi". Memory that is stated is also a limit; gpu is a share of one GPU or whole ones',
       ),
     ),
     where: Type.Optional(
