@@ -1,17 +1,15 @@
 /**
  * Places demands on devices with parts, one after another as they come (online): each goes at once to where it takes
  * least from what the device would come to be used for (see replay.ts). Whatever fits somewhere is placed.
- *
- * Devices with the same left are judged once, and a judgement holds until the device changes or draws are made anew.
  */
 import type { Resources } from '../../shared/model/resources.ts'
 import type { Random } from '../../shared/random/random.ts'
+import { Judge, type State, type Way } from './judging.ts'
 import {
   faultOfDemand,
   faultOfDevice,
   hasRoom,
   type Kind,
-  PART_MILLI,
   type PartDemand,
   type PartDevice,
   partsOf,
@@ -20,34 +18,11 @@ import {
 } from './parts.ts'
 import type { UnplacedReason } from './plan.ts'
 import { amount } from './problem.ts'
-import { Replay } from './replay.ts'
 
 export interface PartPlace {
   readonly device: string
   /** Which parts of it, from 0. */
   readonly parts: readonly number[]
-}
-
-/** Kinds of demand that are told apart at a time; with one more they are named anew. */
-const KINDS_MAX = 4_096
-
-/** Judgements of devices that are kept at a time; with one more they are made anew. */
-const STATES_MAX = 65_536
-
-/** Where on a device a kind goes best. */
-interface Way {
-  /** How the device's use changes; the greater the better, and mostly below zero. */
-  readonly gain: number
-  /** The parts that it takes have so much left. */
-  readonly left: number
-}
-
-/** All devices that have the same left. */
-interface State {
-  readonly rest: Rest
-  readonly use: number
-  /** By kind; `null` where there is no room. */
-  readonly ways: (Way | null | undefined)[]
 }
 
 interface Slot {
@@ -63,9 +38,9 @@ export class PartFleet {
   readonly #dimensions: readonly string[]
   readonly #slots: readonly Slot[]
   readonly #byId: ReadonlyMap<string, Slot>
-  readonly #replay: Replay
-  readonly #kinds = new Map<string, Kind>()
-  readonly #states = new Map<string, State>()
+  readonly #judge: Judge
+  /** Of the judge, when the slots' states were taken. */
+  #epoch = 0
 
   /**
    * @param random the only source of chance: the same seed and the same calls give the same answers
@@ -84,7 +59,7 @@ export class PartFleet {
     }
     this.#byId = byId
     this.#slots = [...byId.values()]
-    this.#replay = new Replay(random, this.#dimensions.length)
+    this.#judge = new Judge(random)
   }
 
   /**
@@ -97,13 +72,14 @@ export class PartFleet {
     if (wrong !== undefined) throw new RangeError(`demand: ${wrong}`)
     const kind = this.#kindOf(asked)
     if (kind === undefined) return 'too-large'
-    if (this.#replay.observe(kind)) this.#forget()
+    this.#judge.observe(kind)
+    if (this.#judge.epoch !== this.#epoch) this.#forget()
     let best: Slot | undefined
     let way: Way | undefined
     for (const slot of this.#slots) {
-      slot.state ??= this.#stateOf(slot.rest)
+      slot.state ??= this.#judge.stateOf(slot.rest)
       const known = slot.state.ways[kind.index]
-      const next = known === undefined ? this.#wayOf(slot.state, kind) : known
+      const next = known === undefined ? this.#judge.wayOf(slot.state, kind) : known
       if (next === null || (way !== undefined && next.gain <= way.gain)) continue
       best = slot
       way = next
@@ -148,54 +124,12 @@ export class PartFleet {
     for (const name in demand) {
       if (amount(demand, name) > 0 && !this.#dimensions.includes(name)) return undefined
     }
-    const need = this.#vector(demand)
-    const key = JSON.stringify([need, parts, parts === 0 ? 0 : milli, models ?? null])
-    const known = this.#kinds.get(key)
-    if (known !== undefined) return known
-    if (this.#kinds.size >= KINDS_MAX) {
-      this.#kinds.clear()
-      this.#forget()
-    }
-    const kind: Kind = { index: this.#kinds.size, need, parts, milli, models }
-    this.#kinds.set(key, kind)
-    return kind
+    return this.#judge.kindOf({ need: this.#vector(demand), parts, milli, models })
   }
 
   /** Judgements are made anew when they are asked for. */
   #forget(): void {
-    this.#states.clear()
+    this.#epoch = this.#judge.epoch
     for (const slot of this.#slots) slot.state = undefined
   }
-
-  #stateOf(rest: Rest): State {
-    // Which of the parts has what makes no difference.
-    const parts = [...rest.parts].sort((a, b) => a - b)
-    const key = JSON.stringify([rest.model ?? null, rest.free, parts])
-    const known = this.#states.get(key)
-    if (known !== undefined) return known
-    if (this.#states.size >= STATES_MAX) this.#states.clear()
-    const ordered: Rest = { ...rest, parts }
-    const state: State = { rest: ordered, use: this.#replay.use(ordered), ways: [] }
-    this.#states.set(key, state)
-    return state
-  }
-
-  #wayOf({ rest, use, ways }: State, kind: Kind): Way | null {
-    let best: Way | null = null
-    if (hasRoom(rest, kind)) {
-      for (const left of lefts(rest, kind)) {
-        const after = without(rest, kind, partsOf(rest.parts, left, kind.parts))
-        const gain = this.#replay.use(after) - use
-        if (best === null || gain > best.gain) best = { gain, left }
-      }
-    }
-    ways[kind.index] = best
-    return best
-  }
-}
-
-/** What the parts that a kind may take have left, the least first: a share may go to any that have it. */
-function lefts({ parts }: Rest, { parts: count, milli }: Kind): number[] {
-  if (count !== 1) return [PART_MILLI]
-  return [...new Set(parts.filter((left) => left >= milli))]
 }

@@ -2,13 +2,14 @@
  * Devices with parts that are each whole by themselves, such as GPUs. What is left of four parts is not one part: a
  * demand takes a share of a single part, or whole parts, and beside them what adds up over the device (CPU, memory).
  */
+import { GPU_MILLI, GPUS_MAX } from '../../shared/model/gpus.ts'
 import type { Resources } from '../../shared/model/resources.ts'
 import { faultOfAmounts, isAmount } from './problem.ts'
 
 /** A whole part, in thousandths. */
-export const PART_MILLI = 1_000
+export const PART_MILLI = GPU_MILLI
 /** Parts of one device. */
-export const PARTS_MAX = 64
+export const PARTS_MAX = GPUS_MAX
 
 export interface PartDemand {
   /** What it takes of the device, in thousandths. */
@@ -58,7 +59,7 @@ export function faultOfDevice({ free, parts }: PartDevice): string | undefined {
 export interface Kind {
   /** A number from 0. */
   readonly index: number
-  /** By dimension. */
+  /** By dimension; of those that are missing at the end it needs nothing. */
   readonly need: readonly number[]
   readonly parts: number
   readonly milli: number
@@ -93,7 +94,7 @@ export function partsOf(parts: readonly number[], left: number, count: number): 
 export function without({ model, free, parts }: Rest, { need, milli }: Kind, taken: readonly number[]): Rest {
   return {
     model,
-    free: free.map((left, k) => left - (need[k] as number)),
+    free: free.map((left, k) => left - (need[k] ?? 0)),
     parts: parts.map((left, n) => (taken.includes(n) ? left - milli : left)),
   }
 }

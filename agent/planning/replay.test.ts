@@ -9,7 +9,7 @@ const none: Kind = { index: 2, need: [1], parts: 0, milli: 0, models: undefined 
 
 const rest = (cpu: number, parts: number[], model = 'a'): Rest => ({ model, free: [cpu], parts })
 const having = (...seen: Kind[]): Replay => {
-  const replay = new Replay(new Random('a'), 1)
+  const replay = new Replay(new Random('a'))
   for (const kind of seen) replay.observe(kind)
   return replay
 }
@@ -42,7 +42,7 @@ describe('what a device would come to be used for', () => {
   })
 
   it('says when what was judged before no longer holds', () => {
-    const replay = new Replay(new Random('a'), 1)
+    const replay = new Replay(new Random('a'))
     const anew = Array.from({ length: 5_000 }, (_, n) => (replay.observe(half) ? n + 1 : 0)).filter(Boolean)
     expect(anew).toEqual([1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024, 2_024, 3_024, 4_024])
   })

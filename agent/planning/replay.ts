@@ -33,13 +33,11 @@ export class Replay {
   /** No demand that is offered takes less of a part than this. */
   #least = PART_MILLI
   /** Of the device that is played to: what is left by dimension, and by part. */
-  readonly #free: Float64Array
+  #free = new Float64Array(0)
   readonly #parts = new Float64Array(PARTS_MAX)
 
-  /** @param dimensions how many resources add up over a device */
-  constructor(random: Random, dimensions: number) {
+  constructor(random: Random) {
     this.#random = random
-    this.#free = new Float64Array(dimensions)
   }
 
   /** A demand has come, wherever it goes. True when what was judged before no longer holds: draws were made anew. */
@@ -64,6 +62,7 @@ export class Replay {
 
   /** As `hasRoom` and then taking it of the tightest part, over and over; most of the time goes here. */
   #play({ model, free: whole, parts }: Rest, offers: readonly Kind[]): number {
+    if (this.#free.length !== whole.length) this.#free = new Float64Array(whole.length)
     const free = this.#free
     const left = this.#parts
     const n = parts.length
@@ -75,7 +74,7 @@ export class Replay {
       if (count > 0 && milli > most) continue
       if (models !== undefined && (model === undefined || !models.includes(model))) continue
       if (!covers(free, need) || (count > 1 && wholeOnes(left, n) < count)) continue
-      for (let k = 0; k < free.length; k++) free[k]! -= need[k] as number
+      for (let k = 0; k < need.length; k++) free[k]! -= need[k] as number
       if (count === 0) continue
       used += count * milli
       for (let open = count; open > 0; open--) left[tightest(left, n, milli)]! -= milli
@@ -87,7 +86,7 @@ export class Replay {
 }
 
 function covers(free: Float64Array, need: readonly number[]): boolean {
-  for (let k = 0; k < free.length; k++) if ((need[k] as number) > (free[k] as number)) return false
+  for (let k = 0; k < need.length; k++) if ((need[k] as number) > (free[k] as number)) return false
   return true
 }
 
