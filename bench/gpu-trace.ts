@@ -9,12 +9,14 @@ import { PartFleet } from '../agent/planning/part-fleet.ts'
 import { Random } from '../shared/random/random.ts'
 import { GPU_MILLI, type GpuNode, type GpuPlace, type GpuPod, hasRoom, takeGpus } from './gpu-cluster.ts'
 import { POLICIES, PUBLISHED, type Published } from './gpu-published.ts'
+import { byScheduler } from './gpu-scheduler.ts'
 import { bestFit, dotProduct, fragmentationDescent, type GpuScore } from './gpu-scores.ts'
 import { readNodes, readPods, type Workload, workloadsIn } from './gpu-workload.ts'
 import { table } from './table.ts'
 
-/** The mesh's own; the others are published. */
+/** The mesh's own, as planned and as its scheduler places online; the others are published. */
 export const OURS = 'replay'
+export const ONLINE = 'replay online'
 
 export interface TraceRow {
   readonly workload: Workload
@@ -32,6 +34,7 @@ type PlacerOf = (nodes: GpuNode[], pods: readonly GpuPod[], random: Random) => P
 
 const RUNS: readonly (readonly [string, PlacerOf])[] = [
   [OURS, byReplay],
+  [ONLINE, (nodes, _, random) => byScheduler(nodes, 'replay', random)],
   ['FGD', (nodes, pods) => byScore(nodes, fragmentationDescent(pods))],
   ['BestFit', (nodes) => byScore(nodes, bestFit)],
   ['DotProd', (nodes) => byScore(nodes, dotProduct)],
@@ -49,7 +52,7 @@ export function runTrace(
   const shuffles = quick ? QUICK_SHUFFLES : SHUFFLES
   return workloadsIn(folder).flatMap((workload) => {
     const pods = readPods(folder, workload)
-    return [OURS, ...POLICIES].map((policy) => {
+    return [OURS, ONLINE, ...POLICIES].map((policy) => {
       const placerOf = RUNS.find(([name]) => name === policy)?.[1]
       const found = placerOf && measured(folder, pods, placerOf, seed, shuffles)
       if (found !== undefined) {

@@ -189,6 +189,7 @@ export class DeviceRecord {
     this.gpus.count(known, milli, -1)
     this.gpus.count(gpus, milli, 1)
     placement.gpus = gpus
+    this.changes++
     return true
   }
 

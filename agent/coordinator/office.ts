@@ -69,7 +69,7 @@ export class Office {
   constructor(context: Context, reign: Reign, config: MeshConfig | undefined, earlierLeaseMs: number) {
     this.context = context
     this.reign = reign
-    this.scheduler = new Scheduler(this.tenants, context.random)
+    this.scheduler = new Scheduler(this.tenants, context.random.fork(`scheduler/${reign.term}`))
     this.due = new DueList(context)
     this.inboxes = new Inboxes(context, reign)
     this.checkpoints = new Checkpoints(context)

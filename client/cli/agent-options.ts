@@ -21,7 +21,8 @@ export const AGENT_OPTIONS = {
     group: 'Agent',
     env: 'COVEY_CAPACITY',
     defaultText: 'what the machine has',
-    about: 'What the device offers, like cpu=2,memory=1Gi,gpu=2; GPUs are whole, tasks ask for shares of one; others by any name, like network=100M',
+    about:
+      'What the device offers, like cpu=2,memory=1Gi,gpu=2; GPUs are whole, tasks ask for shares of one; others by any name, like network=100M',
   },
   loadOf: {
     flag: 'load',

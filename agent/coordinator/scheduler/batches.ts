@@ -194,7 +194,7 @@ export class Batches {
           device,
           gpus: device.gpus.choose(gpuMilliOf(shape.resources)) ?? [],
           explanation,
-          candidates: [{ device, score }],
+          candidates: [{ device, score, own: score }],
           follows: last === device,
         })
         table.refresh(table.slotOf(device) ?? 0)

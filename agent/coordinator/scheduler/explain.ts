@@ -164,16 +164,16 @@ export function explainScores(shape: Shape, { best }: Ranking): string {
   if (best.length === 1 && !composed) return ''
   let text = '; scores: '
   for (let i = 0; i < best.length; i++) {
-    const { device, score } = best[i] as Candidate
+    const { device, score, own } = best[i] as Candidate
     text += `${i === 0 ? '' : ', '}${device.id} ${percent(score)}`
-    if (composed) text += ` (${composition(shape, device, i === 0)})`
+    if (composed) text += ` (${composition(shape, device, own, i === 0)})`
   }
   return text
 }
 
 /** @param whole with what is behind the parts */
-function composition(shape: Shape, device: DeviceRecord, whole: boolean): string {
-  return partsOf(shape, device)
+function composition(shape: Shape, device: DeviceRecord, own: number, whole: boolean): string {
+  return partsOf(shape, device, own)
     .map(({ name, score, detail }) => {
       return `${name} ${percent(score)}${whole && detail !== undefined ? ` (${detail})` : ''}`
     })

@@ -167,7 +167,7 @@ describe('over random fleets', () => {
         const scores = open.map(score)
         for (const value of scores) expect(value >= 0 && value <= 1).toBe(true)
         expect(score(chosen)).toBeGreaterThanOrEqual(Math.max(...scores) - 1e-9)
-        const parts = partsOf(shape, chosen)
+        const parts = partsOf(shape, chosen, shape.strategy.score(chosen, shape.resources, shape.durationMs))
         const weights = parts.reduce((sum, { weight }) => sum + weight, 0)
         const mean = parts.reduce((sum, part) => sum + part.weight * part.score, 0) / weights
         expect(mean).toBeCloseTo(score(chosen), 9)

@@ -8,6 +8,8 @@ export interface Candidate {
   readonly device: DeviceRecord
   /** From 0 to 1. */
   readonly score: number
+  /** What the strategy alone says, from 0 to 1. */
+  readonly own: number
 }
 
 export class Ranking {
@@ -32,7 +34,7 @@ export class Ranking {
   }
 
   /** A device with room was looked at. */
-  consider(device: DeviceRecord, score: number): void {
+  consider(device: DeviceRecord, score: number, own: number = score): void {
     this.looked++
     const { best } = this
     let place = best.length
@@ -43,6 +45,6 @@ export class Ranking {
     }
     if (place >= RANKED_MAX) return
     if (best.length === RANKED_MAX) best.pop()
-    best.splice(place, 0, { device, score })
+    best.splice(place, 0, { device, score, own })
   }
 }

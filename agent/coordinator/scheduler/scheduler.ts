@@ -26,6 +26,7 @@ import { explainQuota } from './explain-quota.ts'
 import { FleetTable } from './fleet-table.ts'
 import { comesFirst, type Waiting } from './queue.ts'
 import { type Candidate, Ranking } from './ranking.ts'
+import { JUDGED_LOOKS_MAX, Replaying } from './replaying.ts'
 import { hasRoom } from './score.ts'
 import { mayFindRoom, Shape, shapeKey } from './shape.ts'
 import { type Defaults, STRATEGY } from './strategies.ts'
@@ -73,13 +74,18 @@ export class Scheduler {
   readonly #table = new FleetTable()
   readonly tenants: Tenants
   readonly destinations = new Destinations(this.#table)
+  readonly #replaying: Replaying
   /** Work of several tenants may find room: then one task is placed at a time. */
   #contended = false
   readonly #batches: Batches
 
-  /** @param gatherMs how long tasks wait for others that could be planned with them */
+  /**
+   * @param random the only source of chance, for strategies that take chances
+   * @param gatherMs how long tasks wait for others that could be planned with them
+   */
   constructor(tenants = new Tenants(), random = new Random('scheduler'), gatherMs = GATHER_MS) {
     this.tenants = tenants
+    this.#replaying = new Replaying(random)
     const queues = {
       table: this.#table,
       tenants,
@@ -117,6 +123,7 @@ export class Scheduler {
     this.#shapeOf.set(task, shape)
     shape.waiting.add(task, rank)
     this.#waitingShapes.add(shape)
+    this.#replaying.asked(shape, task)
     // Room that is kept from the others need not be kept from this one.
     if (shape.blocked && shape.priority > priority) shape.hinted = true
     return shape.blocked ? shape.explanation : this.#batches.joined(shape)
@@ -284,20 +291,25 @@ export class Scheduler {
       ranking.consider(there, shape.strategy.score(there, shape.resources))
       return ranking
     }
-    const looksMax = relations?.spread === undefined ? Number.POSITIVE_INFINITY : SPREAD_LOOKS_MAX
+    const scoring = shape.strategy.judged === true ? this.#replaying.scoring(shape.resources) : undefined
+    let looksMax = scoring === undefined ? Number.POSITIVE_INFINITY : JUDGED_LOOKS_MAX
+    if (relations?.spread !== undefined) looksMax = SPREAD_LOOKS_MAX
     for (const { share, index } of shape.tiers.sorted) {
       if (ranking.full && ranking.most >= mostOf(shape, share)) break
       index.search(shape.strategy, now, {
-        look: (device, own) => {
+        look: (device, rate) => {
           if ((next !== undefined && device.isKeptFrom(next)) || relations?.against(device) !== undefined)
             return
-          ranking.consider(device, scoreOf(shape, device, own))
+          const own = scoring === undefined ? rate : scoring(device, rate)
+          ranking.consider(device, scoreOf(shape, device, own), own)
         },
         enough: () => {
           if (ranking.looked >= looksMax) return Number.POSITIVE_INFINITY
-          return ranking.full ? leastOwn(shape, ranking.most, share) : Number.NEGATIVE_INFINITY
+          if (scoring !== undefined || !ranking.full) return Number.NEGATIVE_INFINITY
+          return leastOwn(shape, ranking.most, share)
         },
-        worthwhile: () => leastOwn(shape, ranking.least, share),
+        worthwhile: () =>
+          scoring === undefined ? leastOwn(shape, ranking.least, share) : Number.NEGATIVE_INFINITY,
       })
     }
     return ranking.looked === 0 ? undefined : ranking
@@ -329,7 +341,8 @@ export class Scheduler {
     const array = shape.waiting.first()?.task.array
     const waiting = shape.waiting.size + (array?.waiting ?? 0)
     const burst = Math.ceil(waiting / Math.max(1, 2 * shape.eligible.length))
-    const alone = this.#contended || shape.relations?.oneByOne === true
+    const { judged = false } = shape.strategy
+    const alone = this.#contended || judged || shape.relations?.oneByOne === true
     const runMax = alone ? 1 : array === undefined ? RUN_MAX : ELEMENTS_RUN_MAX
     const length = Math.min(runMax, burst, max)
     const scores = explainScores(shape, ranking) + this.#batches.whyAlone(shape)
@@ -341,7 +354,8 @@ export class Scheduler {
       if (placed > 0 && this.tenants.excess(shape.tenant, shape.resources) !== undefined) break
       const unit = this.#take(task)
       if (unit === undefined) break
-      const gpus = device.gpus.choose(gpuMilliOf(shape.resources)) ?? []
+      const own = judged ? this.#replaying.gpusOn(device, shape.resources) : undefined
+      const gpus = own ?? device.gpus.choose(gpuMilliOf(shape.resources)) ?? []
       const explanation = explainPlacement(shape, ranking, gpus, scores)
       const of = unit.element?.of
       const follows = of !== undefined && of === last

@@ -28,6 +28,8 @@ export interface Strategy {
    */
   rank(left: number, unused: number, seen: number): number
   readonly sees?: Sight
+  /** What suits best by `rank` is looked at in detail, and scored by that (replaying.ts). */
+  readonly judged?: true
   /** What the chosen one is, for explanations. */
   readonly superlative: string
   /** Set where several tasks are planned together (batches.ts); the rest is for those that are not. */
@@ -127,6 +129,14 @@ export const STRATEGY: Readonly<Record<StrategyName, Strategy>> = {
     rank: (_left, _unused, aligned) => aligned,
     sees: 'alignment',
     superlative: 'best aligned',
+  },
+  // It leaves of GPUs what others can use.
+  replay: {
+    name: 'replay',
+    score: bestFit,
+    rank: (left) => 1 - left,
+    judged: true,
+    superlative: 'least missed',
   },
   dp: BY_OBJECTIVE.dp.peak,
   heuristic: BY_OBJECTIVE.heuristic.peak,

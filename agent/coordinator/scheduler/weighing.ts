@@ -56,10 +56,9 @@ function mean({ byLabels, relations }: Shape, own: number, labelled: number, eve
   return sum / weights
 }
 
-/** What the score of a device is made of. */
-export function partsOf(shape: Shape, device: DeviceRecord): Part[] {
+/** What the score of a device is made of; `own` is what the strategy says. */
+export function partsOf(shape: Shape, device: DeviceRecord, own: number): Part[] {
   const { byLabels, relations, strategy } = shape
-  const own = strategy.score(device, shape.resources, shape.durationMs)
   const parts: Part[] = [{ name: strategy.superlative, score: own, weight: STRATEGY_WEIGHT }]
   const { preferences, locality, preferWeight = 0, dataWeight = 0 } = byLabels ?? {}
   const { labels } = device

@@ -22,7 +22,15 @@ export const Quantity = Type.Union(
 )
 
 /** How one is chosen of the devices that have room: for each task, or for several that are planned together. */
-export const STRATEGIES = ['greedy', 'best-fit', 'dot-product', 'dp', 'heuristic', 'genetic'] as const
+export const STRATEGIES = [
+  'greedy',
+  'best-fit',
+  'dot-product',
+  'replay',
+  'dp',
+  'heuristic',
+  'genetic',
+] as const
 export type StrategyName = (typeof STRATEGIES)[number]
 
 /** What the choice is to achieve; see docs/placement.md. */

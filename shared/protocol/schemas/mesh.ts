@@ -68,7 +68,7 @@ export const MeshConfig = Type.Object(
     strategy: Type.Optional(
       Type.Enum([...STRATEGIES], {
         description:
-          'Which of the devices with room gets a task: the best by `objective`, the one in use with least left of what is scarce, the one that has free what is asked for, or that of a plan for several tasks. "greedy"',
+          'Which of the devices with room gets a task: the best by `objective`, the one in use with least left of what is scarce, the one that has free what is asked for, the one whose GPUs are missed least, or that of a plan for several tasks. "greedy"',
       }),
     ),
     objective: Type.Optional(
