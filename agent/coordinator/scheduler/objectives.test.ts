@@ -4,7 +4,7 @@ import type { DeviceRecord } from '../device-record.ts'
 import type { Scheduler } from './scheduler.ts'
 import { STRATEGY, towards } from './strategies.ts'
 import { device, fleet, NOW, run, task } from './testing/fleet.ts'
-import { soonness, workLeftMs } from './work-left.ts'
+import { expectedEndMs, soonness, workLeftMs } from './work-left.ts'
 
 const CPU = 1_000
 
@@ -120,6 +120,28 @@ describe('the work that a device has left', () => {
     one.finish([...one.placements.values()][0] as never)
     expect(workLeftMs(one)).toBe(0)
     expect(soonness(60_000)).toBe(0.5)
+  })
+})
+
+describe('the tasks that a device holds', () => {
+  it('are those whose process may run', () => {
+    const one = occupy(occupy(device('d', { cpu: '4', memory: '4Gi' }), 'a', 1), 'b', 1)
+    const [a, b] = [...one.placements.values()]
+    expect(one.held).toBe(2)
+    one.finish(a as never)
+    expect(one.held).toBe(1)
+    one.remove(a as never)
+    one.remove(b as never)
+    expect(one.held).toBe(0)
+  })
+
+  it('are expected to end by when they were assigned, also to a coordinator that came later', () => {
+    expect(expectedEndMs(60_000, undefined, NOW)).toBe(NOW.monoMs + 60_000)
+    const assigned = new Date(NOW.wallMs - 45_000).toISOString()
+    expect(expectedEndMs(60_000, assigned, NOW)).toBe(NOW.monoMs + 15_000)
+    // A clock that was set back since makes nothing end later than if it had begun now.
+    const ahead = new Date(NOW.wallMs + 45_000).toISOString()
+    expect(expectedEndMs(60_000, ahead, NOW)).toBe(NOW.monoMs + 60_000)
   })
 })
 
