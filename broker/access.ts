@@ -85,10 +85,11 @@ export function refuseSubscribe(grant: Grant, filter: string): CoveyError | unde
 const READERS: Partial<Record<Route, readonly User['role'][]>> = {
   inbox: ['operator', 'coordinator'],
   report: ['operator', 'coordinator'],
+  bid: ['operator', 'coordinator'],
 }
 
-/** What a worker needs: who coordinates, and the mesh's settings. What is below its own device it reads anyway. */
-const DEVICE_READS: readonly Route[] = ['beacon', 'death', 'marker', 'offer', 'state', 'config']
+/** What a worker needs: who coordinates, what is up for auction, and the mesh's settings. What is below its own device it reads anyway. */
+const DEVICE_READS: readonly Route[] = ['beacon', 'death', 'marker', 'offer', 'auction', 'state', 'config']
 
 function mayRead(grant: Grant, route: Route, id: string | undefined): boolean {
   if (grant.device !== undefined && id === grant.device && belongsToDevice(route)) return true

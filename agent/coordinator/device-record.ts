@@ -2,13 +2,13 @@
 import { Gpus, gpuCountOf, gpuMilliOf, parseCapacity } from '../../shared/model/gpus.ts'
 import { accumulate, emptyVector, type Resources } from '../../shared/model/resources.ts'
 import type { Labels } from '../../shared/model/selector.ts'
+import { type Utilization, utilizationOf } from '../../shared/model/utilization.ts'
 import { type Attempt, attemptKey } from '../../shared/protocol/attempt.ts'
 import { setDigest } from '../../shared/protocol/digest.ts'
 import type { Desired, DeviceLoad, DeviceState } from '../../shared/protocol/schemas/index.ts'
 import type { Kin, Kinship } from './kinship.ts'
 import type { TaskRecord } from './task-record.ts'
 import type { Account } from './tenants.ts'
-import { type Utilization, utilizationOf } from './utilization.ts'
 
 /** One attempt at one device, from its assignment until the device has forgotten it. */
 export interface Placement {

@@ -4,6 +4,7 @@
  * What is moved loses what it did since it began, or since it last published what it can go on from; so only work that
  * loses little is, and never what is exclusive. It is told to end, and then placed again as any task is.
  */
+import { percent, withMore } from '../../shared/model/utilization.ts'
 import type { DeviceRecord, Placement } from './device-record.ts'
 import { Improver } from './improver.ts'
 import type { Lifecycle } from './lifecycle.ts'
@@ -12,7 +13,6 @@ import { lossMs, MOVE_LOSS_MS_MAX, MOVE_MARGIN_MS, MOVES_MAX, movable } from './
 import type { Decision } from './scheduler/scheduler.ts'
 import { hasRoom } from './scheduler/score.ts'
 import type { TaskRecord } from './task-record.ts'
-import { percent, withMore } from './utilization.ts'
 
 /** Hot devices that are looked at in one tick, and how long one is left alone off which nothing can be moved. */
 const LOOKS_MAX = 16

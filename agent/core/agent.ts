@@ -112,7 +112,9 @@ export class Agent implements Core<AgentInput, AgentEffect> {
   }
 
   #subscribed(link: 'device' | 'seat', token: number, refused: readonly string[]): void {
-    const needed = refused.filter((topic) => !this.#election.doesWithout(topic))
+    const needed = refused.filter(
+      (topic) => !this.#election.doesWithout(topic) && !this.#worker.doesWithout(topic),
+    )
     if (link === 'device' && needed.length > 0 && this.#refused(needed)) return
     if (link === 'device' && token === this.#mirrorToken) {
       this.#mirror.followedSinceMs = this.#context.now.monoMs
@@ -167,6 +169,8 @@ export class Agent implements Core<AgentInput, AgentEffect> {
       if ('body' in message) this.#election.death(message.body)
     } else if (message.route === 'offer') {
       if ('body' in message) this.#election.offer(message.body.agent)
+    } else if (message.route === 'auction') {
+      if ('body' in message) this.#worker.auction(message.body)
     } else if (message.route === 'inbox') {
       if ('body' in message) this.#worker.inbox(message.body)
     } else {

@@ -68,6 +68,11 @@ export class HeldTable {
     return this.#held.size
   }
 
+  /** What is taken by what has not ended, in thousandths. */
+  get reserved(): Resources {
+    return this.#reserved
+  }
+
   get(attempt: Attempt): Held | undefined {
     return this.#held.get(attemptKey(attempt))
   }

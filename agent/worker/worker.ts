@@ -11,11 +11,13 @@ import type { Resources } from '../../shared/model/resources.ts'
 import type { AgentInput, Journal, Measured } from '../../shared/ports.ts'
 import type { Reign } from '../../shared/protocol/attempt.ts'
 import { elementName } from '../../shared/protocol/ids.ts'
-import type { Beacon, DeviceState, Inbox, TaskSpec } from '../../shared/protocol/schemas/index.ts'
+import type { Auction, Beacon, DeviceState, Inbox, TaskSpec } from '../../shared/protocol/schemas/index.ts'
 import { backoffMs } from '../../shared/random/random.ts'
 import type { Context } from '../core/context.ts'
 import { Attempts, TIMEOUT_TIMER } from './attempts.ts'
+import { Bidding } from './bidding.ts'
 import { Fence } from './fence.ts'
+import { Gauge } from './gauge.ts'
 import { HeldTable } from './held.ts'
 import { Journaling } from './journaling.ts'
 import { LEASE_TIMER, Leases } from './leases.ts'
@@ -43,6 +45,8 @@ export class Worker {
   readonly #reports: Reports
   readonly #leases: Leases
   readonly #attempts: Attempts
+  readonly #bidding: Bidding
+  readonly #gauge: Gauge
   #heartbeatMs: number
   #heartbeatSeq = 0
   #reignTries = 0
@@ -59,6 +63,8 @@ export class Worker {
     this.#table = new HeldTable(this.capacity)
     this.#reports = new Reports(context, this.fence, this.#table)
     this.#leases = new Leases(context)
+    this.#bidding = new Bidding(context, this.fence, this.#table)
+    this.#gauge = new Gauge(context)
     const [table, journaling] = [this.#table, this.#journaling]
     this.#attempts = new Attempts(context, this.fence, table, journaling, this.#reports, this.#leases)
   }
@@ -84,12 +90,19 @@ export class Worker {
 
   linkDown(reason: string): void {
     this.fence.reconnected()
+    this.#bidding.linkDown()
     this.membership.linkDown(reason)
     if (this.#stopping) this.#leave()
   }
 
+  /** Topics that a broker may refuse. */
+  doesWithout(topic: string): boolean {
+    return this.#bidding.doesWithout(topic)
+  }
+
   refused(topics: readonly string[]): void {
     this.fence.reconnected()
+    this.#bidding.linkDown()
     this.membership.refused(topics)
   }
 
@@ -112,6 +125,7 @@ export class Worker {
     const news = this.fence.beacon(beacon)
     if (news === 'lower') return
     this.#heartbeatMs = beacon.heartbeatMs
+    this.#bidding.listen(beacon.auctions === true)
     if (news === 'first on connection') this.#greet()
     if (news !== 'new reign') return
     this.#keepReign(0)
@@ -168,7 +182,10 @@ export class Worker {
   /** @returns true when the connection was given up for it */
   ownState(state: DeviceState | undefined): boolean {
     const left = this.membership.ownState(state)
-    if (left) this.fence.reconnected()
+    if (left) {
+      this.fence.reconnected()
+      this.#bidding.linkDown()
+    }
     return left
   }
 
@@ -178,7 +195,7 @@ export class Worker {
       this.#context.timer(HEARTBEAT_TIMER, this.#heartbeatMs)
       // The monotonic clock, and with it the timer of leases, may have stood still.
       this.#attempts.endLapsed()
-      if (this.membership.online) this.#context.emit({ do: 'measure' })
+      if (this.membership.online) this.#gauge.measure('heartbeat')
     } else if (name === FLUSH_TIMER) {
       this.#reports.flush(this.membership.incarnation, this.membership.nonce, this.membership.online)
     } else if (name === RESEND_TIMER) this.#reports.resend()
@@ -195,9 +212,21 @@ export class Worker {
     return true
   }
 
-  /** A heartbeat goes out whoever is in office: one of too low a reign learns from it that it must leave. */
-  measured(load: Measured): void {
+  /** A round of an auction has begun. */
+  auction(auction: Auction): void {
+    if (this.#stopping || !this.membership.online) return
+    if (this.#bidding.announced(auction)) this.#gauge.measure('bid')
+  }
+
+  measured(found: Measured): void {
+    const { purpose, load } = this.#gauge.read(found)
     if (!this.membership.online) return
+    if (purpose === 'heartbeat') this.#beat(load)
+    else if (!this.#stopping) this.#bidding.answer(load, this.membership.incarnation)
+  }
+
+  /** A heartbeat goes out whoever is in office: one of too low a reign learns from it that it must leave. */
+  #beat(load: Measured): void {
     this.#leases.sent(++this.#heartbeatSeq)
     this.#context.publish('device', 'load', this.#context.options.device, {
       incarnation: this.membership.incarnation,

@@ -59,3 +59,18 @@ export function remaining(capacity: Resources, reserved: Resources): Record<stri
   for (const name in capacity) left[name] = (capacity[name] as number) - (reserved[name] ?? 0)
   return left
 }
+
+/**
+ * The share of its scarcest resource, of those asked for, that would be left of `capacity` with `need` on top of what is
+ * reserved: from 1 down to 0, and below where there is no room.
+ */
+export function leastLeft(capacity: Resources, reserved: Resources, need: Resources): number {
+  let least = 1
+  for (const name in need) {
+    const whole = capacity[name] ?? 0
+    if (whole === 0) continue
+    const left = (whole - (reserved[name] ?? 0) - (need[name] as number)) / whole
+    if (left < least) least = left
+  }
+  return least
+}

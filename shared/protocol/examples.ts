@@ -43,6 +43,15 @@ export const EXAMPLES: { readonly [R in Route]: Messages[R] } = {
   death: { agent: attempt.agent, nonce },
   marker: { nonce },
   offer: { agent: 'pi-8' },
+  auction: {
+    term: attempt.term,
+    agent: attempt.agent,
+    round: 31,
+    lots: [
+      { resources: { cpu: '500m', memory: 67_108_864 }, executor: 'exec', where: { disk: 'ssd' }, count: 3 },
+      { resources: { cpu: 1, memory: 33_554_432 }, executor: 'function', function: 'shrink', count: 40 },
+    ],
+  },
   state: {
     incarnation: 8,
     nonce: deviceNonce,
@@ -120,6 +129,14 @@ export const EXAMPLES: { readonly [R in Route]: Messages[R] } = {
     ],
     revoke: [],
     ack: [{ ...attempt, n: 4698 }],
+  },
+  bid: {
+    incarnation: 8,
+    term: attempt.term,
+    agent: attempt.agent,
+    round: 31,
+    inboxSeq: 57,
+    bids: [{ lot: 0, price: 0.6125, count: 3 }],
   },
   desired: {
     cordon: true,

@@ -50,6 +50,13 @@ export const TOPICS = {
     retained: false,
     about: 'While there is no coordinator: an agent is about to become a candidate, so that not all do',
   },
+  auction: {
+    pattern: 'coordinator/auction',
+    writers: ['seat'],
+    qos: 0,
+    retained: false,
+    about: 'A round of an auction: what waits for a device, by kind',
+  },
   state: {
     pattern: 'devices/:id/state',
     writers: ['device'],
@@ -77,6 +84,13 @@ export const TOPICS = {
     qos: 1,
     retained: false,
     about: 'Orders for a device, batched per tick: assign, revoke, acknowledge',
+  },
+  bid: {
+    pattern: 'devices/:id/bid',
+    writers: ['device'],
+    qos: 0,
+    retained: false,
+    about: 'A device’s one answer to a round of an auction',
   },
   desired: {
     pattern: 'devices/:id/desired',

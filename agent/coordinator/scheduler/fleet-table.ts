@@ -6,9 +6,9 @@
  * `refresh`). What else is reserved on a device, such as work that it was found to hold, is noticed with its next
  * heartbeat, or before it is chosen.
  */
+import type { Utilization } from '../../../shared/model/utilization.ts'
 import type { Now } from '../../../shared/ports.ts'
 import type { DeviceRecord } from '../device-record.ts'
-import type { Utilization } from '../utilization.ts'
 import { workLeftMs } from './work-left.ts'
 
 /** Resources with a column. Of others only whether there is room is looked at, and only on what would be chosen. */

@@ -1,8 +1,8 @@
 /** Scores: how well a device suits a shape now, from 0 to 1. */
 import { gpuMilliOf } from '../../../shared/model/gpus.ts'
-import type { Resources } from '../../../shared/model/resources.ts'
+import { leastLeft, type Resources } from '../../../shared/model/resources.ts'
+import { withMore } from '../../../shared/model/utilization.ts'
 import type { DeviceRecord } from '../device-record.ts'
-import { withMore } from '../utilization.ts'
 
 /** True when the device has room for `need` beside what is reserved: of GPUs on as many as it takes. */
 export function hasRoom(device: DeviceRecord, need: Resources): boolean {
@@ -27,13 +27,6 @@ export function bestFit(device: DeviceRecord, need: Resources): number {
   return 1 - leftByReservation(device, need)
 }
 
-function leftByReservation(device: DeviceRecord, need: Resources): number {
-  let least = 1
-  for (const name in need) {
-    const capacity = device.capacity[name] ?? 0
-    if (capacity === 0) continue
-    const left = (capacity - (device.reserved[name] ?? 0) - (need[name] as number)) / capacity
-    if (left < least) least = left
-  }
-  return least
+function leftByReservation({ capacity, reserved }: DeviceRecord, need: Resources): number {
+  return leastLeft(capacity, reserved, need)
 }

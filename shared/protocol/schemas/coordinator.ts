@@ -25,6 +25,9 @@ export const Beacon = Type.Object({
     maxItems: CANDIDATES_LISTED_MAX,
     description: 'The agents that keep a warm copy and may take over',
   }),
+  auctions: Type.Optional(
+    Type.Boolean({ description: 'Devices are to listen on `coordinator/auction`; false' }),
+  ),
 })
 export type Beacon = Static<typeof Beacon>
 

@@ -2,11 +2,13 @@
 import type { TSchema } from 'typebox'
 import { CHECKPOINT_BYTES_MAX } from '../../model/checkpoint.ts'
 import type { Route } from '../topics.ts'
+import { Auction, Bid } from './auction.ts'
 import { Beacon, Death, Marker, Offer } from './coordinator.ts'
 import { Desired, DeviceLoad, DeviceReport, DeviceState, Inbox } from './device.ts'
 import { MeshConfig, MeshEvent } from './mesh.ts'
 import { ResultPage, TaskLog, TaskSpec, TaskStatus, type Withdraw } from './task.ts'
 
+export * from './auction.ts'
 export * from './coordinator.ts'
 export * from './device.ts'
 export * from './fragments.ts'
@@ -21,10 +23,12 @@ export interface Messages {
   death: Death
   marker: Marker
   offer: Offer
+  auction: Auction
   state: DeviceState
   load: DeviceLoad
   report: DeviceReport
   inbox: Inbox
+  bid: Bid
   desired: Desired
   spec: TaskSpec | Withdraw
   status: TaskStatus
@@ -39,10 +43,12 @@ export const SCHEMAS = {
   death: Death,
   marker: Marker,
   offer: Offer,
+  auction: Auction,
   state: DeviceState,
   load: DeviceLoad,
   report: DeviceReport,
   inbox: Inbox,
+  bid: Bid,
   desired: Desired,
   spec: TaskSpec,
   status: TaskStatus,

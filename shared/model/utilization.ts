@@ -2,8 +2,8 @@
  * Utilization: the share of what a device has that is in use, by its own measurement and of the scarcer of cpu and
  * memory. (The field's word.) What was placed there since it measured is not in it, so that is added.
  */
-import type { Resources } from '../../shared/model/resources.ts'
-import type { DeviceLoad } from '../../shared/protocol/schemas/index.ts'
+import type { DeviceLoad } from '../protocol/schemas/index.ts'
+import type { Resources } from './resources.ts'
 
 /** Quantities count in thousandths. */
 const MILLI = 1_000
@@ -25,7 +25,7 @@ export interface Utilization extends Part {
 
 /** What a heartbeat says of it; `undefined` where nothing is measured. */
 export function utilizationOf(
-  load: DeviceLoad,
+  load: Pick<DeviceLoad, 'cpu' | 'cpuTotal' | 'memoryUsed' | 'memoryTotal'>,
   capacity: Resources,
   reserved: Resources,
 ): Utilization | undefined {
