@@ -37,6 +37,7 @@ import {
   drawArrays,
   drawFleet,
   drawOperations,
+  drawSettings,
   drawWorkload,
   elementsOf,
 } from './workload.ts'
@@ -70,6 +71,8 @@ export interface FuzzOptions {
   readonly gpuShare?: number
   /** The share of cases in which urgent work finds a full mesh; a quarter when not given. */
   readonly rushes?: number
+  /** The share of cases in which tasks go by auction, from some time on; a quarter when not given. */
+  readonly auctions?: number
   readonly trace?: Trace
 }
 
@@ -129,6 +132,8 @@ const GPU_SHARE = 0.2
 const ARRAYS_SHARE = 1 / 3
 /** Cases that have a rush. */
 const RUSHES_SHARE = 1 / 4
+/** Cases that have auctions. */
+const AUCTIONS_SHARE = 1 / 4
 const DRAWN_RUN_MS: readonly number[] = [100, 1_000, 2_500, 8_000]
 /** From a cable to a phone network. */
 const DRAWN_LATENCIES: readonly Latency[] = [
@@ -192,6 +197,7 @@ export function runFuzzCase(seed: string, options: FuzzOptions): FuzzResult {
     overMs,
     runMsMean,
   })
+  const settings = drawSettings(random.fork('settings'), options.auctions ?? AUCTIONS_SHARE, overMs)
   const watchers = new Watchers(options.tasks + elementsOf(arrays) + rush.length, () => world)
   const world: World = new World({
     seed,
@@ -215,6 +221,7 @@ export function runFuzzCase(seed: string, options: FuzzOptions): FuzzResult {
       drawOperations(random.fork('operations'), devices, overMs),
       ...(arrays.length === 0 ? [] : [arrays]),
       ...(rush.length === 0 ? [] : [rush]),
+      ...(settings.length === 0 ? [] : [settings]),
     ],
     observe: (engine) => [
       ...watchers.start(engine),

@@ -61,6 +61,15 @@ export function drawOperations(random: Random, devices: readonly string[], overM
   return actions.sort((a, b) => a.atMs - b.atMs)
 }
 
+/** What an operator sets for the whole mesh: that tasks go by auction, and in half of those cases no longer. */
+export function drawSettings(random: Random, auctions: number, overMs: number): Action[] {
+  if (!random.chance(auctions)) return []
+  const atMs = random.chance(0.5) ? 0 : random.between(0, overMs / 2)
+  const begin: Action = { atMs, do: 'configure', config: { strategy: 'auction' } }
+  if (random.chance(0.5)) return [begin]
+  return [begin, { atMs: random.between(atMs, overMs), do: 'configure', config: {} }]
+}
+
 export interface WorkloadOptions {
   readonly tasks: number
   /** All are submitted within this time, in milliseconds. */

@@ -10,10 +10,11 @@ import type { Rejection } from '../../shared/errors/errors.ts'
 import type { LinkName, Subscription } from '../../shared/ports.ts'
 import type { Reign } from '../../shared/protocol/attempt.ts'
 import type { Incoming } from '../../shared/protocol/codec.ts'
-import { isTerminal } from '../../shared/protocol/schemas/index.ts'
+import { type Beacon, isTerminal } from '../../shared/protocol/schemas/index.ts'
 import type { Context } from '../core/context.ts'
 import { INVENTORY_INTERVALS } from '../core/options.ts'
 import { Arrays } from './arrays.ts'
+import { Auctions, ROUND_TIMER } from './auctions.ts'
 import { DUE_TIMER, type Due } from './due.ts'
 import { Endings } from './endings.ts'
 import { Fleet } from './fleet.ts'
@@ -26,11 +27,11 @@ import { PAGE_TIMER } from './pages.ts'
 import { Preemption } from './preemption.ts'
 import { Rebalancer } from './rebalancer.ts'
 import { Restore } from './restore.ts'
-import type { Explanation } from './scheduler/explain.ts'
 import type { Decision } from './scheduler/scheduler.ts'
 import { STATUS_TIMER } from './statuses.ts'
 import { Successors } from './successors.ts'
 import type { TaskRecord } from './task-record.ts'
+import { Waits } from './waits.ts'
 
 const SETTLE_TIMER = 'coordinator/settle'
 const WINDOW_TIMER = 'coordinator/window'
@@ -40,9 +41,6 @@ const READING_MS_MAX = 30_000
 const READING_TIMER = 'coordinator/reading'
 /** Decisions in one go, before messages get their turn again. */
 const DECISIONS_MAX = 1_000
-/** Explanations of waiting tasks are renewed every so many ticks, for so many tasks of a shape. */
-const EXPLAIN_TICKS = 5
-const EXPLAINED_MAX = 100
 /** Windows after which a result of an unknown task is of one that was forgotten. */
 const UNKNOWN_WINDOWS = 3
 
@@ -51,6 +49,8 @@ type Phase = 'reading' | 'inventory' | 'serving'
 export interface CoordinatorEvents {
   /** A device has seen this reign. */
   learn(reign: Reign): void
+  /** What the beacon says of auctions has changed. */
+  auctionsBegun(): void
   /** The coordinator cannot go on. */
   leave(reason: string): void
 }
@@ -67,14 +67,15 @@ export class Coordinator {
   readonly #fleet: Fleet
   readonly #rebalancer: Rebalancer
   readonly #preemption: Preemption
+  readonly #waits: Waits
   readonly #arrays: Arrays
+  readonly #auctions: Auctions
   readonly #intake: Intake
   readonly #restore: Restore
   readonly #sinceMs: number
   #phase: Phase = 'reading'
   #markerSeen = false
   #tickMs = 0
-  #ticks = 0
 
   /** @param earlierLeaseMs the longest lease that the coordinator before may have given; 0 when none is known of */
   constructor(
@@ -103,6 +104,7 @@ export class Coordinator {
     )
     this.#rebalancer = new Rebalancer(this.#office, this.#lifecycle)
     this.#preemption = new Preemption(this.#office, this.#lifecycle, this.#endings.statuses)
+    this.#waits = new Waits(this.#office, this.#preemption, this.#endings.statuses)
     this.#arrays = new Arrays(this.#office, this.#lifecycle, this.#endings, mirror)
     this.#intake = new Intake(
       this.#office,
@@ -112,6 +114,7 @@ export class Coordinator {
       this.#arrays,
       this.#windowMs(),
     )
+    this.#auctions = new Auctions(this.#office, () => events.auctionsBegun())
     this.#restore = new Restore(this.#office, mirror)
     this.#mark()
     context.timer(READING_TIMER, READING_MS_MAX)
@@ -125,6 +128,7 @@ export class Coordinator {
       { topic: topics.of('beacon'), qos: 1 },
       { topic: topics.all('load'), qos: 0 },
       { topic: topics.all('report'), qos: 1 },
+      { topic: topics.all('bid'), qos: 0 },
     ]
   }
 
@@ -134,20 +138,18 @@ export class Coordinator {
     TICK_TIMER,
     READING_TIMER,
     RUN_TIMER,
+    ROUND_TIMER,
     INBOX_TIMER,
     STATUS_TIMER,
     PAGE_TIMER,
     DUE_TIMER,
   ]
 
-  /** How often devices are to send heartbeats. */
-  get heartbeatMs(): number {
-    return this.#office.heartbeatMs
-  }
-
-  /** The longest lease that exclusive work may be running under. */
-  get leaseMs(): number {
-    return this.#office.leases.longestMs
+  /** What the beacon says to devices. */
+  get beacon(): Pick<Beacon, 'heartbeatMs' | 'leaseMs' | 'auctions'> {
+    const { heartbeatMs, leases } = this.#office
+    const auctions = this.#auctions.wanted ? { auctions: true } : {}
+    return { heartbeatMs: Math.round(heartbeatMs), leaseMs: leases.longestMs, ...auctions }
   }
 
   get serving(): boolean {
@@ -203,6 +205,8 @@ export class Coordinator {
       }
     } else if (message.route === 'results') {
       if ('body' in message) this.#arrays.page(message.id, message.page ?? '')
+    } else if (message.route === 'bid') {
+      if ('body' in message) this.#auctions.bid(message.id, message.body)
     } else if (message.route === 'desired') {
       if ('rejection' in message) this.#complain('desired', message.id, message.rejection)
       else this.#fleet.desired(message.id, 'body' in message ? message.body : undefined)
@@ -295,6 +299,7 @@ export class Coordinator {
   /** @returns true when the timer was the coordinator's */
   timer(name: string): boolean {
     if (name === RUN_TIMER) this.#run()
+    else if (name === ROUND_TIMER) this.#auctions.timer()
     else if (name === INBOX_TIMER) this.#office.inboxes.flush()
     else if (name === STATUS_TIMER) this.#endings.statuses.flush()
     else if (name === PAGE_TIMER) this.#endings.elements.pages.flush()
@@ -316,20 +321,11 @@ export class Coordinator {
     const reserve = (decision: Decision) =>
       this.#lifecycle.placing.place(this.#rebalancer.placed(this.#preemption.placed(decision)))
     const pauseMs = scheduler.run(this.#context.now, DECISIONS_MAX, reserve, (tasks, explanation) =>
-      this.#explain(tasks, explanation),
+      this.#waits.explain(tasks, explanation),
     )
     if (pauseMs === 0) this.#office.wake()
     else if (pauseMs !== undefined) this.#office.due.add(pauseMs, 'batch', '')
-  }
-
-  #explain(tasks: Iterable<TaskRecord>, explanation: Explanation): void {
-    for (const task of tasks) {
-      if (task.explanation === explanation.text || this.#preemption.isFor(task)) continue
-      task.explanation = explanation.text
-      task.reasons = explanation.reasons
-      task.impossible = explanation.impossible === true
-      this.#endings.statuses.touch(task)
-    }
+    this.#auctions.open()
   }
 
   #dueNow(due: Due): void {
@@ -374,19 +370,7 @@ export class Coordinator {
     this.#fleet.watch(lateMs > intervalMs ? lateMs : 0)
     this.#rebalancer.tick()
     this.#preemption.tick()
-    if (++this.#ticks % EXPLAIN_TICKS === 0) this.#explainAgain()
-  }
-
-  /** Why a task waits changes with the fleet; its status follows, for the first of each kind. */
-  #explainAgain(): void {
-    for (const { tasks, explanation } of this.#office.scheduler.blocked(this.#context.now)) {
-      const first: TaskRecord[] = []
-      for (const task of tasks) {
-        if (first.length >= EXPLAINED_MAX) break
-        first.push(task)
-      }
-      this.#explain(first, explanation)
-    }
+    this.#waits.tick()
   }
 
   /** Out of office: nothing of it may fire any more. */

@@ -7,6 +7,7 @@
  * changes moves end: each time the highest share of all devices touched has become less by a least part of itself.
  */
 
+import { percent, withMore } from '../../shared/model/utilization.ts'
 import { type Improvement, improvement } from '../planning/improvement.ts'
 import type { Objective, Problem } from '../planning/problem.ts'
 import type { DeviceRecord, Placement } from './device-record.ts'
@@ -18,7 +19,6 @@ import { WORK_MAX } from './scheduler/batches.ts'
 import type { Decision } from './scheduler/scheduler.ts'
 import { mostFree } from './scheduler/score.ts'
 import type { TaskRecord } from './task-record.ts'
-import { percent, withMore } from './utilization.ts'
 
 /** Devices that work may be moved off, tasks that may be, and devices in all that are looked at in one go. */
 const SOURCES_MAX = 6

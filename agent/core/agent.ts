@@ -4,6 +4,7 @@
  */
 import { leaseMsOf } from '../../shared/model/lease.ts'
 import type { AgentEffect, AgentInput, Core, Now } from '../../shared/ports.ts'
+import type { Reign } from '../../shared/protocol/attempt.ts'
 import type { Incoming } from '../../shared/protocol/codec.ts'
 import type { Beacon } from '../../shared/protocol/schemas/index.ts'
 import { Coordinator } from '../coordinator/coordinator.ts'
@@ -36,6 +37,7 @@ export class Agent implements Core<AgentInput, AgentEffect> {
       elected: (reign, nonce) => {
         this.#coordinator = new Coordinator(this.#context, this.#mirror, reign, nonce, this.#earlierLeaseMs, {
           learn: (seen) => this.#election.hearsay(seen),
+          auctionsBegun: () => this.#election.beaconChanged(),
           leave: (reason) => this.#election.leave(reason),
         })
       },
@@ -221,13 +223,15 @@ export class Agent implements Core<AgentInput, AgentEffect> {
     return predecessor === undefined ? 0 : leaseMsOf(predecessor)
   }
 
-  #beaconFields(): Pick<Beacon, 'heartbeatMs' | 'leaseMs' | 'candidates'> {
+  #beaconFields(): Omit<Beacon, keyof Reign | 'nonce' | 'intervalMs'> {
+    const candidates = [...this.#candidateIds()]
+    if (this.#coordinator !== undefined) return { ...this.#coordinator.beacon, candidates }
     const { heartbeatMs, exclusiveLeaseMs } = this.#context.timing
-    return {
-      heartbeatMs: Math.round(this.#coordinator?.heartbeatMs ?? heartbeatMs),
-      leaseMs: this.#coordinator?.leaseMs ?? Math.max(exclusiveLeaseMs, this.#earlierLeaseMs),
-      candidates: [...this.#candidateIds()],
-    }
+    const leaseMs = Math.max(exclusiveLeaseMs, this.#earlierLeaseMs)
+    const { config } = this.#mirror
+    // What this coordinator will go by, as far as the copy tells already.
+    const auctions = config !== undefined && 'body' in config && config.body.strategy === 'auction'
+    return { heartbeatMs: Math.round(heartbeatMs), leaseMs, candidates, ...(auctions ? { auctions } : {}) }
   }
 
   /** Those who keep a warm copy: the coordinator, and the next in rank. */
@@ -245,7 +249,7 @@ export class Agent implements Core<AgentInput, AgentEffect> {
   #tellCandidates(): void {
     const before = this.#candidates.ids
     const ids = this.#candidateIds()
-    if (ids !== before && ids.join() !== before.join()) this.#election.candidatesChanged()
+    if (ids !== before && ids.join() !== before.join()) this.#election.beaconChanged()
   }
 
   #closeOffice(): void {

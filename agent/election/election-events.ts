@@ -14,7 +14,7 @@ export interface ElectionEvents {
   /** Publishes on the device's link and returns the token whose PUBACK proves that the link answers. */
   roundTrip(): number
   /** What the beacon says besides who is in office. */
-  beaconFields(): Pick<Beacon, 'heartbeatMs' | 'leaseMs' | 'candidates'>
+  beaconFields(): Omit<Beacon, keyof Reign | 'nonce' | 'intervalMs'>
   /** The last state of every device that the warm copy knows. */
   states(): Iterable<readonly [string, DeviceState]>
 }

@@ -30,8 +30,8 @@ const CLAIM_TIMEOUT_TIMER = 'election/claim-timeout'
 const BACKOFF_CAP_MS = 30_000
 /** An agent that is no candidate steps in after this many leases of silence. */
 const OUTSIDER_LEASES = 2
-/** A change of candidates is told this soon, instead of with the next beacon. */
-const CANDIDATES_CHANGED_MS = 50
+/** A change of what the beacon says is told this soon, instead of with the next beacon. */
+const BEACON_CHANGED_MS = 50
 /** In office this long, a candidate's next back-off starts anew. */
 const STABLE_MS = 10_000
 
@@ -372,11 +372,11 @@ export class Election {
     return true
   }
 
-  /** Others keep the warm copy from now on: they should know before this coordinator can die. */
-  candidatesChanged(): void {
+  /** Others keep the warm copy from now on, and should know before this coordinator can die; or devices are to listen. */
+  beaconChanged(): void {
     if (!this.inOffice || this.#hastened) return
     this.#hastened = true
-    this.#context.timer(BEACON_TIMER, Math.min(CANDIDATES_CHANGED_MS, this.#context.timing.intervalMs))
+    this.#context.timer(BEACON_TIMER, Math.min(BEACON_CHANGED_MS, this.#context.timing.intervalMs))
   }
 
   #beat(): void {

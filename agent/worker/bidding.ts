@@ -6,7 +6,7 @@
  * share bids, drawn by each for itself. Who bids on one lot is then likely to bid on the others in the same message.
  */
 
-import { fits, leastLeft, parseResources, type Resources } from '../../shared/model/resources.ts'
+import { leastLeft, parseResources, type Resources } from '../../shared/model/resources.ts'
 import { compileSelector, type Labels, unmet } from '../../shared/model/selector.ts'
 import { utilizationOf, withMore } from '../../shared/model/utilization.ts'
 import type { Measured } from '../../shared/ports.ts'
@@ -32,50 +32,71 @@ export interface Bidder {
   readonly places: number
 }
 
-/** How many tasks of a lot the device has room for, of those that are up; 0 when it is not one for them. */
-export function roomFor(lot: Lot, bidder: Bidder): number {
-  const { capacity, reserved, labels, executors, functions } = bidder
-  if (!executors.includes(lot.executor)) return 0
-  if (lot.function !== undefined && !functions.includes(lot.function)) return 0
-  if (unmet(compileSelector(lot.where), labels) !== undefined) return 0
-  const need = parseResources(lot.resources)
-  if (!fits(need, capacity)) return 0
-  let count = Math.min(lot.count, bidder.places)
+/** A lot that the device may bid on. */
+export interface Chance {
+  /** Which of the round's. */
+  readonly index: number
+  readonly lot: Lot
+  /** In thousandths. */
+  readonly need: Resources
+}
+
+/**
+ * The lots that the device is one for, has room for and would not bid too little on, by what it holds: whether it does is
+ * known when it has measured itself.
+ *
+ * @param draw from 0 to 1, its draw for the whole round: lots of a lower share are left to others
+ */
+export function chancesOn(lots: readonly Lot[], bidder: Bidder, draw: number): Chance[] {
+  const chances: Chance[] = []
+  for (const [index, lot] of lots.entries()) {
+    if (draw >= (lot.share ?? 1) || !bidder.executors.includes(lot.executor)) continue
+    if (lot.function !== undefined && !bidder.functions.includes(lot.function)) continue
+    if (unmet(compileSelector(lot.where), bidder.labels) !== undefined) continue
+    const chance = { index, lot, need: parseResources(lot.resources) }
+    if (leastLeft(bidder.capacity, bidder.reserved, chance.need) < (lot.floor ?? 0)) continue
+    if (roomFor(chance, bidder) > 0) chances.push(chance)
+  }
+  return chances
+}
+
+/** How many tasks of a lot the device has room for, of those that are up. */
+export function roomFor({ lot, need }: Chance, { capacity, reserved, places }: Bidder): number {
+  let count = Math.min(lot.count, places)
   for (const name in need) {
     const each = need[name] as number
     if (each === 0) continue
-    const left = (capacity[name] as number) - (reserved[name] ?? 0)
+    const left = (capacity[name] ?? 0) - (reserved[name] ?? 0)
     count = Math.min(count, Math.floor(left / each))
   }
   return Math.max(0, count)
 }
 
 /**
- * The share of its scarcest resource that the device would have left with one task more, by what is reserved and by what
+ * The share of its scarcest resource that the device would have left with so much more, by what is reserved and by what
  * it measures, whichever is less: what the scheduler calls most free, of this moment. Below 0 when there is none.
  */
-export function priceOf(lot: Lot, { capacity, reserved }: Bidder, load: Measured): number {
-  const need = parseResources(lot.resources)
+export function priceOf(need: Resources, { capacity, reserved }: Bidder, load: Measured): number {
   const left = leastLeft(capacity, reserved, need)
   const utilization = utilizationOf(load, capacity, reserved)
   return utilization === undefined ? left : Math.min(left, 1 - withMore(utilization, reserved, need))
 }
 
-/**
- * The bids of a device on the lots of a round; none when it keeps silent.
- *
- * @param draw from 0 to 1, its draw for the whole round: lots of a lower share are left to others
- */
-export function bidsOn(lots: readonly Lot[], bidder: Bidder, load: Measured, draw: number): Bid['bids'] {
+/** What the device bids, now that it has measured itself; nothing when it had better keep silent. */
+export function bidsOn(chances: readonly Chance[], bidder: Bidder, load: Measured): Bid['bids'] {
   if (load.battery !== undefined && load.battery < BATTERY_LOW) return []
   const bids: Bid['bids'] = []
-  for (const [index, lot] of lots.entries()) {
-    const count = roomFor(lot, bidder)
-    if (count === 0 || draw >= (lot.share ?? 1)) continue
-    const price = Math.floor(priceOf(lot, bidder, load) * PRICE_STEPS) / PRICE_STEPS
-    if (price >= (lot.floor ?? 0)) bids.push({ lot: index, price, count })
+  for (const chance of chances) {
+    const count = roomFor(chance, bidder)
+    const price = Math.floor(priceOf(chance.need, bidder, load) * PRICE_STEPS) / PRICE_STEPS
+    if (count > 0 && price >= (chance.lot.floor ?? 0)) bids.push({ lot: chance.index, price, count })
   }
   return bids
+}
+
+interface Round {
+  readonly auction: Auction
+  readonly chances: readonly Chance[]
 }
 
 export class Bidding {
@@ -86,7 +107,7 @@ export class Bidding {
   /** Whether this connection listens for rounds. */
   #listens = false
   /** The round that waits for the device to measure itself. */
-  #round: Auction | undefined
+  #round: Round | undefined
 
   constructor(context: Context, fence: Fence, table: HeldTable) {
     this.#context = context
@@ -117,30 +138,28 @@ export class Bidding {
     else this.#context.emit({ do: 'unsubscribe', link: 'device', topics: [topic] })
   }
 
-  /** A round has begun. @returns true when the device has room for something in it, and is to measure itself */
+  /** A round has begun. @returns true when the device may bid in it, and is to measure itself first */
   announced(auction: Auction): boolean {
     // Of a reign that the device does not follow, or not yet: whatever it won would be refused.
     if (compareReigns(auction, this.#fence.highest) !== 0 || !this.#fence.open || this.#fence.failing)
       return false
-    const bidder = this.#bidder()
-    if (auction.lots.every((lot) => roomFor(lot, bidder) === 0)) return false
-    const waited = this.#round !== undefined
-    this.#round = auction
-    return !waited
+    const draws = auction.lots.some(({ share }) => share !== undefined)
+    const chances = chancesOn(auction.lots, this.#bidder(), draws ? this.#context.random.float() : 0)
+    const measures = this.#round !== undefined
+    this.#round = chances.length === 0 ? undefined : { auction, chances }
+    return chances.length > 0 && !measures
   }
 
   /** The device has measured itself: it bids on the round that waits for this, if it has something to bid. */
   answer(load: Measured, incarnation: number): void {
-    const round = this.#round
+    const { auction, chances } = this.#round ?? {}
     this.#round = undefined
-    if (round === undefined || compareReigns(round, this.#fence.highest) !== 0) return
-    const { options, random } = this.#context
-    const draws = round.lots.some(({ share }) => share !== undefined)
-    const bids = bidsOn(round.lots, this.#bidder(), load, draws ? random.float() : 0)
+    if (auction === undefined || compareReigns(auction, this.#fence.highest) !== 0) return
+    const bids = bidsOn(chances ?? [], this.#bidder(), load)
     if (bids.length === 0) return
-    const { term, agent, round: number } = round
-    const bid: Bid = { incarnation, term, agent, round: number, inboxSeq: this.#fence.seq, bids }
-    this.#context.publish('device', 'bid', options.device, bid)
+    const { term, agent, round } = auction
+    const bid: Bid = { incarnation, term, agent, round, inboxSeq: this.#fence.seq, bids }
+    this.#context.publish('device', 'bid', this.#context.options.device, bid)
   }
 
   #bidder(): Bidder {

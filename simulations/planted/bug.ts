@@ -18,7 +18,7 @@ export interface Bug {
   readonly with?: Partial<CaseOptions>
 }
 
-/** A case like those of the fuzz tests; checkpoints, rushes and GPUs are for the bugs that concern them. */
+/** A case like those of the fuzz tests; checkpoints, rushes, GPUs and auctions are for the bugs that concern them. */
 export const PLAIN: CaseOptions = {
   devices: 5,
   tasks: 60,
@@ -28,6 +28,7 @@ export const PLAIN: CaseOptions = {
   wishShare: 0,
   rushes: 0,
   gpuShare: 0,
+  auctions: 0,
 }
 /** A case in which devices are full and something fails every three seconds. */
 export const CROWDED: CaseOptions = {
@@ -39,6 +40,7 @@ export const CROWDED: CaseOptions = {
   wishShare: 0,
   rushes: 0,
   gpuShare: 0,
+  auctions: 0,
 }
 
 /** The devices of a plain case. */

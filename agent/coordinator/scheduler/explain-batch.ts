@@ -1,9 +1,9 @@
 /** Explanations of what was planned together: by what, with how many, and how good the plan is known to be. */
 import { formatDuration } from '../../../shared/model/duration.ts'
+import { percent } from '../../../shared/model/utilization.ts'
 import type { StrategyName } from '../../../shared/protocol/schemas/index.ts'
 import type { Objective } from '../../planning/problem.ts'
 import type { DeviceRecord } from '../device-record.ts'
-import { percent } from '../utilization.ts'
 import type { Planned } from './batches.ts'
 import type { Explanation } from './explain.ts'
 import { mostFree } from './score.ts'

@@ -152,14 +152,18 @@ export function explainPlacement(
 ): string {
   const { device } = ranking.best[0] as Candidate
   const left = Math.max(0, Math.round(mostFree(device, shape.resources) * 100))
+  const on = gpus.length === 0 ? '' : ` with gpu ${gpus.join(', ')}`
+  if (ranking.bids !== undefined)
+    return `placed on ${device.id}${on}: ${scores}; ${left} % of its scarcest resource is left`
   const able = shape.eligible.length
   const what = isComposed(shape) ? 'best score' : shape.strategy.superlative
-  const on = gpus.length === 0 ? '' : ` with gpu ${gpus.join(', ')}`
-  return `placed on ${device.id}${on}: ${what} of ${ranking.looked} with room looked at, ${able} could take it; ${left} % of its scarcest resource is left${scores}`
+  const unsold = ranking.unsold === '' ? '' : `${ranking.unsold}; `
+  return `placed on ${device.id}${on}: ${unsold}${what} of ${ranking.looked} with room looked at, ${able} could take it; ${left} % of its scarcest resource is left${scores}`
 }
 
 /** The scores of the best candidates, and what they are made of where that is more than the strategy's own. */
-export function explainScores(shape: Shape, { best }: Ranking): string {
+export function explainScores(shape: Shape, { best, bids }: Ranking): string {
+  if (bids !== undefined) return explainBids(best, bids)
   const composed = isComposed(shape)
   if (best.length === 1 && !composed) return ''
   let text = '; scores: '
@@ -169,6 +173,13 @@ export function explainScores(shape: Shape, { best }: Ranking): string {
     if (composed) text += ` (${composition(shape, device, own, i === 0)})`
   }
   return text
+}
+
+/** What the best bids are worth as things stand, like "won with 72 % against pi-9 61 % (12 bids)". */
+function explainBids([first, ...others]: readonly Candidate[], bids: number): string {
+  const against = others.map(({ device, score }) => `${device.id} ${percent(score)}`).join(', ')
+  const count = bids === 1 ? '1 bid' : `${bids} bids`
+  return `won with ${percent(first?.score ?? 0)}${against === '' ? '' : ` against ${against}`} (${count})`
 }
 
 /** @param whole with what is behind the parts */

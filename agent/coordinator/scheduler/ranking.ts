@@ -17,6 +17,11 @@ export class Ranking {
   readonly best: Candidate[] = []
   /** Devices with room that were looked at. */
   looked = 0
+  /** Bids that it is made of, when it is of an auction; and what is to be said before all else when it is not, but was to be. */
+  bids: number | undefined
+  unsold = ''
+  /** How many tasks in a row the first may be given. */
+  runMax = Number.POSITIVE_INFINITY
 
   /** The highest score so far; below every score when there is none. */
   get most(): number {

@@ -75,6 +75,8 @@ export class Scheduler {
   readonly tenants: Tenants
   readonly destinations = new Destinations(this.#table)
   readonly #replaying: Replaying
+  /** Somebody holds auctions; otherwise what goes by auction is placed by its score. */
+  auctions = false
   /** Work of several tenants may find room: then one task is placed at a time. */
   #contended = false
   readonly #batches: Batches
@@ -142,6 +144,7 @@ export class Scheduler {
     shape.waiting.remove(task)
     if (shape.waiting.size > 0) return
     shape.blocked = shape.overQuota = false
+    shape.bids = undefined
     this.#waitingShapes.delete(shape)
   }
 
@@ -246,6 +249,7 @@ export class Scheduler {
         shape.blocked = true
         if (shape.relations !== undefined) shape.relations.changed = false
         shape.hinted = false
+        shape.bids = undefined
         if (news) waits([...shape.waiting.tasks()], this.#whyWaiting(shape, now))
         continue
       }
@@ -260,7 +264,7 @@ export class Scheduler {
     let bestFirst: Waiting | undefined
     this.#contended = false
     for (const shape of this.#waitingShapes) {
-      if (!mayFindRoom(shape)) continue
+      if (!mayFindRoom(shape) || this.#awaitsBids(shape)) continue
       const first = shape.waiting.first()
       if (first === undefined) continue
       if (best !== undefined && best.tenant !== shape.tenant) this.#contended = true
@@ -270,6 +274,20 @@ export class Scheduler {
       }
     }
     return best
+  }
+
+  /** Whether devices are to be asked before its next task is placed. */
+  #awaitsBids(shape: Shape): boolean {
+    if (!this.auctions || shape.strategy.byBids !== true || shape.bids !== undefined) return false
+    return this.tenants.excess(shape.tenant, shape.resources) === undefined
+  }
+
+  /** Shapes of which devices are to be asked, in the order of their first tasks. */
+  awaitingBids(): Shape[] {
+    const first = (shape: Shape) => shape.waiting.first() as Waiting
+    return [...this.#waitingShapes]
+      .filter((shape) => mayFindRoom(shape) && this.#awaitsBids(shape))
+      .sort((a, b) => (this.#precedes(a, first(a), b, first(b)) ? -1 : 1))
   }
 
   /** As `comesFirst`, but among tenants of one priority the one that has the least share goes first. */
@@ -283,14 +301,17 @@ export class Scheduler {
 
   /** Ranks the best devices with room; none when there is none. What is preferred is looked at first. */
   #choose(shape: Shape, now: Now): Ranking | undefined {
-    const ranking = new Ranking()
-    const { relations } = shape
     const next = shape.waiting.first()?.task
     const there = next === undefined ? undefined : this.destinations.find(shape, next, now)
+    const ranking = new Ranking()
     if (there !== undefined) {
       ranking.consider(there, shape.strategy.score(there, shape.resources))
       return ranking
     }
+    const sold = shape.bids?.rank(next, now)
+    if (sold !== undefined && sold.looked > 0) return sold
+    ranking.unsold = shape.bids?.why ?? ''
+    const { relations } = shape
     const scoring = shape.strategy.judged === true ? this.#replaying.scoring(shape.resources) : undefined
     let looksMax = scoring === undefined ? Number.POSITIVE_INFINITY : JUDGED_LOOKS_MAX
     if (relations?.spread !== undefined) looksMax = SPREAD_LOOKS_MAX
@@ -344,7 +365,7 @@ export class Scheduler {
     const { judged = false } = shape.strategy
     const alone = this.#contended || judged || shape.relations?.oneByOne === true
     const runMax = alone ? 1 : array === undefined ? RUN_MAX : ELEMENTS_RUN_MAX
-    const length = Math.min(runMax, burst, max)
+    const length = Math.min(runMax, burst, max, ranking.runMax)
     const scores = explainScores(shape, ranking) + this.#batches.whyAlone(shape)
     let last: TaskRecord | undefined
     let placed = 0
@@ -364,6 +385,8 @@ export class Scheduler {
       placed++
     }
     this.#table.refresh(this.#table.slotOf(device) ?? 0)
+    shape.bids?.won(device, placed)
+    if (shape.bids?.left === 0) shape.bids = undefined
     return placed
   }
 

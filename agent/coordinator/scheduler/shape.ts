@@ -13,6 +13,7 @@ import type { ObjectiveName } from '../../../shared/protocol/schemas/index.ts'
 import type { DeviceRecord } from '../device-record.ts'
 import type { Kinship } from '../kinship.ts'
 import type { TaskRecord } from '../task-record.ts'
+import type { Bids } from './bids.ts'
 import { ByLabels } from './by-labels.ts'
 import { Eligible } from './eligible.ts'
 import type { Explanation } from './explain.ts'
@@ -53,6 +54,8 @@ export class Shape {
   overQuota = false
   /** A device has changed since that could help. */
   hinted = false
+  /** What devices bid for it in a round that is closed, until that has been used. */
+  bids: Bids | undefined
   /** Why, when it was explained last; and when that was, on the monotonic clock. */
   explanation: Explanation | undefined
   explainedMs = 0

@@ -34,6 +34,8 @@ export interface Strategy {
   readonly superlative: string
   /** Set where several tasks are planned together (batches.ts); the rest is for those that are not. */
   readonly batch?: BatchBounds
+  /** Devices are asked first. What they leave is placed by the score. */
+  readonly byBids?: true
 }
 
 /** What is planned together at the most, and by what. */
@@ -138,6 +140,8 @@ export const STRATEGY: Readonly<Record<StrategyName, Strategy>> = {
     judged: true,
     superlative: 'least missed',
   },
+  // The same as greedy, by what devices say at the moment.
+  auction: { ...MOST_FREE, name: 'auction', byBids: true },
   dp: BY_OBJECTIVE.dp.peak,
   heuristic: BY_OBJECTIVE.heuristic.peak,
   genetic: BY_OBJECTIVE.genetic.peak,

@@ -27,6 +27,7 @@ export const STRATEGIES = [
   'best-fit',
   'dot-product',
   'replay',
+  'auction',
   'dp',
   'heuristic',
   'genetic',

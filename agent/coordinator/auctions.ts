@@ -1,0 +1,152 @@
+/**
+ * Auctions: where tasks go whose strategy is `auction`. What waits is offered to all devices in one message, a round; each
+ * answers with one message at most, from what it knows now; then the scheduler sells task by task to who bids most. A
+ * round ends when those who could bid have, and in any case after a while: what nobody bid on is placed by what the
+ * coordinator knows, so that nothing waits because a message was lost.
+ *
+ * One round at a time, by each coordinator its own: a bid for another round, reign or start of a device counts nothing.
+ */
+import { type Bid, LOT_TASKS_MAX, LOTS_MAX } from '../../shared/protocol/schemas/index.ts'
+import type { Office } from './office.ts'
+import { type BidEntry, Bids, leftAsOf } from './scheduler/bids.ts'
+import { lotOf, type OpenLot } from './scheduler/lots.ts'
+
+export const ROUND_TIMER = 'coordinator/round'
+/** The longest that a round waits for bids: two ways over a phone network, and a device that is busy. */
+export const ROUND_MS = 200
+/** Between the beginnings of two rounds: what comes in between shares a round, and its messages. */
+export const ROUNDS_APART_MS = 50
+
+/** Why a bid was ignored. */
+export type Ignored =
+  | 'of no open round'
+  | 'of an unknown device'
+  | 'of another start'
+  | 'second'
+  | 'on no lot'
+
+interface OpenRound {
+  readonly number: number
+  readonly lots: readonly OpenLot[]
+  /** By lot. */
+  readonly entries: readonly BidEntry[][]
+  readonly bidders: Set<string>
+  readonly sinceMs: number
+}
+
+export class Auctions {
+  readonly #office: Office
+  readonly #begun: () => void
+  #rounds = 0
+  #open: OpenRound | undefined
+  /** On the monotonic clock; no round begins before. */
+  #notBeforeMs = 0
+  #wanted = false
+  /** Bids that counted nothing, by why. */
+  readonly ignored = new Map<Ignored, number>()
+
+  /** @param begun hears when the mesh begins to have auctions, so that devices must listen */
+  constructor(office: Office, begun: () => void) {
+    this.#office = office
+    this.#begun = begun
+    office.scheduler.auctions = true
+  }
+
+  /** Whether devices are to listen: tasks go by auction, or have in this reign. */
+  get wanted(): boolean {
+    return this.#wanted || this.#office.settings.strategy === 'auction'
+  }
+
+  /** Opens a round for what waits for one, unless one is open. */
+  open(): void {
+    if (this.#open !== undefined) return
+    const { context, scheduler, reign } = this.#office
+    const shapes = scheduler.awaitingBids()
+    if (shapes.length === 0) return
+    const restMs = this.#notBeforeMs - context.now.monoMs
+    if (restMs > 0) return context.timer(ROUND_TIMER, restMs)
+    const lots: OpenLot[] = []
+    for (const shape of shapes) {
+      if (lots.length === LOTS_MAX) break
+      const lot = lotOf(shape, context.now, context.random)
+      if (lot !== undefined) lots.push(lot)
+      else {
+        shape.bids = Bids.none(shape)
+        this.#office.wake()
+      }
+    }
+    if (lots.length === 0) return
+    if (!this.#wanted) {
+      const heard = this.wanted
+      this.#wanted = true
+      if (!heard) this.#begun()
+    }
+    this.#open = {
+      number: ++this.#rounds,
+      lots,
+      entries: lots.map(() => []),
+      bidders: new Set(),
+      sinceMs: context.now.monoMs,
+    }
+    const offered = lots.map(({ lot }) => lot)
+    context.publish('seat', 'auction', undefined, { ...reign, round: this.#rounds, lots: offered })
+    context.timer(ROUND_TIMER, ROUND_MS)
+    this.#notBeforeMs = context.now.monoMs + ROUNDS_APART_MS
+  }
+
+  /** The timer came: the round is over, or the next may begin. */
+  timer(): void {
+    if (this.#open === undefined) this.open()
+    else this.close()
+  }
+
+  /** A device bids. */
+  bid(id: string, bid: Bid): void {
+    const round = this.#open
+    const { term, agent } = this.#office.reign
+    if (round?.number !== bid.round || bid.term !== term || bid.agent !== agent) {
+      return this.#ignore(id, bid, 'of no open round')
+    }
+    const device = this.#office.devices.get(id)
+    if (device === undefined) return this.#ignore(id, bid, 'of an unknown device')
+    if (device.state.incarnation !== bid.incarnation) return this.#ignore(id, bid, 'of another start')
+    if (round.bidders.has(id)) return this.#ignore(id, bid, 'second')
+    round.bidders.add(id)
+    const lotted = new Set<number>()
+    for (const { lot: index, price, count } of bid.bids) {
+      const lot = round.lots[index]
+      if (lot === undefined || lotted.has(index)) {
+        this.#ignore(id, bid, 'on no lot')
+        continue
+      }
+      lotted.add(index)
+      const leftThen = leftAsOf(device, bid.inboxSeq, lot.shape.resources)
+      round.entries[index]?.push({ device, price, count, leftThen, score: Number.POSITIVE_INFINITY })
+    }
+    const enough = round.lots.every((lot, index) => (round.entries[index]?.length ?? 0) >= lot.enough)
+    if (enough) this.close()
+  }
+
+  #ignore(device: string, { term, agent, round }: Bid, why: Ignored): void {
+    this.ignored.set(why, (this.ignored.get(why) ?? 0) + 1)
+    this.#office.context.log('debug', `a bid was ignored: it is ${why}`, { device, term, agent, round })
+  }
+
+  /** The round is over: what was offered may be placed. */
+  close(): void {
+    const round = this.#open
+    if (round === undefined) return
+    this.#open = undefined
+    const { context } = this.#office
+    context.cancelTimer(ROUND_TIMER)
+    const tookMs = Math.round(context.now.monoMs - round.sinceMs)
+    for (const [index, { shape, lot, asksAll }] of round.lots.entries()) {
+      if (shape.waiting.size === 0) continue
+      const entries = round.entries[index] ?? []
+      // What came since is placed too, as far as there are bids for it.
+      const most = asksAll ? LOT_TASKS_MAX : Math.max(lot.count, entries.length)
+      shape.bids = new Bids(shape, entries, most, tookMs)
+    }
+    this.#office.wake()
+  }
+}
