@@ -9,6 +9,7 @@ import { Random } from '../shared/random/random.ts'
 import { LAN, type Latency } from './broker/link.ts'
 import type { Packet } from './broker/packet.ts'
 import { VARIANTS, type VariantName } from './broker/variants.ts'
+import { AuctionChecker } from './checkers/auction-rules.ts'
 import { type Checker, type Violation, Violations } from './checkers/checker.ts'
 import { CheckpointChecker } from './checkers/checkpoints.ts'
 import { FencingChecker } from './checkers/i1-fencing.ts'
@@ -286,6 +287,7 @@ class Watchers {
       new OfficeChecker(violations),
       new LoadChecker(violations),
       new PreemptionChecker(violations),
+      new AuctionChecker(violations),
     ]
     return [...this.checkers, { accepted: (packet) => this.#note(packet) }]
   }

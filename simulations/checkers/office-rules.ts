@@ -10,7 +10,7 @@
  * breaks these rules often breaks no guarantee in the end, because another mechanism mends it; until that fails too.
  */
 import { DEFAULT_TIMING, INVENTORY_INTERVALS } from '../../agent/core/options.ts'
-import type { AgentEffect, AgentInput, Now } from '../../shared/ports.ts'
+import type { AgentEffect, AgentInput, Now, Subscription } from '../../shared/ports.ts'
 import { attemptKey, compareReigns, type Reign } from '../../shared/protocol/attempt.ts'
 import { isId } from '../../shared/protocol/ids.ts'
 import {
@@ -53,6 +53,8 @@ interface Claim {
 interface Told {
   /** When something of the copy last came, or the copy was granted. */
   quietSinceMs: number
+  /** Subscriptions that bring something of the copy, until they are granted. */
+  readonly copying: Set<number>
   /** Of devices that are online: the connection that says so, and when it was heard of. */
   readonly online: Map<string, { readonly nonce: string; readonly sinceMs: number }>
   claim: Claim | undefined
@@ -153,12 +155,16 @@ export class OfficeChecker implements Checker {
     for (const effect of effects) {
       if (effect.do === 'publish' && effect.link === 'seat') this.#say(node, effect, now.monoMs)
       else if (effect.do === 'connect' && effect.link === 'seat') this.#of(node).claim = newClaim()
+      else if (effect.do === 'subscribe' && effect.link === 'device' && effect.to.some(isCopied)) {
+        this.#of(node).copying.add(effect.token)
+      }
     }
   }
 
   #hear(node: SimNode, input: AgentInput, nowMs: number): void {
-    if (input.in === 'subscribed' && input.link === 'device') this.#stir(node, nowMs)
-    else if (input.in === 'link-up' && input.link === 'device') this.#of(node).online.clear()
+    if (input.in === 'subscribed' && input.link === 'device') {
+      if (this.#of(node).copying.delete(input.token)) this.#stir(node, nowMs)
+    } else if (input.in === 'link-up' && input.link === 'device') this.#of(node).online.clear()
     else if (input.in === 'message') this.#read(node, input.message, nowMs)
   }
 
@@ -259,12 +265,19 @@ export class OfficeChecker implements Checker {
   #of(node: SimNode): Told {
     let told = this.#told.get(node.device)
     if (told === undefined) {
-      told = { quietSinceMs: Number.NEGATIVE_INFINITY, online: new Map(), claim: undefined }
+      told = {
+        quietSinceMs: Number.NEGATIVE_INFINITY,
+        copying: new Set(),
+        online: new Map(),
+        claim: undefined,
+      }
       this.#told.set(node.device, told)
     }
     return told
   }
 }
+
+const isCopied = ({ topic }: Subscription): boolean => COPIED.includes(parseTopic(topic)?.route ?? '')
 
 const newClaim = (): Claim => ({
   reign: undefined,

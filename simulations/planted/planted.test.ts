@@ -5,6 +5,7 @@ import { runFuzzCase } from '../fuzz.ts'
 import type { CoreFactory } from '../node/node.ts'
 import { altered } from './altered.ts'
 import { ALTERED_BUGS } from './altered-bugs.ts'
+import { AUCTION_BUGS } from './auction-bugs.ts'
 import { type Bug, type CaseOptions, PLAIN } from './bug.ts'
 import { CHECKPOINT_BUGS } from './checkpoint-bugs.ts'
 import { GPU_BUGS } from './gpu-bugs.ts'
@@ -24,6 +25,7 @@ const BUGS = [
   ...PREEMPTION_BUGS,
   ...CHECKPOINT_BUGS,
   ...GPU_BUGS,
+  ...AUCTION_BUGS,
 ]
 const SEEDS = Array.from({ length: 16 }, (_, n) => `planted-${n}`)
 const honest: CoreFactory = (options) => new Agent(options)

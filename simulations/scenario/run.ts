@@ -5,6 +5,7 @@
 import { setImmediate } from 'node:timers/promises'
 import { Agent } from '../../agent/core/agent.ts'
 import { VARIANTS } from '../broker/variants.ts'
+import { AuctionChecker } from '../checkers/auction-rules.ts'
 import { type Checker, Violations } from '../checkers/checker.ts'
 import { FencingChecker } from '../checkers/i1-fencing.ts'
 import { OnceChecker } from '../checkers/i2-once.ts'
@@ -150,6 +151,7 @@ class ScenarioRun {
       new OfficeChecker(this.#violations),
       new LoadChecker(this.#violations),
       new PreemptionChecker(this.#violations),
+      new AuctionChecker(this.#violations),
     ]
     const { trace } = this.#options
     return [

@@ -1,0 +1,70 @@
+/** Bugs in the source of the cores about auctions. All tasks go by auction. */
+import { type Bug, CROWDED, PLAIN } from './bug.ts'
+
+const AUCTIONS = 'coordinator/auctions.ts'
+const BIDS = 'coordinator/scheduler/bids.ts'
+const FULL = { ...CROWDED, auctions: 1 }
+
+const one = (file: string, find: string, put = ''): Bug['planted'] => ({ patches: [{ file, find, put }] })
+
+export const AUCTION_BUGS: readonly Bug[] = [
+  {
+    what: 'takes bids at their word, with devices that admit whatever they are sent',
+    breaks: 'I4',
+    planted: {
+      patches: [
+        {
+          file: BIDS,
+          find: 'if (count <= 0 || !hasRoom(device, shape.resources)) return',
+          put: 'if (count <= 0) return',
+        },
+        {
+          file: 'coordinator/scheduler/scheduler.ts',
+          find: 'while (placed < length && hasRoom(device, shape.resources)) {',
+          put: 'while (placed < length) {',
+        },
+        {
+          file: 'worker/held.ts',
+          find: 'refusal(need: Resources): string | undefined {\n',
+          put: "refusal(need: Resources): string | undefined {\n    if (need['cpu'] !== undefined) return undefined\n",
+        },
+      ],
+    },
+    with: FULL,
+  },
+  {
+    what: 'waits for bids however long that takes',
+    breaks: 'I6',
+    planted: one(AUCTIONS, '    context.timer(ROUND_TIMER, ROUND_MS)\n'),
+    with: { ...PLAIN, auctions: 1 },
+  },
+  {
+    what: 'counts bids for rounds that are over',
+    breaks: 'wire',
+    planted: one(
+      AUCTIONS,
+      'if (round?.number !== bid.round || bid.term',
+      'if (round === undefined || bid.term',
+    ),
+    with: FULL,
+  },
+  {
+    what: 'answers a round again with every heartbeat',
+    breaks: 'wire',
+    planted: {
+      patches: [
+        {
+          file: 'worker/bidding.ts',
+          find: '    this.#round = undefined\n    if (auction === undefined',
+          put: '    if (auction === undefined',
+        },
+        {
+          file: 'worker/worker.ts',
+          find: "    if (purpose === 'heartbeat') this.#beat(load)\n    else if",
+          put: "    if (purpose === 'heartbeat') this.#beat(load)\n    if",
+        },
+      ],
+    },
+    with: { ...PLAIN, auctions: 1 },
+  },
+]
