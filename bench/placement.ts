@@ -5,6 +5,7 @@
 import type { PlanOptions, StrategyName } from '../agent/planning/plan.ts'
 import { planBy } from '../agent/planning/strategies.ts'
 import { Random } from '../shared/random/random.ts'
+import { type AuctionRow, runAuctions } from './auctions.ts'
 import { asProblem, readBinPackings, SETS, type SetName } from './bin-packing.ts'
 import { type DecisionsRow, runDecisions } from './decisions.ts'
 import { metTraceTarget, runTrace, type TraceRow } from './gpu-trace.ts'
@@ -32,6 +33,8 @@ export interface PackingRow {
 export interface PlacementResult {
   /** Empty when there are data. */
   readonly decisions: readonly DecisionsRow[]
+  /** Empty when there are data. */
+  readonly auctions: readonly AuctionRow[]
   /** Empty without the sets. */
   readonly packing: readonly PackingRow[]
   /** Empty without the trace. */
@@ -139,6 +142,7 @@ export function runPlacement(
   const bare = (data.sets ?? data.trace ?? data.graphs) === undefined
   return {
     decisions: bare ? runDecisions(seed, quick, tell) : [],
+    auctions: bare ? runAuctions(seed, quick, tell) : [],
     packing: data.sets === undefined ? [] : runPacking(data.sets, seed, quick, tell),
     trace: data.trace === undefined ? [] : runTrace(data.trace, seed, quick, tell),
     graphs: data.graphs === undefined ? undefined : runGraphs(data.graphs, seed, quick, tell),
