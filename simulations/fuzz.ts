@@ -24,6 +24,8 @@ import { BoundsChecker } from './checkers/i9-bounds.ts'
 import { LoadChecker } from './checkers/load-rules.ts'
 import { OfficeChecker } from './checkers/office-rules.ts'
 import { PreemptionChecker } from './checkers/preemption-rules.ts'
+import { RelationChecker } from './checkers/relation-rules.ts'
+import { TenantChecker } from './checkers/tenant-rules.ts'
 import { WireChecker } from './checkers/wire-rules.ts'
 import type { Engine } from './engine/engine.ts'
 import type { Trace } from './engine/trace.ts'
@@ -33,6 +35,8 @@ import type { CoreFactory } from './node/node.ts'
 import type { Observer } from './observer.ts'
 import { Recorder } from './recorder.ts'
 import { drawRush } from './rush.ts'
+import type { Action } from './submitter.ts'
+import { drawTenancy } from './tenancy.ts'
 import {
   type DeviceSpec,
   drawArrays,
@@ -74,6 +78,8 @@ export interface FuzzOptions {
   readonly rushes?: number
   /** The share of cases in which tasks go by auction, from some time on; a quarter when not given. */
   readonly auctions?: number
+  /** The share of cases in which work has tenants with bounds; a third when not given. */
+  readonly tenants?: number
   readonly trace?: Trace
 }
 
@@ -135,6 +141,8 @@ const ARRAYS_SHARE = 1 / 3
 const RUSHES_SHARE = 1 / 4
 /** Cases that have auctions. */
 const AUCTIONS_SHARE = 1 / 4
+/** Cases whose work has tenants. */
+const TENANTS_SHARE = 1 / 3
 const DRAWN_RUN_MS: readonly number[] = [100, 1_000, 2_500, 8_000]
 /** From a cable to a phone network. */
 const DRAWN_LATENCIES: readonly Latency[] = [
@@ -199,6 +207,8 @@ export function runFuzzCase(seed: string, options: FuzzOptions): FuzzResult {
     runMsMean,
   })
   const settings = drawSettings(random.fork('settings'), options.auctions ?? AUCTIONS_SHARE, overMs)
+  const tenancy = drawTenancy(random.fork('tenancy'), { share: options.tenants ?? TENANTS_SHARE, overMs })
+  const owned = (actions: readonly Action[]): readonly Action[] => tenancy?.apply(actions) ?? actions
   const watchers = new Watchers(options.tasks + elementsOf(arrays) + rush.length, () => world)
   const world: World = new World({
     seed,
@@ -218,11 +228,12 @@ export function runFuzzCase(seed: string, options: FuzzOptions): FuzzResult {
         checkpointShare,
         wishShare: options.wishShare ?? WISH_SHARE,
         gpuShare,
-      }),
+      }).map(owned),
       drawOperations(random.fork('operations'), devices, overMs),
-      ...(arrays.length === 0 ? [] : [arrays]),
+      ...(arrays.length === 0 ? [] : [owned(arrays)]),
       ...(rush.length === 0 ? [] : [rush]),
       ...(settings.length === 0 ? [] : [settings]),
+      ...(tenancy === undefined ? [] : [tenancy.operations]),
     ],
     observe: (engine) => [
       ...watchers.start(engine),
@@ -288,6 +299,8 @@ class Watchers {
       new LoadChecker(violations),
       new PreemptionChecker(violations),
       new AuctionChecker(violations),
+      new TenantChecker(violations, engine),
+      new RelationChecker(violations, engine),
     ]
     return [...this.checkers, { accepted: (packet) => this.#note(packet) }]
   }

@@ -15,6 +15,8 @@ export interface FleetOptions {
 
 export type DeviceSpec = Omit<AgentOptions, 'seed' | 'timing'>
 
+/** Labels by which tasks are near each other or apart. */
+const PLACES = ['device', 'zone'] as const
 const ARCHITECTURES = ['arm64', 'x64'] as const
 /** The least a device offers; no task asks for more. */
 const CPU_MIN = 1
@@ -120,8 +122,9 @@ export function drawWorkload(random: Random, options: WorkloadOptions): Action[]
     const spec = exclusive.chance(exclusiveShare) ? { ...wished, exclusive: true } : wished
     mine.push({ atMs, do: 'submit', task, spec })
     const laterMs = atMs + random.exponential(5_000)
+    if (needsOthers(wished)) mine.push({ atMs: laterMs + NEAR_WAIT_MS, do: 'withdraw', task })
     const draw = random.float()
-    first.push({ atMs, task, spec, again: draw < 0.17 })
+    first.push({ atMs, task, spec, again: draw < 0.17 || needsOthers(wished) })
     if (draw < 0.06) mine.push({ atMs: laterMs, do: 'withdraw', task })
     else if (draw < 0.1) mine.push({ atMs: laterMs, do: 'submit', task, spec })
     else if (draw < 0.13) mine.push({ atMs: laterMs, do: 'submit', task, spec: drawSpec(random, runMsMean) })
@@ -255,15 +258,30 @@ export function elementsOf(actions: readonly Action[]): number {
   )
 }
 
-/** Wishes that a fleet can always meet in the end: what keeps others away ends some time. */
+/** Whether something else must run for the task to be placed. */
+const needsOthers = ({ group, near = [] }: Partial<TaskSpec>): boolean =>
+  near.some((relation) => relation.group !== group)
+
+/** After that time a submitter takes back what must be near others. */
+const NEAR_WAIT_MS = 30_000
+
+/**
+ * Wishes that a fleet can always meet in the end: what keeps others away ends some time. What must be near others is taken
+ * back, and what contradicts itself is rejected.
+ */
 function drawWishes(random: Random, share: number): Partial<TaskSpec> {
   if (!random.chance(share)) return {}
-  const kind = random.below(4)
+  const kind = random.below(7)
   const n = random.below(3)
   if (kind === 0) return { prefer: [{ where: { zone: `z${n}` }, weight: 1 + random.below(100) }] }
   if (kind === 1) return { group: `s${n}`, spread: random.chance(0.5) ? 'zone' : 'device' }
-  if (kind === 2) return { group: `a${n}`, apart: [{ group: `a${n}` }] }
-  return { group: `n${n}`, near: [{ group: `n${n}`, by: 'zone' }] }
+  if (kind === 2) return { group: `a${n}`, apart: [{ group: `a${n}`, by: random.pick(PLACES) }] }
+  if (kind === 3) return { group: `n${n}`, near: [{ group: `n${n}`, by: 'zone' }] }
+  if (kind === 4)
+    return { group: `a${n}`, apart: [{ group: `a${random.below(3)}`, by: random.pick(PLACES) }] }
+  const near = [{ group: `n${n}`, by: random.pick(PLACES) }]
+  if (kind === 5) return { near }
+  return random.chance(0.5) ? { near, apart: near } : { where: { zone: '> z1' } }
 }
 
 function drawCheckpoints(random: Random, share: number): Pick<Behaviour, 'checkpoints'> {

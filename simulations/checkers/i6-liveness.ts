@@ -2,7 +2,16 @@
  * I6: once faults stop, a coordinator takes office within a stated time and every task that can end does. This
  * is asked by the runner after it has healed everything; if the answer is no it says why.
  */
-import { type Beacon, isTerminal, type TaskStatus } from '../../shared/protocol/schemas/index.ts'
+import { fits } from '../../shared/model/resources.ts'
+import { demandOf } from '../../shared/model/task.ts'
+import { tenantRules } from '../../shared/model/tenants.ts'
+import {
+  type Beacon,
+  isTerminal,
+  type MeshConfig,
+  type TaskSpec,
+  type TaskStatus,
+} from '../../shared/protocol/schemas/index.ts'
 import type { World } from '../world.ts'
 import type { Violations } from './checker.ts'
 import type { OnceChecker } from './i2-once.ts'
@@ -43,6 +52,10 @@ export function demandLiveness(
     return false
   }
   const submitted = (): boolean => world.submitters.every((submitter) => submitter.idle)
+  if (world.broker.retained.get(world.topics.of('config')) !== undefined) {
+    world.runUntil(submitted, bounds.tasksMs)
+    withdrawImpossible(world, once.open())
+  }
   const converged = (): boolean => submitted() && once.openCount === 0 && settled(world)
   for (let round = 0; round < ROUNDS_MAX; round++) {
     const open = once.openCount
@@ -60,6 +73,23 @@ export function demandLiveness(
         : 'a submitter without its receipt'
   violations.add('I6', 'tasks', `all ended within ${bounds.tasksMs}ms; ${describeSeat(world)}`, found)
   return false
+}
+
+/**
+ * What came before the settings that make it impossible waits for others, as it should: its submitter takes it back.
+ * Whoever is after it ends then, too.
+ */
+function withdrawImpossible(world: World, open: readonly string[]): void {
+  const rules = tenantRules(
+    world.broker.retained.get(world.topics.of('config'))?.body as MeshConfig | undefined,
+  )
+  for (const task of open) {
+    const spec = world.broker.retained.get(world.topics.of('spec', task))?.body as TaskSpec | undefined
+    if (spec === undefined || !('run' in spec)) continue
+    const { tenant, resources } = demandOf(spec)
+    if (fits(resources, { ...resources, ...rules.get(tenant)?.quota })) continue
+    world.submitters[0]?.act({ atMs: 0, do: 'withdraw', task })
+  }
 }
 
 /** `<agent>:<term>` of who is in office: it holds the seat, and its own beacon is the retained one. */

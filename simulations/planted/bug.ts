@@ -11,14 +11,14 @@ export interface Bug {
   /** Continues "a mesh that". */
   readonly what: string
   /** The invariant whose checker must find it. */
-  readonly breaks: 'I1' | 'I2' | 'I3' | 'I4' | 'I5' | 'I6' | 'I7' | 'I9' | 'wire'
+  readonly breaks: 'I1' | 'I2' | 'I3' | 'I4' | 'I5' | 'I6' | 'I7' | 'I9' | 'wire' | 'tenants' | 'relations'
   /** Where it is: in the source of the cores, or around an honest core. */
   readonly planted: { readonly patches: readonly Patch[] } | { readonly core: CoreFactory }
   /** What a case must be like for it to show. */
   readonly with?: Partial<CaseOptions>
 }
 
-/** A case like those of the fuzz tests; checkpoints, rushes, GPUs and auctions are for the bugs that concern them. */
+/** A case like those of the fuzz tests; shares of tasks and cases that are 0 here are for the bugs that concern them. */
 export const PLAIN: CaseOptions = {
   devices: 5,
   tasks: 60,
@@ -29,6 +29,7 @@ export const PLAIN: CaseOptions = {
   rushes: 0,
   gpuShare: 0,
   auctions: 0,
+  tenants: 0,
 }
 /** A case in which devices are full and something fails every three seconds. */
 export const CROWDED: CaseOptions = {
@@ -41,6 +42,7 @@ export const CROWDED: CaseOptions = {
   rushes: 0,
   gpuShare: 0,
   auctions: 0,
+  tenants: 0,
 }
 
 /** The devices of a plain case. */

@@ -15,6 +15,8 @@ import { ORDER_BUGS } from './order-bugs.ts'
 import { patched, plant } from './patch.ts'
 import { PATCHED_BUGS } from './patched-bugs.ts'
 import { PREEMPTION_BUGS } from './preemption-bugs.ts'
+import { RELATION_BUGS } from './relation-bugs.ts'
+import { TENANT_BUGS } from './tenant-bugs.ts'
 
 const BUGS = [
   ...PATCHED_BUGS,
@@ -26,6 +28,8 @@ const BUGS = [
   ...CHECKPOINT_BUGS,
   ...GPU_BUGS,
   ...AUCTION_BUGS,
+  ...TENANT_BUGS,
+  ...RELATION_BUGS,
 ]
 const SEEDS = Array.from({ length: 16 }, (_, n) => `planted-${n}`)
 const honest: CoreFactory = (options) => new Agent(options)
@@ -66,7 +70,7 @@ describe('the checkers find a mesh that', () => {
     expect.fail(`${bug.breaks} was found with none of ${SEEDS.length} seeds, but ${JSON.stringify(found)}`)
   })
 
-  it.each(['I1', 'I2', 'I3', 'I4', 'I5', 'I6', 'I7', 'I9', 'wire'])(
+  it.each(['I1', 'I2', 'I3', 'I4', 'I5', 'I6', 'I7', 'I9', 'wire', 'tenants', 'relations'])(
     'breaks %s in at least two ways',
     (invariant) => {
       expect(BUGS.filter(({ breaks }) => breaks === invariant).length).toBeGreaterThanOrEqual(2)
