@@ -1,15 +1,15 @@
 /**
- * Improving: when nothing waits, a mesh that wants it has what runs on its fullest devices planned anew, and a few tasks
- * are moved where that lowers the peak of what is reserved. It is the rebalancer's planner: the same work may be moved, by
- * the same rules, and it is moved in the same way.
+ * Improving: when nothing waits, a mesh that wants it has what runs where most is to be gained planned anew, and a few tasks
+ * are moved where that serves the mesh's objective. It is the rebalancer's planner: the same work may be moved, by the same
+ * rules, and it is moved in the same way.
  *
  * Until a task is placed again the room where it is to go is claimed for it, and it goes there if it still can. When nothing
- * changes moves end: each time the highest share of all devices touched has become less by a least part of itself.
+ * changes moves end: each time the objective over all devices touched has become less by a least part of itself.
  */
 
 import { percent, withMore } from '../../shared/model/utilization.ts'
 import { type Improvement, improvement } from '../planning/improvement.ts'
-import type { Objective, Problem } from '../planning/problem.ts'
+import type { Problem } from '../planning/problem.ts'
 import type { DeviceRecord, Placement } from './device-record.ts'
 import type { Lifecycle } from './lifecycle.ts'
 import type { Office } from './office.ts'
@@ -24,10 +24,16 @@ import type { TaskRecord } from './task-record.ts'
 const SOURCES_MAX = 6
 const TASKS_MAX = 32
 const DEVICES_MAX = 16
-/** By what part of itself the peak must become lower. */
+/** By what part of itself the objective must become less. */
 export const LEAST_GAIN = 0.05
-/** What is to become less. */
-const OBJECTIVE: Objective = 'peak'
+
+/** What is said of an objective that becomes less, and of a value of it. */
+const TOLD = {
+  peak: { what: 'the peak', value: percent },
+  packing: { what: 'the devices in use', value: String },
+  spread: { what: 'the squares of tasks on each device', value: String },
+} as const
+type Improvable = keyof typeof TOLD
 
 interface Movable {
   readonly task: TaskRecord
@@ -36,8 +42,8 @@ interface Movable {
 
 interface Source {
   readonly device: DeviceRecord
-  /** The greatest share that is reserved of any resource. */
-  readonly share: number
+  /** How much is to be gained by moving something off it, as far as it goes by that alone. */
+  readonly burden: number
   readonly movables: readonly Movable[]
 }
 
@@ -77,10 +83,13 @@ export class Improver {
     if (improveMs === undefined || this.#nowMs < this.#nextMs || movesMax <= 0) return
     if (this.#underWay.size > 0 || scheduler.waiting > 0) return
     this.#nextMs = this.#nowMs + improveMs
-    const sources = this.#sources()
+    const { objective } = settings
+    // What is moved begins again, so nothing is done sooner for it; and planners do not know where data lies.
+    if (objective === 'makespan' || objective === 'data') return
+    const sources = this.#sources(objective)
     const movables = sources.flatMap((source) => source.movables)
     if (movables.length === 0) return
-    const { problem, devices } = this.#problem(sources, movables)
+    const { problem, devices } = this.#problem(sources, movables, objective)
     const present = new Map(
       movables.map(({ placement }) => [
         placement.key,
@@ -91,24 +100,26 @@ export class Improver {
     const found = improvement(problem, present, {
       ...{ random: context.random, evaluationsMax, movesMax, leastGain: LEAST_GAIN },
     })
-    if (found !== undefined) this.#begin(found, movables, new Map(devices.map((one) => [one.id, one])))
+    if (found !== undefined)
+      this.#begin(found, movables, new Map(devices.map((one) => [one.id, one])), objective)
   }
 
-  /** The devices of which most is reserved and off which something may be moved, with the largest of that. */
-  #sources(): Source[] {
+  /** The devices that burden the objective most and off which something may be moved, with the largest of that. */
+  #sources(objective: Improvable): Source[] {
     const { devices, context } = this.#office
     const { monoMs, wallMs } = context.now
     const found: Source[] = []
     for (const device of devices.values()) {
       if (device.placements.size === 0) continue
-      const share = shareOf(device)
-      if (found.length === SOURCES_MAX && share <= (found.at(-1)?.share ?? 0)) continue
+      const burden = burdenOf(device, objective)
+      const least = found.length < SOURCES_MAX ? undefined : found.at(-1)
+      if (least !== undefined && burden <= least.burden) continue
       if (device.claim !== undefined || device.restUntilMs > monoMs) continue
       if (device.closedReason(monoMs, wallMs) !== undefined) continue
-      const movables = this.#movables(device)
+      const movables = this.#movables(device, objective)
       if (movables.length === 0) continue
-      found.push({ device, share, movables })
-      found.sort((a, b) => b.share - a.share || (a.device.id < b.device.id ? -1 : 1))
+      found.push({ device, burden, movables })
+      found.sort((a, b) => b.burden - a.burden || (a.device.id < b.device.id ? -1 : 1))
       if (found.length > SOURCES_MAX) found.pop()
     }
     const each = Math.max(1, Math.floor(TASKS_MAX / Math.max(1, found.length)))
@@ -116,13 +127,13 @@ export class Improver {
   }
 
   /** What may be moved off the device, the largest first. */
-  #movables(device: DeviceRecord): Movable[] {
+  #movables(device: DeviceRecord, objective: Improvable): Movable[] {
     const found: (Movable & { readonly share: number })[] = []
     for (const placement of device.placements.values()) {
       const task = movable(this.#office, placement)
       // Planners know neither preferences nor other tasks.
-      if (task === undefined || !isSimple(task) || lossMs(this.#office, task, placement) > MOVE_LOSS_MS_MAX)
-        continue
+      if (task === undefined || !isSimple(task) || (task.spec?.objective ?? objective) !== objective) continue
+      if (lossMs(this.#office, task, placement) > MOVE_LOSS_MS_MAX) continue
       let share = 0
       for (const name in placement.resources) {
         const whole = device.capacity[name] ?? 0
@@ -134,11 +145,11 @@ export class Improver {
   }
 
   /** The tasks as items over their devices and those with most room for them. */
-  #problem(sources: readonly Source[], movables: readonly Movable[]) {
+  #problem(sources: readonly Source[], movables: readonly Movable[], objective: Improvable) {
     const { scheduler, context, settings } = this.#office
     const own = sources.map(({ device }) => device)
     const tasks = movables.map(({ task }) => task)
-    const picture = scheduler.picture(tasks, own, DEVICES_MAX, context.now, OBJECTIVE)
+    const picture = scheduler.picture(tasks, own, DEVICES_MAX, context.now, objective)
     const devices = picture.devices.filter(({ claim }) => claim === undefined)
     const known = new Map(devices.map((device) => [device.id, device]))
     const rooms = new Map(picture.problem.devices.map(({ id, free }) => [id, { ...free }]))
@@ -159,8 +170,13 @@ export class Improver {
       items,
       devices: picture.problem.devices
         .filter(({ id }) => known.has(id))
-        .map((device) => ({ ...device, free: rooms.get(device.id) ?? device.free })),
-      objective: OBJECTIVE,
+        .map((device) => ({
+          ...device,
+          free: rooms.get(device.id) ?? device.free,
+          held:
+            (device.held ?? 0) - (sources.find((one) => one.device.id === device.id)?.movables.length ?? 0),
+        })),
+      objective,
     }
     return { problem, devices }
   }
@@ -169,14 +185,16 @@ export class Improver {
     { moves, before, after }: Improvement,
     movables: readonly Movable[],
     devices: ReadonlyMap<string, DeviceRecord>,
+    objective: Improvable,
   ): void {
     const { scheduler, settings } = this.#office
-    const what = moves.length === 1 ? 'lowers' : `one of ${moves.length} moves that lower`
+    const { what, value } = TOLD[objective]
+    const lowers = `${moves.length === 1 ? 'lowers' : `one of ${moves.length} moves that lower`} ${what} from ${value(before)} to ${value(after)}`
     for (const { item, from, to } of moves) {
       const { task, placement } = movables.find((one) => one.placement.key === item) as Movable
       const source = devices.get(from) as DeviceRecord
       const target = devices.get(to) as DeviceRecord
-      const why = `moved off ${from} to ${to}: ${what} the peak from ${percent(before)} to ${percent(after)}`
+      const why = `moved off ${from} to ${to}: ${lowers}`
       const graceMs = task.demand?.graceMs ?? 0
       const untilMs = this.#nowMs + graceMs + MOVE_MARGIN_MS
       target.claim = { task, priority: task.demand?.priority ?? 0 }
@@ -219,12 +237,16 @@ export class Improver {
   }
 }
 
-/** The greatest share that is reserved of any of the device's resources. */
-function shareOf({ capacity, reserved }: DeviceRecord): number {
+/**
+ * How much there is to gain on a device, as far as it alone tells: the greatest share that is reserved of any of its
+ * resources, the number of its tasks, or, where it is to be left, how little is reserved.
+ */
+function burdenOf({ capacity, reserved, held }: DeviceRecord, objective: Improvable): number {
+  if (objective === 'spread') return held
   let most = 0
   for (const name in reserved) {
     const whole = capacity[name] ?? 0
     if (whole > 0) most = Math.max(most, (reserved[name] as number) / whole)
   }
-  return most
+  return objective === 'packing' ? 1 - most : most
 }

@@ -55,6 +55,24 @@ describe('a mesh that improves', () => {
     },
   )
 
+  it('goes by the objective of the mesh: fewer devices in use, or as many tasks on each', () => {
+    const packing = laden({ a: 4, b: 1 }, { ...IMPROVE, objective: 'packing' })
+    run(packing, 2)
+    packing.ends('a-0', 'succeeded')
+    run(packing, 12)
+    expect(packing.moved()[0]?.message).toBe('moved off b to a: lowers the devices in use from 2 to 1')
+    const spread = laden({ a: 4 }, { ...IMPROVE, objective: 'spread' })
+    spread.join('b')
+    run(spread, 12)
+    expect(spread.moved()[0]?.message).toMatch(
+      /^moved off a to b: lowers the squares of tasks on each device from 16 to 10$/,
+    )
+    const makespan = laden({ a: 4 }, { ...IMPROVE, objective: 'makespan' })
+    makespan.join('b')
+    run(makespan, 12)
+    expect(makespan.moved()).toEqual([])
+  })
+
   it('comes to rest when nothing changes', () => {
     const floor = laden({ full: 4, second: 4, half: 2, empty: 0, other: 0 })
     run(floor, LONG)

@@ -8,7 +8,13 @@ import { Placement } from './placement.ts'
 /** A value of the objective below which no plan can be that places all it could. */
 export function lowerBound(dense: Dense): number {
   const items = [...Array(dense.n).keys()].filter((i) => dense.placeable(i))
-  if (items.length === 0) return new Placement(dense).score().value
+  // Nothing that is placed makes any of the objectives less.
+  const least = new Placement(dense).score().value
+  if (items.length === 0) return least
+  return Math.max(least, boundOf(dense, items))
+}
+
+function boundOf(dense: Dense, items: readonly number[]): number {
   switch (dense.objective) {
     case 'peak':
       return peakBound(dense, items)
@@ -113,6 +119,8 @@ function spreadBound(items: number, devices: number): number {
 
 /** The longest item, the mean, and the two that must share a device when items outnumber devices (Graham 1969). */
 function makespanBound(dense: Dense, items: readonly number[]): number {
+  // How much work an item is depends on where it is.
+  if (dense.sideBySide) return 0
   const durations = items.map((i) => dense.duration[i] as number).sort((a, b) => b - a)
   const sum = durations.reduce((total, ms) => total + ms, 0)
   const shared = items.length > dense.m ? (durations[dense.m - 1] ?? 0) + (durations[dense.m] ?? 0) : 0

@@ -56,11 +56,12 @@ class FreeDevices {
   /** That device, or one just like it, if any is free. */
   draw(device: number): number | undefined {
     const { count, dense } = this.#child
-    if (count[device] === 0) return device
+    const isFree = (j: number): boolean => count[j] === dense.held[j]
+    if (isFree(device)) return device
     const alike = this.#byKind[dense.kind[device] as number] as number[]
     while (alike.length > 0) {
       const j = alike.pop() as number
-      if (count[j] === 0) return j
+      if (isFree(j)) return j
     }
     return undefined
   }

@@ -22,6 +22,11 @@ export class Dense {
   readonly capacity: Float64Array
   /** By item, in ms. */
   readonly duration: Float64Array
+  /** By device: how many items are there already, and how long it is busy with them, in ms. */
+  readonly held: Int32Array
+  readonly busy: Float64Array
+  /** Items share a device's room at the same time. */
+  readonly sideBySide: boolean
   /** By item: what leaving it out costs. */
   readonly weight: Float64Array
   /** By dimension: the most that a device has free, at least 1. Divided by it, dimensions can be compared. */
@@ -53,6 +58,9 @@ export class Dense {
     this.free = matrix(this.m, (j, name) => amount(devices[j]?.free ?? {}, name))
     this.capacity = matrix(this.m, (j, name) => amount(devices[j]?.capacity ?? devices[j]?.free ?? {}, name))
     this.duration = Float64Array.from(items, (item) => item.durationMs ?? 0)
+    this.held = Int32Array.from(devices, (device) => device.held ?? 0)
+    this.busy = Float64Array.from(devices, (device) => device.busyMs ?? 0)
+    this.sideBySide = objective !== 'makespan' || problem.sideBySide === true
     this.weight = Float64Array.from(items, (item) => 1 + (item.priority ?? PRIORITY_DEFAULT))
     this.scale = new Float64Array(d).fill(1)
     for (let at = 0; at < this.free.length; at++) {
@@ -80,6 +88,18 @@ export class Dense {
     return this.demand[i * this.d + k] as number
   }
 
+  /** How long item `i` keeps device `j` busy, in ms. */
+  work(i: number, j: number): number {
+    const duration = this.duration[i] as number
+    if (!this.sideBySide) return duration
+    let share = 0
+    for (let k = 0; k < this.d; k++) {
+      const whole = this.capacity[j * this.d + k] as number
+      if (whole > 0) share = Math.max(share, this.need(i, k) / whole)
+    }
+    return duration * share
+  }
+
   /** True when item `i` may go to device `j`, room or not. */
   allows(i: number, j: number): boolean {
     return this.#eligible[i]?.has(j) ?? true
@@ -105,7 +125,7 @@ export class Dense {
     const numbers = new Map<string, number>()
     return Int32Array.from({ length: this.m }, (_, j) => {
       const own = [this.free, this.capacity].map((matrix) => matrix.subarray(j * d, (j + 1) * d).join())
-      const key = `${own.join(';')};${picky.map((set) => (set.has(j) ? 1 : 0)).join('')}`
+      const key = `${own.join(';')};${this.held[j]};${this.busy[j]};${picky.map((set) => (set.has(j) ? 1 : 0)).join('')}`
       const known = numbers.get(key) ?? numbers.size
       numbers.set(key, known)
       return known

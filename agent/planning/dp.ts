@@ -43,7 +43,7 @@ export const dp: Strategy = (problem, { statesMax = STATES_MAX }) => {
   const plan = known.toPlan('dp', 0, { bound })
   if (plan.optimal) return plan
   const whole = plan.unplaced.every(({ reason }) => reason === 'too-large')
-  if (whole && dense.objective === 'packing' && dense.first.length === 1) {
+  if (whole && dense.objective === 'packing' && dense.first.length === 1 && dense.held[0] === 0) {
     const found = completion(dense, known, bound, statesMax)
     if (found.placement === undefined)
       return refusal(statesMax, `looking for a plan of ${found.devices} devices`)
@@ -118,7 +118,9 @@ const valueSoFar = (placement: Placement): number => placement.score().value
 function loadOf({ dense, left, count, busy }: Placement, j: number): string {
   switch (dense.objective) {
     case 'makespan':
-      return String(busy[j])
+      return dense.sideBySide
+        ? `${left.subarray(j * dense.d, (j + 1) * dense.d).join()},${busy[j]}`
+        : String(busy[j])
     case 'packing':
       return `${left.subarray(j * dense.d, (j + 1) * dense.d).join()},${count[j] === 0 ? 0 : 1}`
     case 'spread':

@@ -18,20 +18,17 @@ export class Placement {
   readonly at: Int32Array
   /** By device and dimension: what is still free. */
   readonly left: Float64Array
-  /** By device: how many items. */
+  /** By device: how many items, with those that were there before. */
   readonly count: Int32Array
-  /** By device: how long its items run, one after another, in ms. */
+  /** By device: how long it is busy, in ms. */
   readonly busy: Float64Array
-  /** Items of `makespan` take turns, so they do not use up what is free. */
-  readonly #together: boolean
 
   constructor(dense: Dense) {
     this.dense = dense
     this.at = new Int32Array(dense.n).fill(-1)
     this.left = dense.free.slice()
-    this.count = new Int32Array(dense.m)
-    this.busy = new Float64Array(dense.m)
-    this.#together = dense.objective !== 'makespan'
+    this.count = dense.held.slice()
+    this.busy = dense.busy.slice()
   }
 
   /** With items on the devices that are named; others, and what is named and is not there, are left out. */
@@ -81,12 +78,13 @@ export class Placement {
   }
 
   #add(i: number, j: number, sign: 1 | -1): void {
-    const { d, demand, duration } = this.dense
-    if (this.#together) {
+    const { d, demand, objective, sideBySide } = this.dense
+    // Items that take turns do not use up what is free.
+    if (sideBySide) {
       for (let k = 0; k < d; k++) this.left[j * d + k]! -= sign * (demand[i * d + k] as number)
     }
     this.count[j]! += sign
-    this.busy[j]! += sign * (duration[i] as number)
+    if (objective === 'makespan') this.busy[j]! += sign * this.dense.work(i, j)
   }
 
   /** The greatest share of a resource that is reserved on device `j`, 0 to 1. */

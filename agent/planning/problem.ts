@@ -24,17 +24,22 @@ export interface Device {
   readonly free: Resources
   /** What the device has in all; what of it is not free counts as reserved. Default: what is free. */
   readonly capacity?: Resources
+  /** How many items are there already that are not to be planned; default none. */
+  readonly held?: number
+  /** How long it is busy with those, in ms; default not at all. */
+  readonly busyMs?: number
 }
 
 /**
  * What a plan is judged by; less is better, and what is left unplaced is judged before it.
  *
  * - `peak`: the greatest share that is reserved of any resource of any device, 0 to 1.
- * - `packing`: how many devices take anything.
+ * - `packing`: how many devices take anything, or hold something.
  * - `spread`: the squares of the numbers of items of all devices, summed. Divided by the number of items it is how
  *   many of them go down together with one, on average, when its device is lost.
  * - `makespan`: when the last device is done, in ms, if each runs what it was given one after another. A demand must
- *   fit by itself there, not beside the others'.
+ *   fit by itself there, not beside the others'. Side by side demands add up, and each keeps the device busy for its
+ *   share of it times its duration.
  */
 export const OBJECTIVES = ['peak', 'packing', 'spread', 'makespan'] as const
 export type Objective = (typeof OBJECTIVES)[number]
@@ -43,6 +48,8 @@ export interface Problem {
   readonly items: readonly Item[]
   readonly devices: readonly Device[]
   readonly objective: Objective
+  /** By `makespan` items run side by side instead of in turn. By the other objectives they do in any case. */
+  readonly sideBySide?: boolean
 }
 
 export const ITEMS_MAX = 10_000
@@ -77,6 +84,9 @@ export function fault(problem: Problem): string | undefined {
     )
     if (over !== undefined)
       return `devices: ${device.id}: more ${over} is free than it has; correct one of them`
+    const { held = 0, busyMs = 0 } = device
+    if (!isAmount(held) || !isAmount(busyMs))
+      return `devices: ${device.id}: it holds ${held} items for ${busyMs} ms; give whole numbers, 0 or more`
   }
   const seen = new Set<string>()
   const dimensions = new Set<string>()

@@ -12,7 +12,7 @@ export type Rule = (placement: Placement, i: number, j: number) => number
  */
 export const mostFree: Rule = ({ dense, left, busy }, i, j) => {
   const { d, demand, scale } = dense
-  if (dense.objective === 'makespan') return -((busy[j] as number) + (dense.duration[i] as number))
+  if (dense.objective === 'makespan') return -((busy[j] as number) + dense.work(i, j))
   let least = Number.POSITIVE_INFINITY
   for (let k = 0; k < d; k++) {
     const need = demand[i * d + k] as number

@@ -17,7 +17,11 @@ const amounts = (max: number) => fc.record({ cpu: fc.nat(max), memory: fc.nat(ma
 const problems = fc
   .record({
     objective: fc.constantFrom(...OBJECTIVES),
-    rooms: fc.array(fc.tuple(amounts(12), fc.nat(4), fc.nat(1)), { minLength: 0, maxLength: 3 }),
+    rooms: fc.array(fc.tuple(amounts(12), fc.nat(4), fc.nat(1), fc.constantFrom(0, 0, 1, 2)), {
+      minLength: 0,
+      maxLength: 3,
+    }),
+    sideBySide: fc.boolean(),
     items: fc.array(
       fc.record({
         demand: amounts(6),
@@ -28,17 +32,24 @@ const problems = fc
       { maxLength: 5 },
     ),
   })
-  .map(({ objective, rooms, items }): Problem => {
+  .map(({ objective, rooms, items, sideBySide }): Problem => {
     // Some devices are alike, so that what stands for each other is tried too.
-    const devices = rooms.map(([room, reserved, alike], n) => {
+    const devices = rooms.map(([room, reserved, alike, held], n) => {
       const free = alike === 1 ? (rooms[0]?.[0] ?? room) : room
-      return { id: `d${n}`, free, capacity: { cpu: free.cpu + reserved, memory: free.memory + reserved } }
+      return {
+        id: `d${n}`,
+        free,
+        capacity: { cpu: free.cpu + reserved, memory: free.memory + reserved },
+        held,
+        busyMs: 2 * held,
+      }
     })
     const eligible = (places: number[] | null) =>
       places === null ? {} : { eligible: places.flatMap((n) => devices[n]?.id ?? []) }
     return {
       objective,
       devices,
+      sideBySide,
       items: items.map(({ places, ...item }, n) => ({ id: `i${n}`, ...item, ...eligible(places) })),
     }
   })
@@ -56,13 +67,13 @@ interface Judged {
 
 /** Loss and value by the words of the problem alone; `undefined` when it breaks a rule. */
 function judge(
-  { items, devices, objective }: Problem,
+  { items, devices, objective, sideBySide = false }: Problem,
   at: (item: Item) => string | undefined,
 ): Judged | undefined {
   let loss = 0
   const values: number[] = []
   for (const item of items) if (at(item) === undefined) loss += 1 + (item.priority ?? 50)
-  for (const { id, free, capacity = free } of devices) {
+  for (const { id, free, capacity = free, held = 0, busyMs = 0 } of devices) {
     const here = items.filter((item) => at(item) === id)
     if (here.some(({ eligible }) => eligible?.includes(id) === false)) return undefined
     const shares: number[] = []
@@ -71,15 +82,24 @@ function judge(
       const together = needs.reduce((sum, need) => sum + need, 0)
       const room = free[name] ?? 0
       const whole = capacity[name] ?? 0
-      if ((objective === 'makespan' ? Math.max(0, ...needs) : together) > room) return undefined
+      const inTurn = objective === 'makespan' && !sideBySide
+      if ((inTurn ? Math.max(0, ...needs) : together) > room) return undefined
       // Only what some item asks for is a dimension of the problem.
       if (whole > 0 && items.some(({ demand }) => name in demand))
         shares.push((whole - room + together) / whole)
     }
     if (objective === 'peak') values.push(Math.max(0, ...shares))
-    if (objective === 'packing') values.push(Math.min(1, here.length))
-    if (objective === 'spread') values.push(here.length ** 2)
-    if (objective === 'makespan') values.push(here.reduce((sum, { durationMs = 0 }) => sum + durationMs, 0))
+    if (objective === 'packing') values.push(Math.min(1, here.length + held))
+    if (objective === 'spread') values.push((here.length + held) ** 2)
+    if (objective === 'makespan') {
+      const part = ({ demand }: Item): number =>
+        Math.max(
+          0,
+          ...Object.entries(demand).map(([name, need]) => (capacity[name] ? need / capacity[name] : 0)),
+        )
+      const work = (item: Item): number => (item.durationMs ?? 0) * (sideBySide ? part(item) : 1)
+      values.push(here.reduce((sum, item) => sum + work(item), busyMs))
+    }
   }
   const worst = objective === 'peak' || objective === 'makespan'
   const value = worst ? Math.max(0, ...values) : values.reduce((sum, each) => sum + each, 0)

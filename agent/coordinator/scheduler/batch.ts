@@ -5,6 +5,7 @@
  * ends before the first task that is not planned with it. Among tenants the order is that in which they would come one
  * by one, as if each of the batch had been placed.
  */
+import { gpuMilliOf } from '../../../shared/model/gpus.ts'
 import { accumulate, type Resources, remaining } from '../../../shared/model/resources.ts'
 import type { Now } from '../../../shared/ports.ts'
 import type { Objective, Problem } from '../../planning/problem.ts'
@@ -16,7 +17,8 @@ import type { FleetTable } from './fleet-table.ts'
 import type { Waiting } from './queue.ts'
 import { isRelated } from './relations.ts'
 import { mayFindRoom, type Shape } from './shape.ts'
-import type { BatchBounds } from './strategies.ts'
+import { type BatchBounds, STRATEGY, towards } from './strategies.ts'
+import { workLeftMs } from './work-left.ts'
 
 /** What the scheduler lends. */
 export interface Queues {
@@ -43,8 +45,10 @@ export interface Batch {
 }
 
 /** Whether all that counts for where a task goes is what it asks for and its device's labels: planners know no more. */
-export function isSimple({ spec }: TaskRecord): boolean {
-  return spec !== undefined && spec.prefer === undefined && !isRelated(spec)
+export function isSimple({ spec, demand }: TaskRecord): boolean {
+  if (spec === undefined || spec.prefer !== undefined || spec.data !== undefined || isRelated(spec))
+    return false
+  return demand === undefined || gpuMilliOf(demand.resources) === 0
 }
 
 /** A shape whose tasks may join, and which of them would be next. */
@@ -132,11 +136,11 @@ function advance(head: Head, priority: number, heads: Set<Head>): void {
   if (next === undefined || (next.task.demand?.priority ?? 0) !== priority) heads.delete(head)
 }
 
-/** The devices with room that the shape's strategy scores highest, the best first. */
-function best(shape: Shape, max: number, now: Now): DeviceRecord[] {
+/** The devices with room that a strategy scores highest, by default the shape's; the best first. */
+function best(shape: Shape, max: number, now: Now, strategy = shape.strategy): DeviceRecord[] {
   const found: { readonly device: DeviceRecord; readonly score: number }[] = []
   for (const { index } of shape.tiers.sorted) {
-    index.search(shape.strategy, now, {
+    index.search(strategy, now, {
       look: (device, score) => found.push({ device, score }),
       enough: () => (found.length < max ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY),
       worthwhile: () => Number.NEGATIVE_INFINITY,
@@ -159,7 +163,7 @@ function joined(lists: readonly (readonly DeviceRecord[])[], max: number): Devic
   return [...all]
 }
 
-/** Units over the devices named and those with most room for them, as many as there may be, as planners see it. */
+/** Units over the devices named and those that suit the objective most, as many as there may be, as planners see it. */
 export function pictured(
   units: readonly Unit[],
   devices: readonly DeviceRecord[],
@@ -169,7 +173,8 @@ export function pictured(
   objective: Objective,
 ): { readonly devices: readonly DeviceRecord[]; readonly problem: Problem } {
   const shapes = [...new Set(units.map(({ shape }) => shape))]
-  const roomy = shapes.map((shape) => best(shape, devicesMax, now))
+  const strategy = towards(STRATEGY.greedy, objective)
+  const roomy = shapes.map((shape) => best(shape, devicesMax, now, strategy))
   const all = [...new Set([...devices, ...joined(roomy, devicesMax)])].slice(0, devicesMax)
   return { devices: all, problem: problemOf({ units, devices: all }, table, objective) }
 }
@@ -189,12 +194,16 @@ export function problemOf({ units, devices }: Batch, table: FleetTable, objectiv
       ...(eligible.length === devices.length ? {} : { eligible }),
     }
   })
-  return { items, devices: devices.map(roomOf), objective }
+  const timed = objective === 'makespan'
+  return { items, devices: devices.map((device) => roomOf(device, timed)), objective, sideBySide: true }
 }
 
-function roomOf({ id, capacity, reserved }: DeviceRecord): Problem['devices'][number] {
+/** @param timed whether work counts: that costs a look at all that is placed there */
+function roomOf(device: DeviceRecord, timed: boolean): Problem['devices'][number] {
+  const { id, capacity, reserved, held } = device
   const free: Record<string, number> = remaining(capacity, reserved)
   // A device may have become smaller than what it holds.
   for (const name in free) free[name] = Math.max(0, free[name] as number)
-  return { id, free: free as Resources, capacity }
+  const busyMs = timed ? Math.round(workLeftMs(device)) : 0
+  return { id, free: free as Resources, capacity, held, busyMs }
 }

@@ -79,6 +79,28 @@ describe('batches as textbooks have them', () => {
   })
 })
 
+describe.each(PLANNERS)('by %s for an objective', (strategy) => {
+  it.each([
+    ['packing', ['laden', 'laden'], 'the fewest devices in use, 1'],
+    ['spread', ['empty', 'empty'], 'the most even spread, 8 as squares of tasks'],
+    ['makespan', ['empty', 'empty'], 'the earliest end, in 30s'],
+    ['peak', ['laden', 'laden'], 'the lowest peak, 50 %'],
+  ] as const)('plans by %s with what is there already', (objective, on, told) => {
+    const laden = cores('laden', 16)
+    const scheduler = by('greedy', laden)
+    for (const id of ['there', 'too']) scheduler.enqueue(task(id, { ...needs(2), duration: '2m' }))
+    settle(scheduler)
+    for (const placement of laden.placements.values())
+      Object.assign(placement, { endsMs: laden.measuredMs + 120_000 })
+    scheduler.deviceChanged(cores('empty', objective === 'peak' ? 3 : 8))
+    Object.assign(scheduler.defaults, { strategy: STRATEGY[strategy], objective })
+    for (const id of ['t1', 't2']) scheduler.enqueue(task(id, { ...needs(2), duration: '1m' }))
+    const { placed, explanations } = settle(scheduler)
+    expect(placed.map(([, device]) => device)).toEqual(on)
+    expect(explanations[0]).toContain(`2 devices for ${told}`)
+  })
+})
+
 describe('a batch', () => {
   it('waits a moment for others, says so, and is planned as a whole', () => {
     const scheduler = by('dp', cores('a', 5), cores('b', 4))

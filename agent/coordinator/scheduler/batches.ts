@@ -99,13 +99,12 @@ export class Batches {
 
   /** Why a task whose strategy plans batches was placed by itself; empty for others. */
   whyAlone(shape: Shape): string {
-    const { byLabels, relations, strategy } = shape
+    const { strategy } = shape
     if (strategy.batch === undefined) return ''
-    if (byLabels?.preferences !== undefined)
-      return `; by itself, because ${strategy.name} knows no preferences`
-    if (byLabels !== undefined) return `; by itself, because ${strategy.name} does not know where data lies`
-    if (relations !== undefined) return `; by itself, because ${strategy.name} knows nothing of groups`
-    return this.#alone.get(shape) ?? ''
+    const unknown = unknownTo(shape)
+    return unknown === undefined
+      ? (this.#alone.get(shape) ?? '')
+      : `; by itself, because ${strategy.name} ${unknown}`
   }
 
   /** Plans the batch that the shape's next task begins, at most `max`, and reserves what the plan says. */
@@ -192,7 +191,7 @@ export class Batches {
         reserve({
           task: unit,
           device,
-          gpus: device.gpus.choose(gpuMilliOf(shape.resources)) ?? [],
+          gpus: [],
           explanation,
           candidates: [{ device, score, own: score }],
           follows: last === device,
@@ -207,8 +206,16 @@ export class Batches {
 }
 
 /** How tasks of the shape are planned together, if they are. Planners know neither wishes nor other tasks. */
-function batchOf({ byLabels, relations, strategy }: Shape): BatchBounds | undefined {
-  return byLabels === undefined && relations === undefined ? strategy.batch : undefined
+function batchOf(shape: Shape): BatchBounds | undefined {
+  return unknownTo(shape) === undefined ? shape.strategy.batch : undefined
+}
+
+/** What planners do not know of that counts for the shape, if there is such. */
+function unknownTo({ byLabels, relations, resources }: Shape): string | undefined {
+  if (byLabels?.preferences !== undefined) return 'knows no preferences'
+  if (byLabels !== undefined) return 'does not know where data lies'
+  if (relations !== undefined) return 'knows nothing of groups'
+  return gpuMilliOf(resources) > 0 ? 'knows nothing of single gpus' : undefined
 }
 
 /** Why a batch goes one by one instead, if it does. */

@@ -20,9 +20,9 @@ export function explainGathering(strategy: StrategyName, gatherMs: number): Expl
 /** What a plan comes to, by its objective. */
 const VALUE: Readonly<Record<Objective, (value: number) => string>> = {
   peak: (value) => `the lowest peak, ${percent(value)}`,
-  packing: (value) => `the fewest devices, ${value}`,
-  spread: (value) => `an even spread, squares of ${value}`,
-  makespan: (value) => `the earliest end, in ${formatDuration(value)}`,
+  packing: (value) => `the fewest devices in use, ${value}`,
+  spread: (value) => `the most even spread, ${value} as squares of tasks`,
+  makespan: (value) => `the earliest end, in ${formatDuration(Math.round(value))}`,
 }
 
 /** Why the plan's device was chosen, as things stand before it is reserved. */

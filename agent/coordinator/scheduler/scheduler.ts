@@ -336,7 +336,7 @@ export class Scheduler {
     return ranking.looked === 0 ? undefined : ranking
   }
 
-  /** Tasks over the devices named and those with most room for them, `max` at the most, as planners see them. */
+  /** Tasks over the devices named and those that suit the objective most, `max` in all, as planners see them. */
   picture(tasks: TaskRecord[], devices: DeviceRecord[], max: number, now: Now, objective: Objective) {
     const units = tasks.map((task) => ({ shape: this.#shape(task), task }))
     return pictured(units, devices, max, this.#table, now, objective)

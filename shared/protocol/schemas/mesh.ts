@@ -133,7 +133,7 @@ export const MeshConfig = Type.Object(
     moveCooldown: Type.Optional(lasting('How long a device and a task are left alone after a move. "60s"')),
     improve: Type.Optional(
       lasting(
-        'How often, while nothing waits, what runs on the fullest devices is planned anew, and moved where that lowers the peak. Never when not given',
+        'How often, while nothing waits, what runs is planned anew, and some of it moved where that serves the objective. Never when not given',
       ),
     ),
     predecessorWait: Type.Optional(lasting('How long a task waits for an unknown one it is after. "10s"')),
