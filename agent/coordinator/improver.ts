@@ -14,7 +14,7 @@ import type { DeviceRecord, Placement } from './device-record.ts'
 import type { Lifecycle } from './lifecycle.ts'
 import type { Office } from './office.ts'
 import { lossMs, MOVE_LOSS_MS_MAX, MOVE_MARGIN_MS, MOVES_MAX, movable } from './revocable.ts'
-import { isSimple } from './scheduler/batch.ts'
+import { isSimple, judgedBy } from './scheduler/batch.ts'
 import { WORK_MAX } from './scheduler/batches.ts'
 import type { Decision } from './scheduler/scheduler.ts'
 import { mostFree } from './scheduler/score.ts'
@@ -77,15 +77,20 @@ export class Improver {
   /** Looks whether there is something to improve, when it is time. @param others moves that are under way besides */
   tick(others: number): void {
     this.#settle()
-    const { settings, scheduler, context } = this.#office
+    const { settings, scheduler } = this.#office
     const { improveMs } = settings
     const movesMax = MOVES_MAX - others
     if (improveMs === undefined || this.#nowMs < this.#nextMs || movesMax <= 0) return
     if (this.#underWay.size > 0 || scheduler.waiting > 0) return
     this.#nextMs = this.#nowMs + improveMs
-    const { objective } = settings
-    // What is moved begins again, so nothing is done sooner for it; and planners do not know where data lies.
-    if (objective === 'makespan' || objective === 'data') return
+    const objective = judgedBy(settings.objective)
+    // What is moved begins again, so nothing is done sooner for it.
+    if (objective !== 'makespan') this.#improve(objective, movesMax)
+  }
+
+  /** Plans anew, and begins what moves come of it. */
+  #improve(objective: Improvable, movesMax: number): void {
+    const { context } = this.#office
     const sources = this.#sources(objective)
     const movables = sources.flatMap((source) => source.movables)
     if (movables.length === 0) return
@@ -132,7 +137,8 @@ export class Improver {
     for (const placement of device.placements.values()) {
       const task = movable(this.#office, placement)
       // Planners know neither preferences nor other tasks.
-      if (task === undefined || !isSimple(task) || (task.spec?.objective ?? objective) !== objective) continue
+      if (task === undefined || !isSimple(task) || judgedBy(task.spec?.objective ?? objective) !== objective)
+        continue
       if (lossMs(this.#office, task, placement) > MOVE_LOSS_MS_MAX) continue
       let share = 0
       for (const name in placement.resources) {

@@ -8,6 +8,7 @@
 import { gpuMilliOf } from '../../../shared/model/gpus.ts'
 import { accumulate, type Resources, remaining } from '../../../shared/model/resources.ts'
 import type { Now } from '../../../shared/ports.ts'
+import type { ObjectiveName } from '../../../shared/protocol/schemas/index.ts'
 import type { Objective, Problem } from '../../planning/problem.ts'
 import type { DeviceRecord } from '../device-record.ts'
 import type { TaskRecord } from '../task-record.ts'
@@ -49,6 +50,14 @@ export function isSimple({ spec, demand }: TaskRecord): boolean {
   if (spec === undefined || spec.prefer !== undefined || spec.data !== undefined || isRelated(spec))
     return false
   return demand === undefined || gpuMilliOf(demand.resources) === 0
+}
+
+/**
+ * What plans are judged by for an objective. Where data lies is for labels to say, and those tasks go one by one: by `data`
+ * the others are placed for the lowest peak, as `greedy` places them.
+ */
+export function judgedBy(objective: ObjectiveName): Objective {
+  return objective === 'data' ? 'peak' : objective
 }
 
 /** A shape whose tasks may join, and which of them would be next. */

@@ -15,7 +15,7 @@ import type { Objective } from '../../planning/problem.ts'
 import { planBy } from '../../planning/strategies.ts'
 import type { DeviceRecord } from '../device-record.ts'
 import type { TaskRecord } from '../task-record.ts'
-import { type Batch, collect, problemOf, type Queues, type Unit } from './batch.ts'
+import { type Batch, collect, judgedBy, problemOf, type Queues, type Unit } from './batch.ts'
 import { canTake } from './destinations.ts'
 import type { Explanation } from './explain.ts'
 import { explainBatch, explainGathering } from './explain-batch.ts'
@@ -113,8 +113,7 @@ export class Batches {
     if (bounds === undefined) return { placed: 0 }
     if (this.#work >= WORK_MAX) return { pauseMs: 0 }
     const tasksMax = Math.min(bounds.tasksMax, max)
-    // What has no data is near it anywhere.
-    const objective = lead.objective === 'data' ? 'peak' : lead.objective
+    const objective = judgedBy(lead.objective)
     const batch = collect(
       lead,
       { tasksMax, devicesMax: bounds.devicesMax },
