@@ -17,6 +17,8 @@ import { table } from './table.ts'
 /** The mesh's own, as planned and as its scheduler places online; the others are published. */
 export const OURS = 'replay'
 export const ONLINE = 'replay online'
+/** Whether a row is of the mesh's own. */
+export const isOwn = (policy: string): boolean => policy === OURS || policy === ONLINE
 
 export interface TraceRow {
   readonly workload: Workload
@@ -70,10 +72,12 @@ export function runTrace(
  */
 export function metTraceTarget(rows: readonly TraceRow[]): boolean {
   return rows.every(({ workload, policy, published }) => {
-    if (policy === OURS || published === undefined) return true
-    const ours = rows.find((row) => row.workload === workload && row.policy === OURS)?.found
+    if (isOwn(policy) || published === undefined) return true
+    const own = rows.filter((row) => row.workload === workload && isOwn(row.policy))
     const least = (figure: number): number => (policy === 'FGD' ? figure - published.deviation : figure)
-    return ours !== undefined && ours.at100 > least(published.at100) && ours.at130 > least(published.at130)
+    const above = ({ found }: TraceRow): boolean =>
+      found !== undefined && found.at100 > least(published.at100) && found.at130 > least(published.at130)
+    return own.length > 0 && own.every(above)
   })
 }
 

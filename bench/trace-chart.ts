@@ -1,6 +1,6 @@
 /** The policies on the GPU trace as a chart: one bar a policy and workload, as an SVG that stands alone. */
 import type { Published } from './gpu-published.ts'
-import { OURS, type TraceRow } from './gpu-trace.ts'
+import { isOwn, type TraceRow } from './gpu-trace.ts'
 
 const WIDTH = 720
 const LEFT = 190
@@ -67,7 +67,7 @@ const x = (share: number): number =>
 function bar(row: TraceRow, y: number): string {
   const share = allocated(row)
   const where = row.found === undefined ? 'published' : 'measured'
-  const kind = row.policy === OURS ? 'bar ours' : 'bar'
+  const kind = isOwn(row.policy) ? 'bar ours' : 'bar'
   return (
     `<text class="name" x="${LEFT - 8}" y="${y + 13}">${row.policy} (${where})</text>` +
     `<rect class="${kind}" x="${LEFT}" y="${y}" width="${(x(share) - LEFT).toFixed(1)}" height="${BAR}"/>` +

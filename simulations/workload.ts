@@ -288,16 +288,16 @@ function drawCheckpoints(random: Random, share: number): Pick<Behaviour, 'checkp
   return random.chance(share) ? { checkpoints: 1 + random.below(CHECKPOINTS_MAX) } : {}
 }
 
-/** What it needs, with a share of one GPU, one, or two. */
+/** What it needs, with a share of one GPU, one, or two; some ask for the strategy that is made for that. */
 function askGpus(
   random: Random,
   share: number,
   { resources }: Pick<TaskSpec, 'resources'>,
-): Pick<TaskSpec, 'resources'> {
+): Pick<TaskSpec, 'resources' | 'strategy'> {
   if (!random.chance(share)) return {}
   const draw = random.float()
   const gpu = draw < 0.7 ? `${100 * (1 + random.below(9))}m` : draw < 0.9 ? 1 : GPUS_MIN
-  return { resources: { ...resources, gpu } }
+  return { resources: { ...resources, gpu }, ...(random.chance(0.3) ? { strategy: 'replay' } : {}) }
 }
 
 function drawSpec(random: Random, runMsMean: number, more: Partial<Behaviour> = {}): TaskSpec {

@@ -5,9 +5,11 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { readBinPackings, SETS } from '../bench/bin-packing.ts'
 import type { GpuNode, GpuPod } from '../bench/gpu-cluster.ts'
+import { byScheduler } from '../bench/gpu-scheduler.ts'
 import { bestFit, dotProduct, fragmentationDescent } from '../bench/gpu-scores.ts'
 import { metTarget, runPlacement } from '../bench/placement.ts'
 import { traceChart } from '../bench/trace-chart.ts'
+import { Random } from '../shared/random/random.ts'
 
 describe('the benchmark of placement', () => {
   let folder: string
@@ -83,6 +85,28 @@ describe('the published policies', () => {
     // To pods of another model everything is lost already, and what is placed is lost no more.
     const others = fragmentationDescent([pod(1_000, ['V100'])])
     expect(others(node, pod(300))).toEqual({ score: Math.floor(100 / (1 + Math.exp(-0.3))), gpus: [0] })
+  })
+})
+
+describe('the scheduler on a trace', () => {
+  it('places pods where they fit, on the GPUs that it says, and drops what fits nowhere', () => {
+    const node = (name: string, model: string): GpuNode => ({
+      ...{ name, model, cpuMilli: 8_000, memoryMib: 1_024, gpus: [1_000, 1_000] },
+    })
+    const nodes = [node('a', 'T4'), node('b', 'V100')]
+    const place = byScheduler(nodes, 'replay', new Random('trace'))
+    const pod = { cpuMilli: 1_000, memoryMib: 64, gpus: 1, gpuMilli: 600, models: ['V100'], kind: 0 }
+    for (let n = 0; n < 3; n++) place(pod)
+    expect(nodes.map(({ gpus }) => gpus)).toEqual([
+      [1_000, 1_000],
+      [400, 400],
+    ])
+    place({ ...pod, gpus: 2, gpuMilli: 1_000, models: [] })
+    place({ ...pod, cpuMilli: 7_000, gpus: 0, gpuMilli: 0 })
+    expect(nodes.map(({ cpuMilli, gpus }) => [cpuMilli, gpus])).toEqual([
+      [7_000, [0, 0]],
+      [6_000, [400, 400]],
+    ])
   })
 })
 

@@ -144,6 +144,21 @@ describe('a coordinator', () => {
     expect(sent(driver)).toEqual([['d', [0]]])
   })
 
+  it('gives shares by what was asked for lately, where the mesh or the task says so', () => {
+    const driver = serving()
+    born(driver, 'plain', { capacity: { cpu: '30', memory: '8Gi' } })
+    report(driver, 'plain', 0)
+    submit(driver, 'gpu', { ...SPEC, resources: { cpu: '4', gpu: '1' }, strategy: 'replay' })
+    expect(sent(driver)).toEqual([['gpu', [0]]])
+    // Where it fits best it would take the cpu that another GPU needs.
+    driver.hear('device', { route: 'config', id: '', body: { strategy: 'replay' } })
+    submit(driver, 'none', { ...SPEC, resources: { cpu: '3' } })
+    expect(sent(driver)).toEqual([['none', undefined]])
+    expect(statuses(driver).find(({ task }) => task === 'none')).toMatchObject({
+      explanation: expect.stringMatching(/^placed on plain: least missed of 2 with room looked at/),
+    })
+  })
+
   /** Takes office where this has been running on the device, which reports it so. */
   function restored(reported: readonly object[]): Driver {
     const driver = new Driver('auto')

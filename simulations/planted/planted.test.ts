@@ -88,6 +88,11 @@ describe('the same seed gives the same run (I8)', () => {
     expect(second).toEqual(first)
   })
 
+  it('also where GPUs are shared, and given by what was asked for lately', () => {
+    const options = { ...PLAIN, gpuShare: 0.9, core: honest }
+    expect(runFuzzCase('gpus', options)).toEqual(runFuzzCase('gpus', options))
+  })
+
   it('also when the core is a copy, so that what a planted bug changes is due to the bug', async () => {
     const { core, remove } = await plant([])
     onTestFinished(remove)
