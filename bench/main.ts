@@ -7,10 +7,10 @@
  *   npm run bench -- live           real connections on real brokers against the simulator: 2,000 devices, --devices N
  *   npm run bench -- arrays         100,000 elements in ten arrays over 20 agents, of which three are killed
  *   npm run bench -- placement      decisions a second in fleets of up to 100,000 devices, and auctions beside
- *                                   greedy in the simulator; with --data FOLDER
+ *                                   greedy in the simulator, and all strategies side by side; with --data FOLDER
  *                                   strategies on bin packing sets of known optimum, with --trace FOLDER GPU nodes
  *                                   and shares of GPUs beside published policies, with --graphs FOLDER planners of
- *                                   workflows beside HEFT; --chart FILE draws the policies on the trace
+ *                                   workflows beside HEFT; --chart FILE draws strategies, or the policies on the trace
  *   npm run bench -- sim --quick    the same, smaller; --json for programs, --seed for another run
  */
 import { writeFileSync } from 'node:fs'
@@ -28,6 +28,8 @@ import { describeMachine, machine } from './machine.ts'
 import { type MeshResult, type MeshSide, runMeshBench } from './mesh.ts'
 import { metTarget, type PlacementResult, runPlacement } from './placement.ts'
 import { deviceSecondUs, fuzzRunsPerMinute, growth, runSimBench, type SimReport } from './sim.ts'
+import { strategiesTable } from './strategies.ts'
+import { strategiesChart } from './strategies-chart.ts'
 import { table } from './table.ts'
 import { traceChart } from './trace-chart.ts'
 
@@ -138,7 +140,7 @@ function sayLive({ size, comparisons }: LiveResult): void {
   say(table(['broker, time', 'live', 'sim', ...sides, 'within 1.25x, 2x'], rows))
 }
 
-function sayPlacement({ decisions, auctions, packing, trace, graphs }: PlacementResult): void {
+function sayPlacement({ decisions, auctions, strategies, packing, trace, graphs }: PlacementResult): void {
   const speeds = decisions.map((row) => [
     String(row.devices),
     number(row.perSecond),
@@ -151,6 +153,7 @@ function sayPlacement({ decisions, auctions, packing, trace, graphs }: Placement
   const cost = ['devices', 'per s', 'cpu us', 'score', 'worst', 'in vain', 'cpu, mem full']
   if (speeds.length > 0) say(table([...cost, 'scan/s', 'ratio'], speeds))
   if (auctions.length > 0) say(auctionTable(auctions))
+  if (strategies.length > 0) say(strategiesTable(strategies))
   const rows = packing.map((row) => [
     `${row.set} ${row.strategy}`,
     ...[row.instances, row.optimal, row.proven, row.oneOver, row.worse, row.refused].map(String),
@@ -185,12 +188,18 @@ async function benchOf(
 ): Promise<SimReport | MeshResult | LiveResult | ArraysResult | PlacementResult> {
   if (what === 'placement') {
     const data = { sets: values.data, trace: values.trace, graphs: values.graphs }
-    const { chart, trace } = values
-    if (chart !== undefined && trace === undefined) {
-      throw new CoveyError('E_USAGE', '--chart draws the policies on a trace; give --trace FOLDER with it')
+    const { chart } = values
+    if (chart !== undefined && (data.sets ?? data.graphs) !== undefined) {
+      throw new CoveyError(
+        'E_USAGE',
+        '--chart draws strategies side by side, or with --trace FOLDER the policies on it; leave --data and --graphs out',
+      )
     }
     const result = runPlacement(data, seed, quick, tell)
-    if (chart !== undefined) writeFileSync(chart, traceChart(result.trace))
+    if (chart !== undefined) {
+      const drawn = data.trace === undefined ? strategiesChart(result.strategies) : traceChart(result.trace)
+      writeFileSync(chart, drawn)
+    }
     return result
   }
   if (what === 'sim') return runSimBench(seed, quick, tell)

@@ -10,6 +10,7 @@ import { asProblem, readBinPackings, SETS, type SetName } from './bin-packing.ts
 import { type DecisionsRow, runDecisions } from './decisions.ts'
 import { metTraceTarget, runTrace, type TraceRow } from './gpu-trace.ts'
 import { type GraphResult, metGraphTargets, runGraphs } from './graphs.ts'
+import { runStrategies, type StrategyRow } from './strategies.ts'
 
 export interface PackingRow {
   readonly set: SetName
@@ -35,6 +36,7 @@ export interface PlacementResult {
   readonly decisions: readonly DecisionsRow[]
   /** Empty when there are data. */
   readonly auctions: readonly AuctionRow[]
+  readonly strategies: readonly StrategyRow[]
   /** Empty without the sets. */
   readonly packing: readonly PackingRow[]
   /** Empty without the trace. */
@@ -143,6 +145,7 @@ export function runPlacement(
   return {
     decisions: bare ? runDecisions(seed, quick, tell) : [],
     auctions: bare ? runAuctions(seed, quick, tell) : [],
+    strategies: bare ? runStrategies(seed, quick, tell) : [],
     packing: data.sets === undefined ? [] : runPacking(data.sets, seed, quick, tell),
     trace: data.trace === undefined ? [] : runTrace(data.trace, seed, quick, tell),
     graphs: data.graphs === undefined ? undefined : runGraphs(data.graphs, seed, quick, tell),

@@ -8,6 +8,8 @@ import type { GpuNode, GpuPod } from '../bench/gpu-cluster.ts'
 import { byScheduler } from '../bench/gpu-scheduler.ts'
 import { bestFit, dotProduct, fragmentationDescent } from '../bench/gpu-scores.ts'
 import { metTarget, runPlacement } from '../bench/placement.ts'
+import { runStrategies } from '../bench/strategies.ts'
+import { strategiesChart } from '../bench/strategies-chart.ts'
 import { traceChart } from '../bench/trace-chart.ts'
 import { Random } from '../shared/random/random.ts'
 
@@ -128,5 +130,31 @@ describe('the chart of policies', () => {
     const widths = bars.map(([, , width]) => Number(width))
     expect(widths).toEqual(widths.toSorted((a, b) => b - a))
     expect(new Set(widths).size).toBe(3)
+  })
+})
+
+describe('strategies side by side', () => {
+  const rows = runStrategies('test', true, () => undefined)
+  const of = (strategy: string, objective: string) =>
+    rows.find((row) => row.strategy === strategy && row.objective === objective) as (typeof rows)[number]
+
+  it('finds what each objective is for, whoever plans', () => {
+    for (const strategy of ['heuristic', 'dp', 'genetic']) {
+      expect(of(strategy, 'peak').peak).toBeLessThanOrEqual(of(strategy, 'packing').peak)
+      expect(of(strategy, 'packing').used).toBeLessThan(of(strategy, 'peak').used)
+    }
+    expect(of('best-fit', 'packing').used).toBeLessThan(of('greedy', 'peak').used)
+  })
+
+  it('gives the same seed the same figures, but for times', () => {
+    const again = runStrategies('test', true, () => undefined)
+    const untimed = (all: typeof rows) => all.map((row) => ({ ...row, perSecond: 0 }))
+    expect(untimed(again)).toEqual(untimed(rows))
+  })
+
+  it('draws a bar for each of them in every panel', () => {
+    const svg = strategiesChart(rows)
+    expect(svg.match(/<rect /g)).toHaveLength(3 * rows.length)
+    for (const { strategy, objective } of rows) expect(svg).toContain(`>${strategy}, ${objective}<`)
   })
 })
