@@ -100,9 +100,10 @@ const ONCE: readonly Bug[] = [
     breaks: 'I2',
     planted: one(
       'coordinator/intake.ts',
-      '    else if (task === undefined) this.accept(id, message.body)\n',
+      '    else if (task === undefined) this.#accept(id, message.body, message.retained)\n',
       '    else if (task === undefined) {\n' +
-        '      if (this.#office.context.random.below(10) > 0) this.accept(id, message.body)\n    }\n',
+        '      if (this.#office.context.random.below(10) > 0)\n' +
+        '        this.#accept(id, message.body, message.retained)\n    }\n',
     ),
   },
   {
