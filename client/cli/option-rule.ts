@@ -38,9 +38,11 @@ export type OptionRule = Common &
     | { readonly kind: 'choice'; readonly choices: readonly string[]; readonly default?: string }
     | { readonly kind: 'list'; readonly placeholder: string }
     | {
-        readonly kind: 'pairs' | 'selector' | 'preferences' | 'quantities'
+        readonly kind: 'pairs' | 'selector' | 'preferences'
         readonly placeholder?: string
       }
+    /** `example`: how it is written, for errors. */
+    | { readonly kind: 'quantities'; readonly placeholder?: string; readonly example?: string }
   )
 
 /** What stands for the value in help texts; empty for a flag without one. */

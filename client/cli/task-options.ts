@@ -70,6 +70,7 @@ export const TASK_OPTIONS = {
     kind: 'quantities',
     flag: 'data',
     placeholder: 'SITE=SIZE',
+    example: 'cellar=2Gi',
     group: 'Task',
     about: 'Where data lies that it will fetch, such as cellar=2Gi; devices that are nearer suit it better',
   },

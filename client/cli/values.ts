@@ -74,7 +74,7 @@ export function readValue(where: string, rule: OptionRule, texts: readonly strin
       return Object.fromEntries(texts.map((item) => readPair(where, item)))
     case 'quantities':
       return Object.fromEntries(
-        texts.flatMap((item) => item.split(',')).map((item) => readQuantity(where, item)),
+        texts.flatMap((item) => item.split(',')).map((item) => readQuantity(where, item, rule.example)),
       )
     case 'selector':
       return Object.fromEntries(texts.map((item) => readRequirement(where, item)))
@@ -107,11 +107,15 @@ function readPair(where: string, text: string): [string, string] {
   return [text.slice(0, equals), text.slice(equals + 1)]
 }
 
-function readQuantity(where: string, text: string): [string, string] {
+function readQuantity(
+  where: string,
+  text: string,
+  example = 'cpu=500m, cpu=2, memory=64Mi, memory=1.5Gi',
+): [string, string] {
   const [name, amount] = readPair(where, text)
   if (parseQuantity(amount) === undefined) {
-    const remedy = 'Write it like cpu=500m, cpu=2, memory=64Mi, memory=1.5Gi'
-    throw wrongValue(where, `${JSON.stringify(amount)} is not a quantity of ${name}`, remedy)
+    const message = `${JSON.stringify(amount)} is not a quantity of ${name}`
+    throw wrongValue(where, message, `Write it like ${example}`)
   }
   return [name, amount]
 }
