@@ -22,6 +22,15 @@ describe('fuzzing the mesh', () => {
     expect(runFuzzCase(seed, CASE).hash).toBe(first.hash)
   })
 
+  it.each(['aims-0', 'aims-1', 'aims-2'])(
+    'breaks none where objectives, links and data change, with seed %s',
+    (seed) => {
+      const aimed = runFuzzCase(seed, { ...CASE, aims: 1 })
+      expect(told(aimed)).toEqual([])
+      expect(runFuzzCase(seed, { ...CASE, aims: 0 }).hash).not.toBe(aimed.hash)
+    },
+  )
+
   it('gives another run for another seed, and for a plan with one fault less', () => {
     const whole = runFuzzCase('fixed-0', CASE)
     const less = runFuzzCase('fixed-0', { ...CASE, plan: whole.plan.slice(1) })

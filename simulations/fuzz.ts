@@ -6,6 +6,7 @@
 import type { Timing } from '../agent/core/options.ts'
 import type { Beacon } from '../shared/protocol/schemas/index.ts'
 import { Random } from '../shared/random/random.ts'
+import { drawAims } from './aims.ts'
 import { LAN, type Latency } from './broker/link.ts'
 import type { Packet } from './broker/packet.ts'
 import { VARIANTS, type VariantName } from './broker/variants.ts'
@@ -35,6 +36,7 @@ import type { CoreFactory } from './node/node.ts'
 import type { Observer } from './observer.ts'
 import { Recorder } from './recorder.ts'
 import { drawRush } from './rush.ts'
+import { drawAuctions, mergedSettings } from './settings.ts'
 import type { Action } from './submitter.ts'
 import { drawTenancy } from './tenancy.ts'
 import {
@@ -42,9 +44,9 @@ import {
   drawArrays,
   drawFleet,
   drawOperations,
-  drawSettings,
   drawWorkload,
   elementsOf,
+  ZONES,
 } from './workload.ts'
 import { World } from './world.ts'
 
@@ -80,6 +82,8 @@ export interface FuzzOptions {
   readonly auctions?: number
   /** The share of cases in which work has tenants with bounds; a third when not given. */
   readonly tenants?: number
+  /** The share of cases in which the mesh and its tasks are to achieve something; a quarter when not given. */
+  readonly aims?: number
   readonly trace?: Trace
 }
 
@@ -143,6 +147,8 @@ const RUSHES_SHARE = 1 / 4
 const AUCTIONS_SHARE = 1 / 4
 /** Cases whose work has tenants. */
 const TENANTS_SHARE = 1 / 3
+/** Cases that have aims. */
+const AIMS_SHARE = 1 / 4
 const DRAWN_RUN_MS: readonly number[] = [100, 1_000, 2_500, 8_000]
 /** From a cable to a phone network. */
 const DRAWN_LATENCIES: readonly Latency[] = [
@@ -206,9 +212,20 @@ export function runFuzzCase(seed: string, options: FuzzOptions): FuzzResult {
     overMs,
     runMsMean,
   })
-  const settings = drawSettings(random.fork('settings'), options.auctions ?? AUCTIONS_SHARE, overMs)
+  const aims = drawAims(random.fork('aims'), {
+    ...{ share: options.aims ?? AIMS_SHARE, overMs },
+    ...{ siteLabel: 'zone', sites: ZONES },
+  })
   const tenancy = drawTenancy(random.fork('tenancy'), { share: options.tenants ?? TENANTS_SHARE, overMs })
-  const owned = (actions: readonly Action[]): readonly Action[] => tenancy?.apply(actions) ?? actions
+  const settings = mergedSettings(
+    aims?.settings ?? [],
+    drawAuctions(random.fork('settings'), options.auctions ?? AUCTIONS_SHARE, overMs),
+    tenancy?.operations ?? [],
+  )
+  const detailed = (actions: readonly Action[]): readonly Action[] => {
+    const aimed = aims?.apply(actions) ?? actions
+    return tenancy?.apply(aimed) ?? aimed
+  }
   const watchers = new Watchers(options.tasks + elementsOf(arrays) + rush.length, () => world)
   const world: World = new World({
     seed,
@@ -228,12 +245,11 @@ export function runFuzzCase(seed: string, options: FuzzOptions): FuzzResult {
         checkpointShare,
         wishShare: options.wishShare ?? WISH_SHARE,
         gpuShare,
-      }).map(owned),
+      }).map(detailed),
       drawOperations(random.fork('operations'), devices, overMs),
-      ...(arrays.length === 0 ? [] : [owned(arrays)]),
+      ...(arrays.length === 0 ? [] : [detailed(arrays)]),
       ...(rush.length === 0 ? [] : [rush]),
       ...(settings.length === 0 ? [] : [settings]),
-      ...(tenancy === undefined ? [] : [tenancy.operations]),
     ],
     observe: (engine) => [
       ...watchers.start(engine),

@@ -1,7 +1,7 @@
 /**
  * Cases in which the cores once broke an invariant, each with the faults that mattered. A case keeps its plan of faults,
  * so that it stays what it was when plans are drawn differently, the shares of its tasks that publish checkpoints or ask for
- * GPUs, and whether it has a rush, auctions or tenants: cases from before there were any have none. Later changes of the
+ * GPUs, and whether it has a rush, aims, auctions or tenants: cases from before there were any have none. Later changes of the
  * cores shift what it plays out, so it may not take the same way any more; it costs little to ask.
  *
  * `covey sim fuzz --case SEED --keep … --json` prints the plan of a case that fails.
@@ -26,6 +26,7 @@ interface Regression {
   readonly gpuShare?: number
   readonly auctions?: number
   readonly tenants?: number
+  readonly aims?: number
   readonly plan: readonly Fault[]
 }
 
@@ -44,7 +45,15 @@ describe('cases that once failed', () => {
   it.each(CASES)('$about', ({ about: _about, seed, plan, ...size }) => {
     expect(plan.length).toBeGreaterThan(0)
     const core = (options: ConstructorParameters<typeof Agent>[0]) => new Agent(options)
-    const none = { checkpointShare: 0, wishShare: 0, rushes: 0, gpuShare: 0, auctions: 0, tenants: 0 }
+    const none = {
+      checkpointShare: 0,
+      wishShare: 0,
+      rushes: 0,
+      gpuShare: 0,
+      aims: 0,
+      auctions: 0,
+      tenants: 0,
+    }
     const { violations } = runFuzzCase(seed, { ...none, ...size, faults: plan.length, plan, core })
     expect(violations.map(describeViolation)).toEqual([])
   })

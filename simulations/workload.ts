@@ -17,6 +17,8 @@ export type DeviceSpec = Omit<AgentOptions, 'seed' | 'timing'>
 
 /** Labels by which tasks are near each other or apart. */
 const PLACES = ['device', 'zone'] as const
+/** Values of the label `zone`. */
+export const ZONES = ['z0', 'z1', 'z2'] as const
 const ARCHITECTURES = ['arm64', 'x64'] as const
 /** The least a device offers; no task asks for more. */
 const CPU_MIN = 1
@@ -32,7 +34,7 @@ export function drawFleet(random: Random, options: FleetOptions): DeviceSpec[] {
   return Array.from({ length: options.devices }, (_, n) => ({
     mesh: options.mesh,
     device: `d${n}`,
-    labels: { arch: ARCHITECTURES[n % 2] as string, zone: `z${n % 3}` },
+    labels: { arch: ARCHITECTURES[n % 2] as string, zone: ZONES[n % 3] as string },
     capacity: {
       cpu: CPU_MIN + random.below(4),
       memory: `${MEMORY_MI_MIN * (1 + random.below(4))}Mi`,
@@ -61,15 +63,6 @@ export function drawOperations(random: Random, devices: readonly string[], overM
     actions.push({ atMs: untilMs, do: 'desire', device, desired: {} })
   }
   return actions.sort((a, b) => a.atMs - b.atMs)
-}
-
-/** What an operator sets for the whole mesh: that tasks go by auction, and in half of those cases no longer. */
-export function drawSettings(random: Random, auctions: number, overMs: number): Action[] {
-  if (!random.chance(auctions)) return []
-  const atMs = random.chance(0.5) ? 0 : random.between(0, overMs / 2)
-  const begin: Action = { atMs, do: 'configure', config: { strategy: 'auction' } }
-  if (random.chance(0.5)) return [begin]
-  return [begin, { atMs: random.between(atMs, overMs), do: 'configure', config: {} }]
 }
 
 export interface WorkloadOptions {

@@ -30,6 +30,7 @@ export const PLAIN: CaseOptions = {
   gpuShare: 0,
   auctions: 0,
   tenants: 0,
+  aims: 0,
 }
 /** A case in which devices are full and something fails every three seconds. */
 export const CROWDED: CaseOptions = {
@@ -43,6 +44,7 @@ export const CROWDED: CaseOptions = {
   gpuShare: 0,
   auctions: 0,
   tenants: 0,
+  aims: 0,
 }
 
 /** The devices of a plain case. */
