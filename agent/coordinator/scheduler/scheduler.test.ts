@@ -80,6 +80,18 @@ describe('scheduler', () => {
     expect(run(scheduler).placed.map(([id]) => id)).toEqual(['high', 'old'])
   })
 
+  it.each([
+    ['priority', { priority: 90 }, { priority: 10 }, { priority: 50 }],
+    ['deadline', { deadline: '2030-01-01T00:00:00Z' }, {}, { deadline: '2030-01-02T00:00:00Z' }],
+  ])('sends no more of a kind at once than come before others by %s', (_, first, rest, between) => {
+    const scheduler = fleet(device('d', { cpu: '200m', memory: '1Gi' }))
+    const kind = { resources: { cpu: '100m', memory: '1Mi' } }
+    scheduler.enqueue(task('first', { ...kind, ...first }))
+    for (let n = 0; n < 3; n++) scheduler.enqueue(task(`rest${n}`, { ...kind, ...rest }))
+    scheduler.enqueue(task('between', { resources: { cpu: '100m', memory: '2Mi' }, ...between }))
+    expect(run(scheduler).placed.map(([id]) => id)).toEqual(['first', 'between'])
+  })
+
   it('explains a wait by counted reasons and names the smallest change that would end it', () => {
     const scheduler = fleet(
       device('pi-1', { cpu: '1', memory: '50Mi' }, { arch: 'arm64' }),

@@ -359,7 +359,8 @@ export class Scheduler {
   /** Sends the shape's first task to the device, and in a burst some more of its kind. */
   #place(shape: Shape, ranking: Ranking, max: number, reserve: (decision: Decision) => void): number {
     const { device } = ranking.best[0] as Candidate
-    const array = shape.waiting.first()?.task.array
+    const first = shape.waiting.first()?.task
+    const array = first?.array
     const waiting = shape.waiting.size + (array?.waiting ?? 0)
     const burst = Math.ceil(waiting / Math.max(1, 2 * shape.eligible.length))
     const { judged = false } = shape.strategy
@@ -372,6 +373,8 @@ export class Scheduler {
     while (placed < length && hasRoom(device, shape.resources)) {
       const task = shape.waiting.first()?.task
       if (task === undefined || device.isKeptFrom(task)) break
+      // What is behind the first by priority or deadline may be behind another kind, too.
+      if (placed > 0 && !isAsUrgent(task, first)) break
       if (placed > 0 && this.tenants.excess(shape.tenant, shape.resources) !== undefined) break
       const unit = this.#take(task)
       if (unit === undefined) break
@@ -445,4 +448,8 @@ export class Scheduler {
       yield { tasks: shape.waiting.tasks(), explanation: known ?? this.#whyWaiting(shape, now) }
     }
   }
+}
+
+function isAsUrgent({ demand: a }: TaskRecord, b: TaskRecord | undefined): boolean {
+  return a?.priority === b?.demand?.priority && a?.deadlineMs === b?.demand?.deadlineMs
 }
