@@ -34,6 +34,15 @@ describe('a market', () => {
     expect(packed?.peak).toBeGreaterThan(1.2 * (spread?.peak ?? 1))
   })
 
+  it('of restless devices sends less to those that are busy when they say themselves how they are', () => {
+    const [greedy, auction] = (['greedy', 'auction'] as const).map((strategy) =>
+      runMarket({ seed: '1', devices: 40, strategy, restless: true }),
+    )
+    expect(auction?.ended).toBe(auction?.tasks)
+    expect(greedy?.disturbed).toBeGreaterThan(0.05)
+    expect(auction?.disturbed).toBeLessThan(0.8 * (greedy?.disturbed ?? 0))
+  })
+
   it('of many devices asks some dozens of them in a round, whatever their number', () => {
     const { rounds, bids, bidsPerDevice, ended, tasks } = runMarket({
       seed: '1',

@@ -10,6 +10,7 @@ import { Random } from '../shared/random/random.ts'
 import type { Packet } from './broker/packet.ts'
 import { VARIANTS } from './broker/variants.ts'
 import type { Engine } from './engine/engine.ts'
+import type { Target } from './engine/queue.ts'
 import { runOf } from './node/behaviour.ts'
 import type { Process } from './node/executor.ts'
 import type { SimNode } from './node/node.ts'
@@ -24,6 +25,8 @@ export interface MarketOptions {
   readonly seed: string
   readonly devices: number
   readonly strategy: StrategyName
+  /** Devices are busy every now and then with what nobody placed there. Default: false. */
+  readonly restless?: boolean
 }
 
 export interface MarketResult {
@@ -33,6 +36,8 @@ export interface MarketResult {
   readonly peak: number
   /** The share of its scarcest resource that a device has left, of all devices: its mean over the time. */
   readonly left: number
+  /** How busy a device was with what nobody placed there when it began a task: the mean of all tasks, from 0 to 1. */
+  readonly disturbed: number
   /** From the receipt to the placement, in milliseconds. */
   readonly placedMs: { readonly p50: number; readonly p99: number }
   readonly rounds: number
@@ -58,11 +63,14 @@ const TASKS_PER_DEVICE_SECOND = 0.7
 const BURST_SHARE = 0.3
 const BURSTS = 5
 const KINDS = 6
+/** What a restless device is busy with takes that share of it, and lasts that long on average; so do its rests. */
+const BUSY_SHARE = 0.6
+const RESTLESS_MS_MEAN = 1_500
 /** One submitter waits for every receipt, so many devices need several. */
 const DEVICES_A_SUBMITTER = 50
 
 /** Runs one market to its end. */
-export function runMarket({ seed, devices, strategy }: MarketOptions): MarketResult {
+export function runMarket({ seed, devices, strategy, restless }: MarketOptions): MarketResult {
   const random = new Random(`market/${seed}/${devices}`)
   const actions = workOf(random, devices)
   let watch: Watch | undefined
@@ -85,6 +93,8 @@ export function runMarket({ seed, devices, strategy }: MarketOptions): MarketRes
     },
   })
   const [seen, measured] = [watch as unknown as Watch, metrics as unknown as Metrics]
+  if (restless === true)
+    for (const node of world.nodes) new Restlessness(world.engine, node, random.fork(node.device))
   world.runFor(SETTLED_MS)
   seen.begin(world.nodes)
   world.runFor(BUSY_MS)
@@ -124,6 +134,28 @@ function shared(actions: readonly Action[], submitters: number): Action[][] {
   return Array.from({ length: submitters }, (_, n) => actions.filter((_, index) => index % submitters === n))
 }
 
+/** Lets a device be busy and idle in turn, each for a random time. */
+class Restlessness implements Target {
+  readonly serial: number
+  readonly #engine: Engine
+  readonly #node: SimNode
+  readonly #random: Random
+
+  constructor(engine: Engine, node: SimNode, random: Random) {
+    this.serial = engine.serial()
+    this.#engine = engine
+    this.#node = node
+    this.#random = random
+    this.on()
+  }
+
+  on(): void {
+    const { executor } = this.#node
+    executor.busy = executor.busy > 0 ? 0 : BUSY_SHARE
+    this.#engine.after(this.#random.exponential(RESTLESS_MS_MEAN), this, 0)
+  }
+}
+
 /** What is seen of a market: shares that run, over the time, and messages of auctions. */
 class Watch implements Observer {
   readonly #engine: Engine
@@ -132,6 +164,8 @@ class Watch implements Observer {
   readonly #demands = new WeakMap<TaskSpec, Resources>()
   readonly #bidders = new Map<string, number>()
   #sinceMs = Number.POSITIVE_INFINITY
+  #begun = 0
+  #disturbed = 0
   #peakMs = 0
   #leftMs = 0
   #spanMs = 0
@@ -173,6 +207,10 @@ class Watch implements Observer {
 
   process(node: SimNode, { spec }: Process, running: boolean): void {
     this.#pass()
+    if (running) {
+      this.#begun++
+      this.#disturbed += node.executor.busy
+    }
     const used = this.#used.get(node) ?? {}
     this.#used.set(node, used)
     accumulate(used, this.#demand(spec), running ? 1 : -1)
@@ -208,6 +246,7 @@ class Watch implements Observer {
     return {
       peak: this.#peakMs / this.#spanMs,
       left: this.#leftMs / this.#spanMs,
+      disturbed: each(this.#disturbed, this.#begun),
       rounds: this.#rounds,
       bids: this.#bids,
       bidsMost: this.#bidsMost,

@@ -14,6 +14,8 @@ import { lotOf, type OpenLot } from './scheduler/lots.ts'
 export const ROUND_TIMER = 'coordinator/round'
 /** The longest that a round waits for bids: two ways over a phone network, and a device that is busy. */
 export const ROUND_MS = 200
+/** After a bid, how long another may take: who has room by the record and keeps silent is not waited for any longer. */
+export const QUIET_MS = 75
 /** Between the beginnings of two rounds: what comes in between shares a round, and its messages. */
 export const ROUNDS_APART_MS = 50
 
@@ -124,7 +126,9 @@ export class Auctions {
       round.entries[index]?.push({ device, price, count, leftThen, score: Number.POSITIVE_INFINITY })
     }
     const enough = round.lots.every((lot, index) => (round.entries[index]?.length ?? 0) >= lot.enough)
-    if (enough) this.close()
+    if (enough) return this.close()
+    const leftMs = round.sinceMs + ROUND_MS - this.#office.context.now.monoMs
+    this.#office.context.timer(ROUND_TIMER, Math.max(0, Math.min(leftMs, QUIET_MS)))
   }
 
   #ignore(device: string, { term, agent, round }: Bid, why: Ignored): void {

@@ -98,6 +98,22 @@ describe('a round', () => {
     expect(hall.why('t')).toContain('won with 30 % (1 bid)')
   })
 
+  it('does not wait long for more once a bid has come, nor beyond its time', () => {
+    const hall = new Hall(['a', 'b', 'c'])
+    hall.floor.submit('t', SPEC)
+    const round = hall.round()
+    const waits = () =>
+      hall.driver
+        .take('timer')
+        .flatMap(({ name, delayMs }) => (name === 'coordinator/round' ? [delayMs] : []))
+    expect(waits()).toEqual([200])
+    hall.driver.pass(20)
+    hall.bid('a', round, 0.3)
+    hall.driver.pass(150)
+    hall.bid('b', round, 0.4)
+    expect(waits()).toEqual([75, 30])
+  })
+
   it('sells task by task: what a device won takes its price down', () => {
     const hall = new Hall(['a', 'b'])
     for (const id of ['t1', 't2', 't3']) hall.floor.submit(id, SPEC)
