@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Auction, Bid, DeviceLoad, Lot } from '../../shared/protocol/schemas/index.ts'
-import { assign, Driver } from '../core/testing/driver.ts'
+import { assign, Driver, SPEC } from '../core/testing/driver.ts'
 
 const LOT: Lot = { resources: { cpu: '500m', memory: '64Mi' }, executor: 'exec', count: 10 }
 const IDLE = { cpu: 0, cpuTotal: 2, memoryUsed: 0, memoryTotal: 2 ** 30 }
@@ -135,6 +135,20 @@ describe('a bid', () => {
     ['others are to answer', { share: 0 }, IDLE],
   ])('is not made when %s', (_, lot, load) => {
     expect(new Bidder().round([{ ...LOT, ...lot }], load)).toEqual([])
+  })
+
+  it('is not made for a GPU of which others have a share each', () => {
+    const bidder = new Bidder('never', { capacity: { cpu: 8, memory: '8Gi', gpu: 2 } })
+    const gpu = (amount: number | string): Lot => ({
+      resources: { cpu: '100m', gpu: amount },
+      executor: 'exec',
+      count: 9,
+    })
+    const of = (bids: Bid[]) => bids.flatMap((bid) => bid.bids.map(({ lot }) => lot))
+    expect(of(bidder.round([gpu('500m'), gpu(1), gpu(2)]))).toEqual([0, 1, 2])
+    const share = { ...SPEC, resources: { cpu: '100m', memory: '64Mi', gpu: '600m' } }
+    bidder.driver.inbox({ assign: [assign(1, share), assign(2, share)] })
+    expect(of(bidder.round([gpu('300m'), gpu('500m'), gpu(1)]))).toEqual([0])
   })
 
   it('is made at the floor, and by about the share that is asked for', () => {

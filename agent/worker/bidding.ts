@@ -30,6 +30,8 @@ export interface Bidder {
   readonly functions: readonly string[]
   /** Attempts that it may hold beside those it holds. */
   readonly places: number
+  /** Whether it has the GPUs for one: each is whole by itself. */
+  readonly hasGpusFor: (need: Resources) => boolean
 }
 
 /** A lot that the device may bid on. */
@@ -61,7 +63,9 @@ export function chancesOn(lots: readonly Lot[], bidder: Bidder, draw: number): C
 }
 
 /** How many tasks of a lot the device has room for, of those that are up. */
-export function roomFor({ lot, need }: Chance, { capacity, reserved, places }: Bidder): number {
+export function roomFor({ lot, need }: Chance, bidder: Bidder): number {
+  const { capacity, reserved, places } = bidder
+  if (!bidder.hasGpusFor(need)) return 0
   let count = Math.min(lot.count, places)
   for (const name in need) {
     const each = need[name] as number
@@ -165,6 +169,8 @@ export class Bidding {
   #bidder(): Bidder {
     const { executors, functions = [] } = this.#context.options
     const { capacity, reserved, size } = this.#table
-    return { capacity, reserved, labels: this.#labels, executors, functions, places: HELD_MAX - size }
+    const hasGpusFor = (need: Resources) => typeof this.#table.gpusFor(need, undefined) !== 'string'
+    const places = HELD_MAX - size
+    return { capacity, reserved, labels: this.#labels, executors, functions, places, hasGpusFor }
   }
 }
