@@ -187,19 +187,16 @@ export function planOf(seed: string, options: FuzzOptions): readonly Fault[] {
   return drawCase(seed, options).plan
 }
 
-/** Runs a case. Never throws for what a core does; that is a violation. */
-export function runFuzzCase(seed: string, options: FuzzOptions): FuzzResult {
-  const drawn = drawCase(seed, options)
-  const { random, variant, fleet } = drawn
-  const devices = fleet.map(({ device }) => device)
-  const plan = options.plan ?? drawn.plan
-  const overMs = options.safetyMs * 0.95
-  const runMsMean = options.runMsMean ?? random.fork('run').pick(DRAWN_RUN_MS)
-  const share = options.arrays ?? ARRAYS_SHARE
+/** What is done by submitters and operators, one list for each of them. */
+function drawActions(
+  random: Random,
+  options: FuzzOptions,
+  { devices, overMs, runMsMean }: { devices: readonly string[]; overMs: number; runMsMean: number },
+): { arrays: Action[]; rush: Action[]; actions: readonly (readonly Action[])[] } {
   const checkpointShare = options.checkpointShare ?? CHECKPOINT_SHARE
   const gpuShare = options.gpuShare ?? GPU_SHARE
   const arrays = drawArrays(random.fork('arrays'), {
-    share,
+    share: options.arrays ?? ARRAYS_SHARE,
     elementsMax: options.tasks,
     overMs,
     runMsMean,
@@ -226,6 +223,34 @@ export function runFuzzCase(seed: string, options: FuzzOptions): FuzzResult {
     const aimed = aims?.apply(actions) ?? actions
     return tenancy?.apply(aimed) ?? aimed
   }
+  const tasks = drawWorkload(random.fork('workload'), {
+    tasks: options.tasks,
+    overMs,
+    submitters: SUBMITTERS,
+    runMsMean,
+    afterShare: AFTER_SHARE,
+    exclusiveShare: options.exclusiveShare ?? EXCLUSIVE_SHARE,
+    checkpointShare,
+    wishShare: options.wishShare ?? WISH_SHARE,
+    gpuShare,
+  })
+  const actions = [
+    ...tasks.map(detailed),
+    drawOperations(random.fork('operations'), devices, overMs),
+    ...[detailed(arrays), rush, settings].filter((list) => list.length > 0),
+  ]
+  return { arrays, rush, actions }
+}
+
+/** Runs a case. Never throws for what a core does; that is a violation. */
+export function runFuzzCase(seed: string, options: FuzzOptions): FuzzResult {
+  const drawn = drawCase(seed, options)
+  const { random, variant, fleet } = drawn
+  const devices = fleet.map(({ device }) => device)
+  const plan = options.plan ?? drawn.plan
+  const overMs = options.safetyMs * 0.95
+  const runMsMean = options.runMsMean ?? random.fork('run').pick(DRAWN_RUN_MS)
+  const { arrays, rush, actions } = drawActions(random, options, { devices, overMs, runMsMean })
   const watchers = new Watchers(options.tasks + elementsOf(arrays) + rush.length, () => world)
   const world: World = new World({
     seed,
@@ -234,23 +259,7 @@ export function runFuzzCase(seed: string, options: FuzzOptions): FuzzResult {
     core: options.core,
     devices: fleet,
     latency: random.fork('latency').pick(DRAWN_LATENCIES),
-    actions: [
-      ...drawWorkload(random.fork('workload'), {
-        tasks: options.tasks,
-        overMs,
-        submitters: SUBMITTERS,
-        runMsMean,
-        afterShare: AFTER_SHARE,
-        exclusiveShare: options.exclusiveShare ?? EXCLUSIVE_SHARE,
-        checkpointShare,
-        wishShare: options.wishShare ?? WISH_SHARE,
-        gpuShare,
-      }).map(detailed),
-      drawOperations(random.fork('operations'), devices, overMs),
-      ...(arrays.length === 0 ? [] : [detailed(arrays)]),
-      ...(rush.length === 0 ? [] : [rush]),
-      ...(settings.length === 0 ? [] : [settings]),
-    ],
+    actions,
     observe: (engine) => [
       ...watchers.start(engine),
       ...(options.trace === undefined ? [] : [new Recorder(options.trace, engine)]),
