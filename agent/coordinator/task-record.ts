@@ -13,6 +13,7 @@ import {
   type TaskStatus,
 } from '../../shared/protocol/schemas/index.ts'
 import type { ArrayRecord } from './array-record.ts'
+import type { Waiting } from './scheduler/queue.ts'
 import type { Account } from './tenants.ts'
 
 export interface TaskRecord {
@@ -75,6 +76,8 @@ export interface TaskRecord {
   settled: boolean
   /** Where it counts among the unfinished tasks of its tenant, while it does. */
   account: Account | undefined
+  /** Its place among those that wait for a device, while it does. */
+  queued: Waiting | undefined
   publication: Publication
 }
 
@@ -138,6 +141,7 @@ export function newTask(
     specRetained: true,
     settled: false,
     account: undefined,
+    queued: undefined,
     publication: { version: 0, inFlight: 0, acked: 0, owed: [] },
   }
 }

@@ -12,6 +12,11 @@ export class Heap<T> {
     return this.#items.length
   }
 
+  /** All of them, in no order that matters. */
+  items(): readonly T[] {
+    return this.#items
+  }
+
   peek(): T | undefined {
     return this.#items[0]
   }

@@ -11,15 +11,24 @@
 import type { Resources } from '../../../shared/model/resources.ts'
 import type { Now } from '../../../shared/ports.ts'
 import type { DeviceRecord } from '../device-record.ts'
-import { type Eligible, slotOf, WORD } from './eligible.ts'
+import type { ChangeLog } from './change-log.ts'
+import { type Eligible, slotOf } from './eligible.ts'
 import { type FleetTable, HELD, WORK } from './fleet-table.ts'
 import { hasRoom } from './score.ts'
+import { Shortlist } from './shortlist.ts'
 import type { Sight, Strategy } from './strategies.ts'
 
 /** Below every score: no room, or not open. */
 export const NONE = Number.NEGATIVE_INFINITY
 /** Scores that differ by less are the same, since shares are rounded. */
 export const SAME = 1e-9
+/** Slots under a lowest node, and nodes under another: few, since what a search looks at is mostly there in vain. */
+const FAN = 8
+const FAN_BITS = 3
+/** Leaves a word of bits: 4, each of the bits of 8 slots. */
+const LEAF_BITS = 0xff
+/** The most nodes of the highest level. */
+const TOP_MAX = 32
 
 export interface Seeker {
   /** Hears of a device that is open and has room, and of its score by the strategy. */
@@ -43,14 +52,22 @@ export class BestIndex {
   #strategy: Strategy | undefined
   /** Bounds: of every 32 slots, then of every 32 of those, and so on; the last level has 32 nodes at most. */
   #levels: Float64Array[] = []
-  /** How far the table's log was read. */
-  #position = 0
+  /** The highest bound of what was not looked at. */
+  #most = NONE
+  /** How far the table's logs were read. */
+  #raisedUpTo = 0
+  #loweredUpTo = 0
+  /** What the last search found best, and what the one under way does. */
+  #list = new Shortlist()
+  #found = new Shortlist()
+  readonly #rateOf = (slot: number): number =>
+    this.#eligible.has(slot) ? this.#rate(slot, this.#strategy as Strategy) : NONE
   /** Of the search under way: nodes that were looked at, and what their bounds are. */
   readonly #visited: number[] = []
   readonly #bounds: number[] = []
   /** Of the 32 slots that are looked at: those that may be chosen, and their scores. */
-  readonly #slots = new Int32Array(WORD)
-  readonly #rates = new Float64Array(WORD)
+  readonly #slots = new Int32Array(FAN)
+  readonly #rates = new Float64Array(FAN)
 
   /** @param durationMs how long what needs it is expected to run */
   constructor(table: FleetTable, eligible: Eligible, need: Resources, durationMs: number) {
@@ -66,17 +83,51 @@ export class BestIndex {
   search(strategy: Strategy, now: Now, seeker: Seeker): void {
     if (this.#eligible.length === 0) return
     this.#follow(strategy)
+    this.#lookAtListed(now, seeker)
+    if (this.#list.rest <= seeker.enough()) return
     const bottom = this.#levels[0] as Float64Array
+    const list = this.#list
+    const found = this.#found
+    found.clear(NONE)
     for (;;) {
-      const word = this.#highest(seeker.enough())
-      if (word < 0) break
-      this.#visited.push(word)
-      this.#bounds.push(this.#visit(word, strategy, now, seeker))
-      bottom[word] = NONE
+      const leaf = this.#highest(seeker.enough())
+      if (leaf < 0) break
+      this.#visited.push(leaf)
+      this.#bounds.push(this.#visit(leaf, strategy, now, seeker))
+      bottom[leaf] = NONE
     }
-    for (let word = this.#visited.pop(); word !== undefined; word = this.#visited.pop()) {
-      this.#raise(word, this.#bounds.pop() as number)
+    found.rest = Math.max(found.rest, this.#most)
+    for (let i = 0; i < list.length; i++) found.offer(list.slots[i] as number, list.rates[i] as number)
+    for (let leaf = this.#visited.pop(); leaf !== undefined; leaf = this.#visited.pop()) {
+      this.#raise(leaf, this.#bounds.pop() as number)
     }
+    this.#list = found
+    this.#found = list
+  }
+
+  /** Looks at what the last search found best, as far as it is worthwhile. */
+  #lookAtListed(now: Now, seeker: Seeker): void {
+    const list = this.#list
+    for (let i = 0; i < list.length; ) {
+      const slot = list.slots[i] as number
+      const rate = list.rates[i] as number
+      if (rate < seeker.worthwhile() - SAME) return
+      if (this.#table.refresh(slot)) list.sortFrom(i, this.#rateOf, NONE)
+      else if (this.#look(slot, rate, now, seeker)) i++
+      else list.drop(i)
+    }
+  }
+
+  /** Looks at the record of a slot whose row is as new. @returns true when it has room and is open */
+  #look(slot: number, rate: number, now: Now, seeker: Seeker): boolean {
+    const device = this.#table.devices[slot]
+    if (device === undefined || !hasRoom(device, this.#need)) return false
+    if (device.closedReason(now.monoMs, now.wallMs) !== undefined) {
+      this.#table.close(slot)
+      return false
+    }
+    seeker.look(device, rate)
+    return true
   }
 
   /** Whether looking again could help, after a search that found nothing, since the slot's row has changed. */
@@ -123,48 +174,52 @@ export class BestIndex {
     return asked === 0 ? 1 : product / asked
   }
 
-  /** Looks at 32 slots, the best first. @returns the highest score that is left there */
-  #visit(word: number, strategy: Strategy, now: Now, seeker: Seeker): number {
+  /** Looks at the slots of a leaf, the best first, but for those listed. @returns the highest score that is left there */
+  #visit(leaf: number, strategy: Strategy, now: Now, seeker: Seeker): number {
     const table = this.#table
+    const list = this.#list
+    const found = this.#found
     const slots = this.#slots
     const rates = this.#rates
     const floor = seeker.worthwhile() - SAME
     let bound = NONE
     let count = 0
-    for (let bits = this.#eligible.words[word] as number; bits !== 0; bits &= bits - 1) {
+    const word = leaf >>> 2
+    const mask = LEAF_BITS << ((leaf & 3) << FAN_BITS)
+    for (let bits = (this.#eligible.words[word] as number) & mask; bits !== 0; bits &= bits - 1) {
       const slot = slotOf(word, bits)
       const rate = this.#rate(slot, strategy)
       if (rate === NONE) continue
-      if (rate >= floor) {
+      if (list.has(slot)) {
+        if (rate > bound) bound = rate
+      } else if (rate >= floor) {
         slots[count] = slot
         rates[count++] = rate
-      } else if (rate > bound) bound = rate
+      } else {
+        if (rate > bound) bound = rate
+        found.offer(slot, rate)
+      }
     }
     while (count > 0) {
       const place = highestOf(rates, 0, count)
       const slot = slots[place] as number
-      const rate = rates[place] as number
-      if (rate < seeker.worthwhile() - SAME) return Math.max(bound, rate)
       // What was placed there since makes it worse, and then others may be better.
       if (table.refresh(slot)) {
         rates[place] = this.#rate(slot, strategy)
         continue
       }
+      const rate = rates[place] as number
       slots[place] = slots[--count] as number
       rates[place] = rates[count] as number
-      const device = table.devices[slot]
-      if (device === undefined || rate === NONE || !hasRoom(device, this.#need)) continue
-      if (device.closedReason(now.monoMs, now.wallMs) !== undefined) {
-        table.close(slot)
-        continue
-      }
-      seeker.look(device, rate)
+      if (rate === NONE) continue
+      if (rate >= seeker.worthwhile() - SAME && !this.#look(slot, rate, now, seeker)) continue
       if (rate > bound) bound = rate
+      found.offer(slot, rate)
     }
     return bound
   }
 
-  /** The 32 slots with the highest bound; below zero when it is not above `limit`. */
+  /** The leaf with the highest bound; below zero when it is not above `limit`. */
   #highest(limit: number): number {
     const levels = this.#levels
     const top = levels.length - 1
@@ -172,11 +227,12 @@ export class BestIndex {
       const nodes = levels[top] as Float64Array
       let node = highestOf(nodes, 0, nodes.length)
       const bound = nodes[node] as number
+      this.#most = bound
       if (bound <= limit + SAME) return -1
       let level = top
       for (; level > 0; level--) {
         const below = levels[level - 1] as Float64Array
-        const child = highestOf(below, node * WORD, Math.min(below.length, (node + 1) * WORD))
+        const child = highestOf(below, node * FAN, Math.min(below.length, (node + 1) * FAN))
         const least = below[child] as number
         const parents = levels[level] as Float64Array
         if (least < (parents[node] as number)) {
@@ -190,35 +246,50 @@ export class BestIndex {
     }
   }
 
-  /** A bound of 32 slots, and what is above it, is at least that. */
-  #raise(word: number, bound: number): void {
-    let node = word
+  /** The bound of a leaf, and what is above it, is at least that. */
+  #raise(leaf: number, bound: number): void {
+    let node = leaf
     for (const nodes of this.#levels) {
       if (bound <= (nodes[node] as number)) return
       nodes[node] = bound
-      node = Math.floor(node / WORD)
+      node >>>= FAN_BITS
     }
   }
 
   /** Takes in what changed since the last search. */
   #follow(strategy: Strategy): void {
-    const { log, head, oldest, capacity } = this.#table
-    const words = Math.ceil(capacity / WORD)
-    const behind = head - this.#position
-    const lost = this.#position < oldest || behind > log.length
-    if (strategy !== this.#strategy || this.#levels[0]?.length !== words || lost) this.#build(strategy, words)
+    const { raised, lowered, capacity } = this.#table
+    const leaves = Math.ceil(capacity / FAN)
+    const lost =
+      !raised.reaches(this.#raisedUpTo) ||
+      (strategy.fallsWithLoad !== true && !lowered.reaches(this.#loweredUpTo))
+    if (strategy !== this.#strategy || this.#levels[0]?.length !== leaves || lost)
+      this.#build(strategy, leaves)
     else {
-      const mask = log.length - 1
-      for (let position = this.#position; position < head; position++) {
-        const slot = log[position & mask] as number
-        if (this.#eligible.has(slot)) this.#raise(slot >>> 5, this.#rate(slot, strategy))
-      }
+      this.#list.sortFrom(0, this.#rateOf, NONE)
+      this.#read(raised, this.#raisedUpTo, strategy)
+      if (strategy.fallsWithLoad !== true) this.#read(lowered, this.#loweredUpTo, strategy)
     }
-    this.#position = head
+    this.#raisedUpTo = raised.head
+    this.#loweredUpTo = lowered.head
   }
 
-  #build(strategy: Strategy, words: number): void {
+  #read({ slots, head }: ChangeLog, from: number, strategy: Strategy): void {
+    const { words } = this.#eligible
+    const list = this.#list
+    const mask = slots.length - 1
+    for (let position = from; position < head; position++) {
+      const slot = slots[position & mask] as number
+      if (((words[slot >>> 5] ?? 0) & (1 << (slot & 31))) === 0) continue
+      const rate = this.#rate(slot, strategy)
+      this.#raise(slot >>> FAN_BITS, rate)
+      if (rate > list.rest && !list.has(slot)) list.offer(slot, rate)
+    }
+  }
+
+  #build(strategy: Strategy, leaves: number): void {
     this.#strategy = strategy
+    this.#list.clear(Number.POSITIVE_INFINITY)
     if (strategy.sees === 'work') this.#table.watchWork()
     this.#needs = []
     this.#places = []
@@ -228,18 +299,17 @@ export class BestIndex {
       this.#needs.push(this.#need[name] as number)
       this.#places.push(place)
     }
-    this.#levels = [new Float64Array(words).fill(NONE)]
-    for (let nodes = words; nodes > WORD; ) {
-      nodes = Math.ceil(nodes / WORD)
+    this.#levels = [new Float64Array(leaves).fill(NONE)]
+    for (let nodes = leaves; nodes > TOP_MAX; ) {
+      nodes = Math.ceil(nodes / FAN)
       this.#levels.push(new Float64Array(nodes).fill(NONE))
     }
     const bits = this.#eligible.words
     for (let word = 0; word < bits.length; word++) {
-      let bound = NONE
       for (let rest = bits[word] as number; rest !== 0; rest &= rest - 1) {
-        bound = Math.max(bound, this.#rate(slotOf(word, rest), strategy))
+        const slot = slotOf(word, rest)
+        this.#raise(slot >>> FAN_BITS, this.#rate(slot, strategy))
       }
-      if (bound !== NONE) this.#raise(word, bound)
     }
   }
 }

@@ -14,6 +14,9 @@ const DATA_WEIGHT = 2
 /** Where data is the objective all else only decides between devices that are as near. */
 const DATA_ALONE_WEIGHT = 98
 
+/** What a spec says that has to do with labels, besides what it demands. */
+type Wishes = { readonly [Name in 'prefer' | 'data' | 'objective']?: TaskSpec[Name] | undefined }
+
 export class ByLabels {
   readonly #defaults: Defaults
   readonly #objective: ObjectiveName | undefined
@@ -21,11 +24,13 @@ export class ByLabels {
   readonly locality: Locality | undefined
 
   /** @returns what the labels of devices mean to such a task; `undefined` where they mean nothing */
-  static of(spec: TaskSpec | undefined, defaults: Defaults): ByLabels | undefined {
-    return spec?.prefer === undefined && spec?.data === undefined ? undefined : new ByLabels(spec, defaults)
+  static of(wishes: Wishes, defaults: Defaults): ByLabels | undefined {
+    return wishes.prefer === undefined && wishes.data === undefined
+      ? undefined
+      : new ByLabels(wishes, defaults)
   }
 
-  constructor({ prefer, data, objective }: TaskSpec, defaults: Defaults) {
+  constructor({ prefer, data, objective }: Wishes, defaults: Defaults) {
     this.#defaults = defaults
     this.#objective = objective
     this.preferences = prefer === undefined ? undefined : new Preferences(prefer)

@@ -11,7 +11,7 @@ import type { DeviceRecord } from '../device-record.ts'
 import type { Candidate, Ranking } from './ranking.ts'
 import { hasRoom, mostFree } from './score.ts'
 import { type Shape, TOO_SMALL } from './shape.ts'
-import { isComposed, partsOf } from './weighing.ts'
+import { partsOf } from './weighing.ts'
 
 export interface Explanation {
   readonly text: string
@@ -25,10 +25,17 @@ const REASONS_SHOWN_MAX = 4
 /** Reasons that a status lists; rarer ones are left out. */
 const REASONS_MAX = 16
 /** A change that takes more labels and the like is not named. */
-const LACKING_MAX = 5
+export const LACKING_MAX = 5
 
-/** Why no device takes the shape now. Costs one look at every device. */
-export function explainWait(shape: Shape, devices: Iterable<DeviceRecord>, now: Now): Explanation {
+/** Devices by why they cannot take a shape, and the smallest change that would make one able to. */
+export interface Tally {
+  readonly counts: ReadonlyMap<string, number>
+  readonly total: number
+  readonly nearest: Change | undefined
+}
+
+/** Counts by the records. Costs one look at every device. */
+export function tallyByRecords(shape: Shape, devices: Iterable<DeviceRecord>, now: Now): Tally {
   const counts = new Map<string, number>()
   let total = 0
   let nearest: Change | undefined
@@ -43,6 +50,12 @@ export function explainWait(shape: Shape, devices: Iterable<DeviceRecord>, now: 
     const change = { device, lacking, share: missingShare(shape.resources, device) }
     if (nearest === undefined || isSmaller(change, nearest)) nearest = change
   }
+  return { counts, total, nearest }
+}
+
+/** Why no device takes the shape now. */
+export function explainWait(shape: Shape, { counts, total, nearest }: Tally): Explanation {
+  const impossible = shape.eligible.length === 0
   const sorted = [...counts].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1))
   const shown = sorted.slice(0, REASONS_SHOWN_MAX).map(([reason, count], index) => {
     if (index > 0) return `${count} ${reason}`
@@ -60,7 +73,7 @@ export function explainWait(shape: Shape, devices: Iterable<DeviceRecord>, now: 
 const IMPOSSIBLE = 'no device of this mesh can take it even when empty'
 
 /** What a device would have to have, to be chosen. */
-interface Change {
+export interface Change {
   readonly device: DeviceRecord
   /** Labels and the like that it has not. */
   readonly lacking: readonly string[]
@@ -74,23 +87,22 @@ function isSmaller(a: Change, b: Change): boolean {
 }
 
 /** Whether nothing but what the device is keeps the shape from it. */
-function isOpenFor(shape: Shape, device: DeviceRecord, now: Now): boolean {
+export function isOpenFor(shape: Shape, device: DeviceRecord, now: Now): boolean {
   const next = shape.waiting.first()?.task
   if (device.closedReason(now.monoMs, now.wallMs) !== undefined) return false
   return shape.relations?.against(device) === undefined && !(next !== undefined && device.isKeptFrom(next))
 }
 
-const FULL = 'have too little left'
+export const FULL = 'have too little left'
 /** In all there is enough. */
 const BROKEN = 'have too little left on any one gpu'
 const TOO_FEW = 'have too few gpus that are free as a whole'
 /** Reasons that more of some resource would take away. */
 const TOO_LITTLE = [FULL, BROKEN, TOO_FEW, TOO_SMALL]
 
-function reasonAgainst(shape: Shape, device: DeviceRecord, now: Now): string {
+export function reasonAgainst(shape: Shape, device: DeviceRecord, now: Now): string {
   const closed = device.closedReason(now.monoMs, now.wallMs)
-  if (closed !== undefined)
-    return closed === 'has not reported yet' ? 'have not reported yet' : `are ${closed}`
+  if (closed !== undefined) return areClosed(closed)
   const fixed = shape.staticReason(device)
   // With more room it would still have to be the right place.
   const reason =
@@ -99,6 +111,11 @@ function reasonAgainst(shape: Shape, device: DeviceRecord, now: Now): string {
   if (!hasRoom(device, shape.resources)) return lackOf(shape.resources, device)
   const next = shape.waiting.first()?.task
   return next !== undefined && device.isKeptFrom(next) ? 'are kept for other work' : 'have room now'
+}
+
+/** Of several devices that are closed for that reason. */
+export function areClosed(reason: string): string {
+  return reason === 'has not reported yet' ? 'have not reported yet' : `are ${reason}`
 }
 
 /** What stands against the device that what is left would have to be more, or together on one GPU. */
@@ -151,26 +168,36 @@ export function explainPlacement(
   scores: string,
 ): string {
   const { device } = ranking.best[0] as Candidate
-  const left = Math.max(0, Math.round(mostFree(device, shape.resources) * 100))
+  const left = percent(Math.max(0, mostFree(device, shape.resources)))
   const on = gpus.length === 0 ? '' : ` with gpu ${gpus.join(', ')}`
   if (ranking.bids !== undefined)
-    return `placed on ${device.id}${on}: ${scores}; ${left} % of its scarcest resource is left`
-  const able = shape.eligible.length
-  const what = isComposed(shape) ? 'best score' : shape.strategy.superlative
+    return `placed on ${device.id}${on}: ${scores}; ${left} of its scarcest resource is left`
   const unsold = ranking.unsold === '' ? '' : `${ranking.unsold}; `
-  return `placed on ${device.id}${on}: ${unsold}${what} of ${ranking.looked} with room looked at, ${able} could take it; ${left} % of its scarcest resource is left${scores}`
+  const choice = choiceOf(shape, ranking.looked)
+  return `placed on ${device.id}${on}: ${unsold}${choice}${left} of its scarcest resource is left${scores}`
+}
+
+/** What the device is, of how many: the same for most tasks of a shape, so what was said last is kept. */
+function choiceOf(shape: Shape, looked: number): string {
+  const { choice, strategy } = shape
+  const able = shape.eligible.length
+  if (choice.looked === looked && choice.able === able && choice.strategy === strategy) return choice.text
+  const what = shape.composed ? 'best score' : strategy.superlative
+  const text = `${what} of ${looked} with room looked at, ${able} could take it; `
+  shape.choice = { looked, able, strategy, text }
+  return text
 }
 
 /** The scores of the best candidates, and what they are made of where that is more than the strategy's own. */
 export function explainScores(shape: Shape, { best, bids }: Ranking): string {
   if (bids !== undefined) return explainBids(best, bids)
-  const composed = isComposed(shape)
+  const { composed } = shape
   if (best.length === 1 && !composed) return ''
   let text = '; scores: '
   for (let i = 0; i < best.length; i++) {
     const { device, score, own } = best[i] as Candidate
-    text += `${i === 0 ? '' : ', '}${device.id} ${percent(score)}`
-    if (composed) text += ` (${composition(shape, device, own, i === 0)})`
+    text += i === 0 ? `${device.id} ` : `, ${device.id} `
+    text += composed ? `${percent(score)} (${composition(shape, device, own, i === 0)})` : percent(score)
   }
   return text
 }
@@ -191,4 +218,10 @@ function composition(shape: Shape, device: DeviceRecord, own: number, whole: boo
     .join(', ')
 }
 
-const percent = (share: number): string => `${Math.round(share * 100)} %`
+/** Like "60 %", for every whole percent of a share. */
+const PERCENT: readonly string[] = Array.from({ length: 101 }, (_, percent) => `${percent} %`)
+
+function percent(share: number): string {
+  const rounded = Math.round(share * 100)
+  return PERCENT[rounded] ?? `${rounded} %`
+}

@@ -9,6 +9,7 @@
 import type { Utilization } from '../../../shared/model/utilization.ts'
 import type { Now } from '../../../shared/ports.ts'
 import type { DeviceRecord } from '../device-record.ts'
+import { ChangeLog } from './change-log.ts'
 import { workLeftMs } from './work-left.ts'
 
 /** Resources with a column. Of others only whether there is room is looked at, and only on what would be chosen. */
@@ -23,9 +24,8 @@ export const WORK = 5
 const FIRST_COLUMN = 6
 /** Instead of the inverse of a capacity of nothing: whatever is asked of it is too much. */
 const NOTHING = 1e300
+const NOTHING_MEASURED: Utilization['parts'] = []
 const ROWS_MIN = 64
-/** The least number of changes that are remembered. */
-const LOG_MIN = 1_024
 
 export class FleetTable {
   /** By slot, a small number that every device has. */
@@ -47,11 +47,12 @@ export class FleetTable {
   #cursor = 0
   /** By slot: the record's count of changes when its row was read. */
   #read = new Float64Array(0)
-  /** The slots that changed last, in a ring: at least as many as there are rows, since then all may be looked at. */
-  log = new Int32Array(LOG_MIN)
-  /** Changes so far, and how many had been when the ring was last made. */
-  head = 0
-  oldest = 0
+  /**
+   * Rows that changed: where anything rose or the device may have opened, and where all that changed fell. Each log goes
+   * back at least as many changes as there are rows, since then all may be looked at.
+   */
+  readonly raised = new ChangeLog()
+  readonly lowered = new ChangeLog()
 
   /** Devices. */
   get size(): number {
@@ -74,12 +75,16 @@ export class FleetTable {
   /** Takes a device in. @returns its slot, the same as before when it is known */
   join(device: DeviceRecord): number {
     const known = this.#slots.get(device)
-    if (known !== undefined) return known
+    if (known !== undefined) {
+      this.#measure(known)
+      return known
+    }
     // Slots in use and free ones together are 0, 1, 2 and so on.
     const slot = this.#freeSlots.pop() ?? this.devices.length
     this.#slots.set(device, slot)
     this.devices[slot] = device
     if (slot >= this.capacity) this.#grow(Math.max(ROWS_MIN, 2 * slot))
+    this.#measure(slot)
     return slot
   }
 
@@ -102,7 +107,10 @@ export class FleetTable {
       index = this.#columns.push(name) - 1
       this.stride += 2
       this.rows = new Float64Array(this.capacity * this.stride)
-      for (const slot of this.#slots.values()) this.#take(slot)
+      for (const slot of this.#slots.values()) {
+        this.#measure(slot)
+        this.#take(slot)
+      }
     }
     return FIRST_COLUMN + 2 * index
   }
@@ -117,13 +125,14 @@ export class FleetTable {
   /** A device may have more room, or be open: its row is read, and shapes are told when they next look. */
   changed(slot: number): void {
     this.closed[slot] = 0
-    this.measured(slot)
+    this.#take(slot)
+    this.raised.note(slot)
   }
 
   /** The same of what it measures: that opens no device. */
   measured(slot: number): void {
-    this.#take(slot)
-    this.log[this.head++ & (this.log.length - 1)] = slot
+    const log = this.#take(slot) ? this.raised : this.lowered
+    log.note(slot)
   }
 
   /** Reads the row where the record has changed. @returns true when it had */
@@ -162,35 +171,60 @@ export class FleetTable {
     return opened
   }
 
-  /** Takes a record into its row. */
-  #take(slot: number): void {
-    const device = this.devices[slot]
-    if (device === undefined) return
-    const { rows } = this
-    const { capacity, reserved, utilization } = device
-    const at = slot * this.stride
-    rows[at + MEASURED.cpu] = rows[at + MEASURED.memory] = 1
-    rows[at + MEASURED.cpu + 1] = rows[at + MEASURED.memory + 1] = 0
-    if (utilization !== undefined) {
-      const { parts } = utilization
-      for (let i = 0; i < parts.length; i++) {
-        const part = parts[i] as Utilization['parts'][number]
-        const since = Math.max(0, (reserved[part.resource] ?? 0) - part.reserved)
-        const place = at + MEASURED[part.resource]
-        rows[place] = 1 - part.share - since / part.total
-        rows[place + 1] = 1 / part.total
-      }
+  /** Takes what there is of each resource into the row: the factors, which change with the device alone. */
+  #measure(slot: number): void {
+    const { capacity } = this.devices[slot] as DeviceRecord
+    for (let i = 0; i < this.#columns.length; i++) {
+      const whole = capacity[this.#columns[i] as string] ?? 0
+      this.rows[slot * this.stride + FIRST_COLUMN + 2 * i + 1] = whole === 0 ? NOTHING : 1 / whole
     }
+  }
+
+  /** Takes a record into its row. @returns true when anything that is left in it rose */
+  #take(slot: number): boolean {
+    const device = this.devices[slot]
+    if (device === undefined) return false
+    const { rows } = this
+    const { reserved, utilization } = device
+    const at = slot * this.stride
+    let rose = false
+    const parts = utilization === undefined ? NOTHING_MEASURED : utilization.parts
+    for (let i = 0; i < parts.length; i++) {
+      const { resource, share, total, reserved: before } = parts[i] as Utilization['parts'][number]
+      const since = (resource === 'cpu' ? (reserved['cpu'] ?? 0) : (reserved['memory'] ?? 0)) - before
+      const place = at + MEASURED[resource]
+      const factor = 1 / total
+      const unused = since > 0 ? 1 - share - since * factor : 1 - share
+      if (unused > (rows[place] as number)) rose = true
+      rows[place] = unused
+      rows[place + 1] = factor
+    }
+    if (parts.length < 2) rose = this.#unmeasured(at, parts) || rose
     rows[at + HELD] = device.held
     if (this.#worked) rows[at + WORK] = workLeftMs(device)
     for (let i = 0; i < this.#columns.length; i++) {
-      const name = this.#columns[i] as string
-      const whole = capacity[name] ?? 0
       const place = at + FIRST_COLUMN + 2 * i
-      rows[place] = whole === 0 ? 1 : (whole - (reserved[name] ?? 0)) / whole
-      rows[place + 1] = whole === 0 ? NOTHING : 1 / whole
+      const factor = rows[place + 1] as number
+      const taken = reserved[this.#columns[i] as string] ?? 0
+      const left = factor === NOTHING ? 1 : 1 - taken * factor
+      if (left > (rows[place] as number)) rose = true
+      rows[place] = left
     }
     this.#read[slot] = device.changes
+    return rose
+  }
+
+  /** What is not measured counts as unused. */
+  #unmeasured(at: number, parts: Utilization['parts']): boolean {
+    let rose = false
+    for (const resource of ['cpu', 'memory'] as const) {
+      if (parts.some((part) => part.resource === resource)) continue
+      const place = at + MEASURED[resource]
+      if ((this.rows[place] as number) < 1) rose = true
+      this.rows[place] = 1
+      this.rows[place + 1] = 0
+    }
+    return rose
   }
 
   #grow(slots: number): void {
@@ -200,10 +234,8 @@ export class FleetTable {
     this.closed = wider(this.closed, new Uint8Array(slots))
     this.#listed = wider(this.#listed, new Uint8Array(slots))
     this.#read = wider(this.#read, new Float64Array(slots))
-    if (this.log.length >= slots) return
-    // What was in it is forgotten, so indexes that have not read it begin anew.
-    this.log = new Int32Array(2 ** Math.ceil(Math.log2(slots)))
-    this.oldest = this.head
+    this.raised.widen(slots)
+    this.lowered.widen(slots)
   }
 }
 

@@ -6,6 +6,7 @@ import type { DeviceRecord } from '../device-record.ts'
 import type { TaskRecord } from '../task-record.ts'
 import type { FleetTable } from './fleet-table.ts'
 import { Locality } from './locality.ts'
+import { needsOf } from './needs.ts'
 import type { Scheduler } from './scheduler.ts'
 import { Shape } from './shape.ts'
 import { STRATEGY } from './strategies.ts'
@@ -149,7 +150,7 @@ describe('over random fleets', () => {
 
   function judge(scheduler: Scheduler, devices: readonly DeviceRecord[], one: TaskRecord): void {
     const shape = new Shape(
-      one,
+      needsOf(one),
       { column: () => undefined } as unknown as FleetTable,
       scheduler.kinship,
       scheduler.defaults,

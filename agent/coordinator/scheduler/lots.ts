@@ -12,7 +12,6 @@ import type { Random } from '../../../shared/random/random.ts'
 import type { DeviceRecord } from '../device-record.ts'
 import { hasRoom } from './score.ts'
 import type { Shape } from './shape.ts'
-import { isComposed } from './weighing.ts'
 
 /** Bids that are wanted for a lot: at least so many, and so many for each task of it. */
 export const BIDS_WANTED_MIN = 24
@@ -70,7 +69,7 @@ export function lotOf(shape: Shape, now: Now, random: Random): OpenLot | undefin
     const enough = looked === able ? scores.length : Number.POSITIVE_INFINITY
     return { shape, lot: plain, enough, asksAll: true }
   }
-  if (isComposed(shape) || shape.relations !== undefined) return undefined
+  if (shape.composed || shape.relations !== undefined) return undefined
   return {
     shape,
     lot: { ...plain, ...bounds(scores, having, wanted) },

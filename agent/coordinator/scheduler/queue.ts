@@ -7,82 +7,128 @@
  */
 import { Heap } from '../../../shared/model/heap.ts'
 import type { TaskRecord } from '../task-record.ts'
+import type { Shape } from './shape.ts'
 
 /** The queue is rebuilt when entries of tasks that left outnumber the others. */
 const STALE_FACTOR = 2
 const STALE_MIN = 64
 
-/** A task in the queue. */
-export interface Waiting {
-  readonly task: TaskRecord
+/** What the order goes by. */
+export interface Order {
+  readonly priority: number
+  /** On the wall clock; infinite without a deadline. */
+  readonly dueMs: number
   /** Tasks in the longest chain that waits for it, as far as it is known. */
   readonly rank: number
+  readonly seq: number
+}
+
+/** A task in a queue. It is in one at a time, and knows its place there. */
+export interface Waiting extends Order {
+  readonly task: TaskRecord
+  readonly queue: WaitingQueue
 }
 
 export class WaitingQueue {
-  /** Entries of tasks that left, or that went forward since, are skipped when they surface. */
+  /** Whose queue it is. */
+  readonly shape: Shape | undefined
+  /**
+   * Most tasks come after all that wait already, so they stand in line; the others are in the heap. Entries of tasks that
+   * left, or that went forward since, are skipped when they surface.
+   */
+  #line: Waiting[] = []
+  #head = 0
   #heap = new Heap<Waiting>(comesFirst)
-  readonly #entries = new Map<TaskRecord, Waiting>()
+  #size = 0
+
+  constructor(shape?: Shape) {
+    this.shape = shape
+  }
 
   get size(): number {
-    return this.#entries.size
+    return this.#size
   }
 
   /** Those that wait, in no order that matters. */
-  tasks(): IterableIterator<TaskRecord> {
-    return this.#entries.keys()
+  tasks(): TaskRecord[] {
+    return this.#entries().map(({ task }) => task)
+  }
+
+  #entries(): Waiting[] {
+    return [...this.#line.slice(this.#head), ...this.#heap.items()].filter(stands)
+  }
+
+  has(task: TaskRecord): boolean {
+    return task.queued?.queue === this
   }
 
   /** Adds a task, or lets one that waits go forward to the place that `rank` gives it. */
   add(task: TaskRecord, rank: number): void {
-    const known = this.#entries.get(task)
-    if (known !== undefined && known.rank >= rank) return
-    const entry = { task, rank }
-    this.#entries.set(task, entry)
-    this.#heap.push(entry)
-    if (this.#heap.size > STALE_FACTOR * this.#entries.size + STALE_MIN) this.#compact()
+    const known = this.has(task)
+    if (known && (task.queued as Waiting).rank >= rank) return
+    const { demand, seq } = task
+    const priority = demand?.priority ?? 0
+    const dueMs = demand?.deadlineMs ?? Number.POSITIVE_INFINITY
+    const entry: Waiting = { priority, dueMs, rank, seq, task, queue: this }
+    task.queued = entry
+    if (!known) this.#size++
+    const last = this.#line.at(-1)
+    if (last === undefined || comesFirst(last, entry)) this.#line.push(entry)
+    else this.#heap.push(entry)
+    if (this.#line.length + this.#heap.size > STALE_FACTOR * this.#size + STALE_MIN) this.#compact()
   }
 
   /** @returns true when it waited */
   remove(task: TaskRecord): boolean {
-    return this.#entries.delete(task)
+    if (!this.has(task)) return false
+    task.queued = undefined
+    this.#size--
+    return true
   }
 
   /** The one that comes before all others. */
   first(): Waiting | undefined {
-    for (let entry = this.#heap.peek(); entry !== undefined; entry = this.#heap.peek()) {
-      if (this.#entries.get(entry.task) === entry) return entry
+    const line = this.#line
+    while (this.#head < line.length && !stands(line[this.#head] as Waiting)) this.#head++
+    const next = line[this.#head]
+    if (this.#heap.size === 0) return next
+    let top = this.#heap.peek()
+    while (top !== undefined && !stands(top)) {
       this.#heap.pop()
+      top = this.#heap.peek()
     }
-    return undefined
+    return next === undefined || (top !== undefined && comesFirst(top, next)) ? top : next
   }
 
   /** The first of them in order, at most `max`. */
   foremost(max: number): Waiting[] {
     const found: Waiting[] = []
-    for (let next = this.first(); next !== undefined && found.length < max; next = this.first()) {
-      found.push(next)
-      this.#heap.pop()
+    for (let i = this.#head; i < this.#line.length && found.length < max; i++) {
+      const entry = this.#line[i] as Waiting
+      if (stands(entry)) found.push(entry)
     }
-    for (const entry of found) this.#heap.push(entry)
-    return found
+    const others = this.#heap.items().filter(stands)
+    return [...found, ...others].sort((a, b) => (comesFirst(a, b) ? -1 : 1)).slice(0, max)
   }
 
   #compact(): void {
-    this.#heap = new Heap(comesFirst)
-    for (const entry of this.#entries.values()) this.#heap.push(entry)
+    const line = this.#line.slice(this.#head).filter(stands)
+    const others = this.#heap.items().filter(stands)
+    this.#line = line
+    this.#head = 0
+    this.#heap = new Heap<Waiting>(comesFirst)
+    for (const entry of others) this.#heap.push(entry)
   }
 }
 
+/** Whether an entry is the task's place still. */
+function stands(entry: Waiting): boolean {
+  return entry.task.queued === entry
+}
+
 /** True when `a` is to be placed before `b`. An array counts as one task, and its elements in its place. */
-export function comesFirst(a: Waiting, b: Waiting): boolean {
-  const { demand: demandA, seq: seqA } = a.task
-  const { demand: demandB, seq: seqB } = b.task
-  const priorityA = demandA?.priority ?? 0
-  const priorityB = demandB?.priority ?? 0
-  if (priorityA !== priorityB) return priorityA > priorityB
-  const dueA = demandA?.deadlineMs ?? Number.POSITIVE_INFINITY
-  const dueB = demandB?.deadlineMs ?? Number.POSITIVE_INFINITY
-  if (dueA !== dueB) return dueA < dueB
-  return a.rank === b.rank ? seqA < seqB : a.rank > b.rank
+export function comesFirst(a: Order, b: Order): boolean {
+  if (a.priority !== b.priority) return a.priority > b.priority
+  if (a.dueMs !== b.dueMs) return a.dueMs < b.dueMs
+  return a.rank === b.rank ? a.seq < b.seq : a.rank > b.rank
 }

@@ -49,7 +49,7 @@ export class Ranking {
       place--
     }
     if (place >= RANKED_MAX) return
-    if (best.length === RANKED_MAX) best.pop()
-    best.splice(place, 0, { device, score, own })
+    for (let i = Math.min(best.length, RANKED_MAX - 1); i > place; i--) best[i] = best[i - 1] as Candidate
+    best[place] = { device, score, own }
   }
 }

@@ -9,6 +9,8 @@ import type { DeviceRecord } from '../device-record.ts'
 import type { Kin, Kinship } from '../kinship.ts'
 
 type Relation = NonNullable<TaskSpec['near']>[number]
+/** What a spec says of other tasks. */
+type Related = { readonly [Name in 'group' | 'near' | 'apart' | 'spread']?: TaskSpec[Name] | undefined }
 
 export class Relations {
   readonly #kinship: Kinship
@@ -20,7 +22,7 @@ export class Relations {
   /** Something was placed or went since no device was found, so that one may be found now. */
   changed = false
 
-  constructor(spec: TaskSpec, kinship: Kinship) {
+  constructor(spec: Related, kinship: Kinship) {
     this.#kinship = kinship
     this.#group = spec.group
     this.#near = spec.near ?? []
@@ -89,7 +91,7 @@ export class Relations {
 const withSame = (by: string): string => (by === BY_DEVICE ? '' : ` in their ${by}`)
 
 /** Whether where a task goes has to do with other tasks. */
-export function isRelated(spec: TaskSpec): boolean {
+export function isRelated(spec: Related): boolean {
   return (
     spec.group !== undefined ||
     spec.near !== undefined ||

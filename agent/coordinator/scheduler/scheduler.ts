@@ -24,12 +24,15 @@ import type { Eligible } from './eligible.ts'
 import { type Explanation, explainPlacement, explainScores, explainWait } from './explain.ts'
 import { explainQuota } from './explain-quota.ts'
 import { FleetTable } from './fleet-table.ts'
+import type { Needs } from './needs.ts'
 import { comesFirst, type Waiting } from './queue.ts'
 import { type Candidate, Ranking } from './ranking.ts'
 import { JUDGED_LOOKS_MAX, Replaying } from './replaying.ts'
 import { hasRoom } from './score.ts'
-import { mayFindRoom, Shape, shapeKey } from './shape.ts'
+import { mayFindRoom, Shape } from './shape.ts'
+import { Shapes } from './shapes.ts'
 import { type Defaults, STRATEGY } from './strategies.ts'
+import { COUNTED_AT_ONCE_MAX, Tallies } from './tally-fleet.ts'
 import { leastOwn, mostOf, scoreOf } from './weighing.ts'
 
 /** Devices with room that are compared where others count besides: how evenly they would stand is in no index. */
@@ -40,11 +43,7 @@ const RUN_MAX = 16
 const ELEMENTS_RUN_MAX = 64
 /** Shapes without waiting tasks are kept for their filters up to this number. */
 const SHAPES_MAX = 1_000
-/**
- * Why a kind of task waits is counted anew whenever it newly finds no room, in fleets up to that number of devices. In
- * larger ones the count stands for a while: a millisecond for each device more, up to a most.
- */
-const COUNTED_AT_ONCE_MAX = 100
+/** In a large fleet a count of why a kind of task waits stands for a millisecond for each device more, up to that. */
 const COUNTED_FOR_MS_MAX = 5_000
 /** Looks at devices for waiting shapes that are explained again at a time; the others come next time. */
 const EXPLAIN_LOOKS_MAX = 1_000_000
@@ -65,12 +64,13 @@ export interface Decision {
 
 export class Scheduler {
   readonly defaults: Defaults = { strategy: STRATEGY.greedy, objective: 'peak', network: new Network() }
-  readonly #shapes = new Map<string, Shape>()
+  readonly #shapes = new Shapes((needs) => this.#newShape(needs))
   /** Those of them that have waiting tasks: many shapes are known, and few of them wait. */
   readonly #waitingShapes = new Set<Shape>()
   /** Where tasks stand that mean something to others. */
   readonly kinship = new Kinship()
-  readonly #shapeOf = new Map<TaskRecord, Shape>()
+  readonly #tallies = new Tallies()
+  #waiting = 0
   readonly #table = new FleetTable()
   readonly tenants: Tenants
   readonly destinations = new Destinations(this.#table)
@@ -105,13 +105,12 @@ export class Scheduler {
     const nearer = next.network.key !== defaults.network.key || next.objective !== defaults.objective
     Object.assign(defaults, next)
     if (!nearer) return
-    for (const { byLabels, tiers } of this.#shapes.values())
-      if (byLabels?.locality !== undefined) tiers.resort()
+    for (const { byLabels, tiers } of this.#shapes) if (byLabels?.locality !== undefined) tiers.resort()
   }
 
   /** Tasks that wait for a device. */
   get waiting(): number {
-    return this.#shapeOf.size
+    return this.#waiting
   }
 
   /**
@@ -119,52 +118,46 @@ export class Scheduler {
    * @returns why the task will wait, when that is known already
    */
   enqueue(task: TaskRecord, rank = 0): Explanation | undefined {
-    if (this.#shapeOf.has(task)) return undefined
-    const shape = this.#shape(task)
-    const { priority } = shape
-    this.#shapeOf.set(task, shape)
+    if (task.queued !== undefined) return undefined
+    const shape = this.#shapes.of(task)
+    this.#waiting++
     shape.waiting.add(task, rank)
     this.#waitingShapes.add(shape)
     this.#replaying.asked(shape, task)
     // Room that is kept from the others need not be kept from this one.
-    if (shape.blocked && shape.priority > priority) shape.hinted = true
+    if (shape.blocked && task.queued === shape.waiting.first()) shape.hinted = true
     return shape.blocked ? shape.explanation : this.#batches.joined(shape)
   }
 
   /** A longer chain waits for the task than before; where it does not wait itself, nothing happens. */
   raise(task: TaskRecord, rank: number): void {
-    this.#shapeOf.get(task)?.waiting.add(task, rank)
+    task.queued?.queue.add(task, rank)
   }
 
   /** Takes a task out of the queue; where it does not wait, nothing happens. */
   remove(task: TaskRecord): void {
-    const shape = this.#shapeOf.get(task)
-    if (shape === undefined) return
-    this.#shapeOf.delete(task)
-    shape.waiting.remove(task)
+    const shape = task.queued?.queue.shape
+    if (shape === undefined || !shape.waiting.remove(task)) return
+    this.#waiting--
     if (shape.waiting.size > 0) return
     shape.blocked = shape.overQuota = false
     shape.bids = undefined
     this.#waitingShapes.delete(shape)
   }
 
-  #shape(task: TaskRecord): Shape {
-    const key = shapeKey(task)
-    const known = this.#shapes.get(key)
-    if (known !== undefined) return known
+  #newShape(needs: Needs): Shape {
     if (this.#shapes.size >= SHAPES_MAX) this.#dropIdleShape()
-    const shape = new Shape(task, this.#table, this.kinship, this.defaults)
+    const shape = new Shape(needs, this.#table, this.kinship, this.defaults)
     this.#table.devices.forEach((device, slot) => {
       if (device !== undefined) shape.admit(device, slot)
     })
-    this.#shapes.set(key, shape)
     return shape
   }
 
   #dropIdleShape(): void {
-    for (const [key, shape] of this.#shapes) {
+    for (const shape of this.#shapes) {
       if (shape.waiting.size > 0) continue
-      this.#shapes.delete(key)
+      this.#shapes.delete(shape)
       return
     }
   }
@@ -173,7 +166,7 @@ export class Scheduler {
   deviceChanged(device: DeviceRecord): void {
     const slot = this.#table.join(device)
     this.tenants.capacity(device.id, device.capacity)
-    for (const shape of this.#shapes.values()) shape.admit(device, slot)
+    for (const shape of this.#shapes) shape.admit(device, slot)
     this.kinship.relabelled()
     for (const shape of this.#waitingShapes) if (shape.relations !== undefined) shape.relations.changed = true
     this.deviceFreed(device)
@@ -216,7 +209,7 @@ export class Scheduler {
     const slot = this.#table.leave(device)
     if (slot === undefined) return
     this.tenants.capacity(device.id, undefined)
-    for (const shape of this.#shapes.values()) shape.dismiss(slot)
+    for (const shape of this.#shapes) shape.dismiss(slot)
   }
 
   /**
@@ -250,7 +243,7 @@ export class Scheduler {
         if (shape.relations !== undefined) shape.relations.changed = false
         shape.hinted = false
         shape.bids = undefined
-        if (news) waits([...shape.waiting.tasks()], this.#whyWaiting(shape, now))
+        if (news) waits(shape.waiting.tasks(), this.#whyWaiting(shape, now))
         continue
       }
       decided += this.#place(shape, found, max - decided, reserve)
@@ -338,7 +331,7 @@ export class Scheduler {
 
   /** Tasks over the devices named and those that suit the objective most, `max` in all, as planners see them. */
   picture(tasks: TaskRecord[], devices: DeviceRecord[], max: number, now: Now, objective: Objective) {
-    const units = tasks.map((task) => ({ shape: this.#shape(task), task }))
+    const units = tasks.map((task) => ({ shape: this.#shapes.of(task), task }))
     return pictured(units, devices, max, this.#table, now, objective)
   }
 
@@ -351,7 +344,7 @@ export class Scheduler {
     const excess = shape.overQuota ? this.tenants.excess(shape.tenant, shape.resources) : undefined
     shape.explanation =
       excess === undefined
-        ? explainWait(shape, this.#table.known(), now)
+        ? explainWait(shape, this.#tallies.of(shape, this.#table, now))
         : explainQuota(this.tenants.account(shape.tenant), excess, this.#table.known())
     return shape.explanation
   }
@@ -403,7 +396,7 @@ export class Scheduler {
 
   /** Whether the device is the place for the task as other tasks stand. */
   agrees(task: TaskRecord, device: DeviceRecord): boolean {
-    return this.#shape(task).relations?.against(device) === undefined
+    return this.#shapes.of(task).relations?.against(device) === undefined
   }
 
   /** Of each kind of task that has found no room the one to be placed first; those first that come first in order. */
@@ -418,12 +411,12 @@ export class Scheduler {
 
   /** Whether the task waits for a device. */
   waits(task: TaskRecord): boolean {
-    return this.#shapeOf.has(task)
+    return task.queued !== undefined
   }
 
   /** Devices that could take the task if they were empty. The same object for all tasks of its kind. */
   able(task: TaskRecord): Eligible {
-    return this.#shape(task).eligible
+    return this.#shapes.of(task).eligible
   }
 
   /** Whether something waits that the device could take if it were empty. */

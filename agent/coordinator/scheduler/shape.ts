@@ -6,19 +6,17 @@
 
 import { fits, type Resources } from '../../../shared/model/resources.ts'
 import { compileSelector, type Requirement, unmet } from '../../../shared/model/selector.ts'
-import { DEFAULT_DURATION_MS } from '../../../shared/model/task.ts'
-import { DEFAULT_TENANT } from '../../../shared/model/tenants.ts'
-import { canonicalJson } from '../../../shared/protocol/digest.ts'
 import type { ObjectiveName } from '../../../shared/protocol/schemas/index.ts'
 import type { DeviceRecord } from '../device-record.ts'
 import type { Kinship } from '../kinship.ts'
-import type { TaskRecord } from '../task-record.ts'
 import type { Bids } from './bids.ts'
 import { ByLabels } from './by-labels.ts'
 import { Eligible } from './eligible.ts'
 import type { Explanation } from './explain.ts'
 import type { FleetTable } from './fleet-table.ts'
+import type { Needs } from './needs.ts'
 import { WaitingQueue } from './queue.ts'
+import type { Reasons } from './reasons.ts'
 import { isRelated, Relations } from './relations.ts'
 import { type Defaults, STRATEGY, type Strategy, towards } from './strategies.ts'
 import { Tiers } from './tiers.ts'
@@ -26,8 +24,16 @@ import { Tiers } from './tiers.ts'
 /** Why a device that lacks nothing else cannot take a shape. */
 export const TOO_SMALL = 'are too small'
 
+/** In words, and what they go by. */
+export interface Choice {
+  readonly looked: number
+  readonly able: number
+  readonly strategy: Strategy | undefined
+  readonly text: string
+}
+
 export class Shape {
-  readonly key: string
+  readonly needs: Needs
   readonly resources: Resources
   readonly executor: string
   readonly functionName: string | undefined
@@ -43,11 +49,13 @@ export class Shape {
   readonly #objective: ObjectiveName | undefined
   /** How long its tasks are expected to run. */
   readonly durationMs: number
-  readonly waiting = new WaitingQueue()
+  readonly waiting = new WaitingQueue(this)
   /** Devices that could take the shape if they were empty. */
   readonly eligible: Eligible
   /** The same by what their labels say, each with an index of the best. */
   readonly tiers: Tiers
+  /** Whether a score is more than what the strategy says. */
+  readonly composed: boolean
   /** No device had room. */
   blocked = false
   /** It is blocked by its tenant's quota, whatever room there is. */
@@ -59,23 +67,27 @@ export class Shape {
   /** Why, when it was explained last; and when that was, on the monotonic clock. */
   explanation: Explanation | undefined
   explainedMs = 0
+  /** Why devices cannot take it even when empty, once that was counted in a large fleet. */
+  reasons: Reasons | undefined
+  /** How its devices are chosen, as explained last. */
+  choice: Choice = { looked: 0, able: 0, strategy: undefined, text: '' }
 
-  constructor(task: TaskRecord, table: FleetTable, kinship: Kinship, defaults: Defaults) {
-    const { demand, spec } = task
+  constructor(needs: Needs, table: FleetTable, kinship: Kinship, defaults: Defaults) {
     this.#defaults = defaults
-    this.#own = spec?.strategy === undefined ? undefined : STRATEGY[spec.strategy]
-    this.#objective = spec?.objective
-    this.durationMs = demand?.durationMs ?? DEFAULT_DURATION_MS
-    this.key = shapeKey(task)
-    this.resources = demand?.resources ?? {}
-    this.executor = demand?.executor ?? ''
-    this.functionName = demand?.functionName
-    this.tenant = demand?.tenant ?? DEFAULT_TENANT
-    this.requirements = compileSelector(spec?.where)
-    this.byLabels = ByLabels.of(spec, defaults)
+    this.#own = needs.strategy === undefined ? undefined : STRATEGY[needs.strategy]
+    this.#objective = needs.objective
+    this.durationMs = needs.durationMs
+    this.needs = needs
+    this.resources = needs.resources
+    this.executor = needs.executor
+    this.functionName = needs.functionName
+    this.tenant = needs.tenant
+    this.requirements = compileSelector(needs.where)
+    this.byLabels = ByLabels.of(needs, defaults)
     this.eligible = new Eligible(table)
     this.tiers = new Tiers(table, this.resources, this.durationMs, this.eligible, this.byLabels)
-    this.relations = spec !== undefined && isRelated(spec) ? new Relations(spec, kinship) : undefined
+    this.relations = isRelated(needs) ? new Relations(needs, kinship) : undefined
+    this.composed = this.byLabels !== undefined || needs.spread !== undefined
   }
 
   /** How a device is chosen. */
@@ -90,7 +102,7 @@ export class Shape {
 
   /** Priority of the task to be placed next. */
   get priority(): number {
-    return this.waiting.first()?.task.demand?.priority ?? 0
+    return this.waiting.first()?.priority ?? 0
   }
 
   /** The first reason for which the device cannot take the shape even when it is empty. */
@@ -122,7 +134,9 @@ export class Shape {
 
   /** Looks at a device that is new or changed. `slot` is its number in the table. */
   admit(device: DeviceRecord, slot: number): void {
-    if (this.staticReason(device) !== undefined) return this.dismiss(slot)
+    const reason = this.staticReason(device)
+    this.reasons?.set(slot, this, device, reason)
+    if (reason !== undefined) return this.dismiss(slot)
     this.eligible.add(slot)
     this.tiers.admit(device, slot)
   }
@@ -137,24 +151,4 @@ export class Shape {
 /** Whether another look for the shape may find what the last one did not. */
 export function mayFindRoom({ blocked, hinted, relations }: Shape): boolean {
   return !blocked || hinted || relations?.changed === true
-}
-
-/** The same for all tasks of one shape. */
-export function shapeKey(task: TaskRecord): string {
-  const { demand, spec } = task
-  let key = demand?.executor ?? ''
-  if (demand !== undefined) {
-    if (demand.tenant !== DEFAULT_TENANT) key += ` of ${demand.tenant}`
-    if (demand.functionName !== undefined) key += ` ${demand.functionName}`
-    for (const name of Object.keys(demand.resources).sort()) key += ` ${name}=${demand.resources[name]}`
-  }
-  if (spec?.strategy !== undefined) key += ` by ${spec.strategy}`
-  if (spec?.objective !== undefined) key += ` for ${spec.objective}`
-  if (spec?.duration !== undefined) key += ` lasting ${demand?.durationMs}`
-  if (spec?.where !== undefined) key += ` ${canonicalJson(spec.where)}`
-  if (spec?.prefer !== undefined) key += ` prefer ${canonicalJson(spec.prefer)}`
-  if (spec?.data !== undefined) key += ` data ${canonicalJson(spec.data)}`
-  if (spec === undefined || !isRelated(spec)) return key
-  const { group, spread, near, apart } = spec
-  return `${key} related ${JSON.stringify([group, spread, near, apart])}`
 }

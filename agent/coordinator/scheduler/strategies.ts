@@ -28,6 +28,8 @@ export interface Strategy {
    */
   rank(left: number, unused: number, seen: number): number
   readonly sees?: Sight
+  /** It never scores higher where nothing more is left or unused: then nobody need look where something was placed. */
+  readonly fallsWithLoad?: true
   /** What suits best by `rank` is looked at in detail, and scored by that (replaying.ts). */
   readonly judged?: true
   /** What the chosen one is, for explanations. */
@@ -73,6 +75,7 @@ const MOST_FREE: Strategy = {
   name: 'greedy',
   score: mostFree,
   rank: (left, unused) => (unused < left ? unused : left),
+  fallsWithLoad: true,
   superlative: 'most free',
 }
 

@@ -18,14 +18,9 @@ export interface Part {
   readonly detail?: string
 }
 
-/** Whether the score is more than the strategy's own. */
-export function isComposed({ byLabels, relations }: Shape): boolean {
-  return byLabels !== undefined || relations?.spread !== undefined
-}
-
 /** How a device suits a shape now, from 0 to 1. `own` is what the strategy says. */
 export function scoreOf(shape: Shape, device: DeviceRecord, own: number): number {
-  if (!isComposed(shape)) return own
+  if (!shape.composed) return own
   const { byLabels, relations } = shape
   return mean(shape, own, byLabels?.share(device.labels) ?? 0, relations?.evenness(device) ?? 0)
 }
