@@ -222,7 +222,10 @@ function whyNot(planned: Planned | Refusal, { units }: Batch): string | undefine
   if ('refused' in planned) return `${planned.strategy} refused: ${planned.reason}`
   // Whose tasks are left out is a matter of shares, of which planners know nothing.
   const shared = units.some(({ shape }) => shape.tenant !== units[0]?.shape.tenant)
-  return shared && planned.plan.unplaced.length > 0
-    ? 'the tasks of several tenants had not all room'
-    : undefined
+  if (planned.plan.unplaced.length === 0) return undefined
+  if (shared) return 'the tasks of several tenants had not all room'
+  // Planners leave out what makes room for most; among deadlines it must not be the earlier.
+  const due = ({ task }: Unit): number | undefined => task.demand?.deadlineMs
+  const urgent = units.some((unit) => due(unit) !== due(units[0] as Unit))
+  return urgent ? 'tasks of unlike deadlines had not all room' : undefined
 }

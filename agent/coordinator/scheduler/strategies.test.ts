@@ -18,9 +18,9 @@ import { Random } from '../../../shared/random/random.ts'
 import type { DeviceRecord, Placement } from '../device-record.ts'
 import { kinOf } from '../kinship.ts'
 import type { TaskRecord } from '../task-record.ts'
+import { needsOf } from './needs.ts'
 import { comesFirst } from './queue.ts'
 import { Scheduler } from './scheduler.ts'
-import { shapeKey } from './shape.ts'
 import { STRATEGY, towards } from './strategies.ts'
 import { device, NOW, task } from './testing/fleet.ts'
 
@@ -36,7 +36,7 @@ interface Standing {
 /** A few devices and what stands on them, with a scheduler that is told of every change. */
 class Yard {
   readonly random: Random
-  readonly scheduler = new Scheduler()
+  readonly scheduler = new Scheduler(undefined, undefined, 0)
   readonly devices: DeviceRecord[]
   readonly waiting = new Set<TaskRecord>()
   standing: Standing[] = []
@@ -142,12 +142,14 @@ class Yard {
 
   run(): void {
     this.#last = ''
-    this.scheduler.run(
-      NOW,
-      1_000,
-      ({ task: placed, device: on }) => this.#placed(placed, on),
-      () => undefined,
-    )
+    for (let pauseMs: number | undefined = 0; pauseMs !== undefined; ) {
+      pauseMs = this.scheduler.run(
+        NOW,
+        1_000,
+        ({ task: placed, device: on }) => this.#placed(placed, on),
+        () => undefined,
+      )
+    }
     for (const one of this.waiting) expect([one.id, this.takers(one)]).toEqual([one.id, []])
     for (const { tasks, explanation } of this.scheduler.blocked(NOW)) {
       for (const one of tasks) this.#explained(one, explanation)
@@ -157,12 +159,14 @@ class Yard {
   #placed(placed: TaskRecord, on: DeviceRecord): void {
     expect(this.takers(placed)).toContain(on.id)
     this.waiting.delete(placed)
-    const kind = `${shapeKey(placed)} to ${on.id}`
+    const kind = `${JSON.stringify(needsOf(placed))} to ${on.id}`
     for (const other of this.waiting) {
       const ofOne = tenantOf(other) === tenantOf(placed)
       const higher = priorityOf(other) > priorityOf(placed) || (ofOne && isDueBefore(other, placed))
       // Of one kind some may go at once, before what is of another kind and as urgent.
-      const before = kind !== this.#last && ofOne && comesFirst(inQueue(other), inQueue(placed))
+      // Plans of batches leave out what makes room for most, of what is as urgent.
+      const planned = this.scheduler.defaults.strategy.batch !== undefined
+      const before = !planned && kind !== this.#last && ofOne && comesFirst(inQueue(other), inQueue(placed))
       if (higher || before)
         expect([placed.id, other.id, this.takers(other)]).toEqual([placed.id, other.id, []])
     }
@@ -255,9 +259,9 @@ class Yard {
   }
 }
 
-const inQueue = (one: TaskRecord) => ({ task: one, rank: 0 })
 const priorityOf = (one: TaskRecord): number => one.demand?.priority ?? 0
 const dueMs = (one: TaskRecord): number => one.demand?.deadlineMs ?? Number.POSITIVE_INFINITY
+const inQueue = (one: TaskRecord) => ({ priority: priorityOf(one), dueMs: dueMs(one), rank: 0, seq: one.seq })
 const isDueBefore = (a: TaskRecord, b: TaskRecord): boolean =>
   priorityOf(a) === priorityOf(b) && dueMs(a) < dueMs(b)
 const tenantOf = (one: TaskRecord): string => one.demand?.tenant ?? ''
