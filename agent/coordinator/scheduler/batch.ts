@@ -17,7 +17,7 @@ import type { Destinations } from './destinations.ts'
 import type { FleetTable } from './fleet-table.ts'
 import type { Waiting } from './queue.ts'
 import { isRelated } from './relations.ts'
-import { mayFindRoom, type Shape } from './shape.ts'
+import type { Shape } from './shape.ts'
 import { type BatchBounds, STRATEGY, towards } from './strategies.ts'
 import { workLeftMs } from './work-left.ts'
 
@@ -28,6 +28,8 @@ export interface Queues {
   /** Those that have waiting tasks. */
   readonly shapes: Iterable<Shape>
   readonly destinations: Destinations
+  /** Whether the shape's next task may be placed now, if there is room. */
+  ready(shape: Shape): boolean
   /** Whether `firstOfA` is to be placed before `firstOfB`. */
   precedes(a: Shape, firstOfA: Waiting, b: Shape, firstOfB: Waiting): boolean
 }
@@ -86,7 +88,7 @@ export function collect(
   alone: (shape: Shape) => void,
 ): Batch {
   const { tenants } = queues
-  const heads = headsOf(lead, queues.shapes, joins)
+  const heads = headsOf(lead, queues, joins)
   const found = new Map<Shape, DeviceRecord[]>()
   const units: Unit[] = []
   while (units.length < tasksMax) {
@@ -112,11 +114,11 @@ export function collect(
   return { units, devices: joined([...found.values()], devicesMax) }
 }
 
-/** All that may find room and whose first task is of the lead's priority. */
-function headsOf(lead: Shape, shapes: Iterable<Shape>, joins: (shape: Shape) => boolean): Set<Head> {
+/** All that are ready and whose first task is of the lead's priority. */
+function headsOf(lead: Shape, { shapes, ready }: Queues, joins: (shape: Shape) => boolean): Set<Head> {
   const heads = new Set<Head>()
   for (const shape of shapes) {
-    const entry = mayFindRoom(shape) && shape.priority === lead.priority ? shape.waiting.first() : undefined
+    const entry = ready(shape) && shape.priority === lead.priority ? shape.waiting.first() : undefined
     if (entry !== undefined) heads.add({ shape, joins: joins(shape), entries: [entry], at: 0, drawn: 0 })
   }
   return heads

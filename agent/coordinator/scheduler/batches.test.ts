@@ -153,6 +153,14 @@ describe('a batch', () => {
     expect(run(scheduler, 9, after).placed).toEqual([['planned', 'd']])
   })
 
+  it('is planned while something before it waits for bids', () => {
+    const scheduler = by('dp', cores('d', 5))
+    scheduler.auctions = true
+    scheduler.enqueue(task('offered', { ...needs(1), strategy: 'auction' }))
+    scheduler.enqueue(task('planned', needs(2)))
+    expect(settle(scheduler).placed).toEqual([['planned', 'd']])
+  })
+
   it('leaves what planners know nothing of to the scored choice, in the same run', () => {
     const scheduler = by('dp', cores('a', 4, { zone: 'x' }), cores('b', 8))
     const prefer = [{ where: { zone: 'x' }, weight: 10 }]

@@ -122,7 +122,11 @@ export class Batches {
       (shape) => this.has(shape) && shape.strategy === lead.strategy,
       (shape) => this.#alone.set(shape, ''),
     )
-    if (batch.units.length === 0) return { placed: 0 }
+    if (batch.units.length === 0) {
+      // Whatever it was, the run must go on.
+      if (this.has(lead)) this.#alone.set(lead, '')
+      return { placed: 0 }
+    }
     if (batch.units.length < tasksMax && this.#untilMs !== undefined)
       return { pauseMs: this.#untilMs - now.monoMs }
     const planned = this.#plan(bounds.planner, batch, objective)

@@ -93,6 +93,7 @@ export class Scheduler {
       tenants,
       shapes: this.#waitingShapes,
       destinations: this.destinations,
+      ready: this.#isReady.bind(this),
       precedes: this.#precedes.bind(this),
     }
     this.#batches = new Batches(queues, this.#take.bind(this), random, gatherMs)
@@ -257,7 +258,7 @@ export class Scheduler {
     let bestFirst: Waiting | undefined
     this.#contended = false
     for (const shape of this.#waitingShapes) {
-      if (!mayFindRoom(shape) || this.#awaitsBids(shape)) continue
+      if (!this.#isReady(shape)) continue
       const first = shape.waiting.first()
       if (first === undefined) continue
       if (best !== undefined && best.tenant !== shape.tenant) this.#contended = true
@@ -267,6 +268,11 @@ export class Scheduler {
       }
     }
     return best
+  }
+
+  /** Whether the shape's next task may be placed now, if there is room. */
+  #isReady(shape: Shape): boolean {
+    return mayFindRoom(shape) && !this.#awaitsBids(shape)
   }
 
   /** Whether devices are to be asked before its next task is placed. */
