@@ -1,6 +1,7 @@
 /** A scenario at another size or with other settings, as the command line asks for it. */
 import type { Timing } from '../../agent/core/options.ts'
 import { CoveyError } from '../../shared/errors/errors.ts'
+import { parseDuration } from '../../shared/model/duration.ts'
 import {
   OBJECTIVES,
   type ObjectiveName,
@@ -19,6 +20,7 @@ export interface Overrides {
   readonly variant?: VariantName
   readonly strategy?: StrategyName
   readonly objective?: ObjectiveName
+  readonly improve?: string
   readonly timing?: Partial<Timing>
 }
 
@@ -32,11 +34,12 @@ export function override(scenario: Scenario, overrides: Overrides): Scenario {
     variant: overrides.variant ?? changed.variant,
     ...(overrides.strategy === undefined ? {} : { strategy: overrides.strategy }),
     ...(overrides.objective === undefined ? {} : { objective: overrides.objective }),
+    ...(overrides.improve === undefined ? {} : { improve: overrides.improve }),
     timing: { ...changed.timing, ...overrides.timing },
   }
 }
 
-const SETTINGS = ['variant', 'strategy', 'objective', 'devices', ...TIMING_NAMES]
+const SETTINGS = ['variant', 'strategy', 'objective', 'improve', 'devices', ...TIMING_NAMES]
 
 /**
  * Reads settings like `intervalMs=500,variant=nats`.
@@ -64,6 +67,11 @@ export function readSettings(text: string): Overrides {
       const objective = OBJECTIVES.find((known) => known === value)
       if (objective === undefined) throw wrong(pair, `an objective of ${OBJECTIVES.join(', ')}`)
       overrides = { ...overrides, objective }
+      continue
+    }
+    if (name === 'improve') {
+      if (parseDuration(value) === undefined) throw wrong(pair, 'a duration such as 30s')
+      overrides = { ...overrides, improve: value }
       continue
     }
     if (!SETTINGS.includes(name)) throw wrong(pair, `NAME=VALUE with one of: ${SETTINGS.join(', ')}`)

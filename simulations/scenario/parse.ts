@@ -48,6 +48,7 @@ export function parseScenario(text: string, source: string): Scenario {
     variant: file.broker ?? DEFAULTS.variant,
     ...(file.strategy === undefined ? {} : { strategy: file.strategy }),
     ...(file.objective === undefined ? {} : { objective: file.objective }),
+    ...(file.improve === undefined ? {} : { improve: file.improve }),
     submitters: file.submitters ?? DEFAULTS.submitters,
     timing: timingOf(file.timing),
     fleet: file.fleet,

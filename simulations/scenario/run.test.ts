@@ -62,6 +62,28 @@ describe('a run', () => {
     expect(() => readSettings('objective=best')).toThrow('"objective=best" is no setting')
   })
 
+  it.each(['dp', 'heuristic', 'genetic'])(
+    'plans batches by %s, the same again from the same seed',
+    async (name) => {
+      const planned = override(scenario, readSettings(`strategy=${name}`))
+      const [first, again] = await Promise.all(
+        [1, 2].map(() => runScenario(planned, { seed: '1', command: 'again' })),
+      )
+      expect(first?.hash).toBe(again?.hash)
+      expect(first?.violations).toEqual([])
+      expect(first?.totals.unfinished).toBe(0)
+    },
+  )
+
+  it('improves what runs, through the death of a coordinator, without a violation', async () => {
+    const improved = override(scenario, readSettings('strategy=best-fit,improve=1s'))
+    const report = await runScenario(improved, { seed: '1', command: 'again' })
+    expect(report.totals.moves).toBeGreaterThan(0)
+    expect(report.violations).toEqual([])
+    expect(report.totals.unfinished).toBe(0)
+    expect(() => readSettings('improve=often')).toThrow('"improve=often" is no setting')
+  })
+
   it('lets tasks of one class follow those of others, number by number, through the death of a coordinator', async () => {
     const text = TEXT.replace(
       'faults:',

@@ -17,6 +17,8 @@ export interface Scenario {
   /** How the mesh chooses devices; its own default when absent. */
   readonly strategy?: StrategyName
   readonly objective?: ObjectiveName
+  /** How often what runs is planned anew, as it is written. */
+  readonly improve?: string
   readonly submitters: number
   readonly timing: Partial<Timing>
   readonly fleet: readonly DeviceClass[]
@@ -64,12 +66,13 @@ export function timingOf(row: TimingRow | undefined): Partial<Timing> {
 }
 
 /** What an operator sets before anything else happens; nothing when the scenario leaves all as it is. */
-export function configOf({ strategy, objective }: Scenario): MeshConfig | undefined {
-  if (strategy === undefined && objective === undefined) return undefined
-  return {
+export function configOf({ strategy, objective, improve }: Scenario): MeshConfig | undefined {
+  const config = {
     ...(strategy === undefined ? {} : { strategy }),
     ...(objective === undefined ? {} : { objective }),
+    ...(improve === undefined ? {} : { improve }),
   }
+  return Object.keys(config).length === 0 ? undefined : config
 }
 
 /** How many devices the scenario has. */

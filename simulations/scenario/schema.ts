@@ -314,7 +314,12 @@ export const ScenarioFile = Type.Object(
     strategy: Type.Optional(
       oneOf(STRATEGIES, 'How the mesh chooses among devices with room; default greedy'),
     ),
-    objective: Type.Optional(oneOf(OBJECTIVES, 'What greedy is to achieve; default peak')),
+    objective: Type.Optional(
+      oneOf(OBJECTIVES, 'What greedy and plans of several tasks are to achieve; default peak'),
+    ),
+    improve: Type.Optional(
+      lasting('How often what runs is planned anew while nothing waits; never when not given'),
+    ),
     submitters: Type.Optional(
       Type.Integer({
         minimum: 1,
