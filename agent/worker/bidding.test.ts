@@ -66,6 +66,23 @@ describe('a device listens for auctions', () => {
   })
 })
 
+describe('a device with GPUs bids', () => {
+  it('for as many tasks as have room on single ones, and not for what only several have together', () => {
+    const bidder = new Bidder('never', { capacity: { cpu: '8', memory: '1Gi', gpu: 2 } })
+    const counts = (gpu: string) =>
+      bidder
+        .round([{ ...LOT, resources: { cpu: '100m', gpu } }])
+        .flatMap(({ bids }) => bids.map(({ count }) => count))
+    expect(counts('300m')).toEqual([6])
+    const spec = { run: { exec: ['true'] }, resources: { cpu: '100m', gpu: '600m' } }
+    bidder.driver.inbox({ assign: [assign(1, spec), assign(2, spec)] })
+    bidder.driver.settled()
+    expect(counts('400m')).toEqual([2])
+    expect(counts('500m')).toEqual([])
+    expect(counts('1')).toEqual([])
+  })
+})
+
 describe('a bid', () => {
   it('says what would be left of what is scarcest, and for how many there is room', () => {
     const [bid] = new Bidder().round([LOT])

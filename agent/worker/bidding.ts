@@ -30,8 +30,8 @@ export interface Bidder {
   readonly functions: readonly string[]
   /** Attempts that it may hold beside those it holds. */
   readonly places: number
-  /** Whether it has the GPUs for one: each is whole by itself. */
-  readonly hasGpusFor: (need: Resources) => boolean
+  /** How many that need so much have room on its GPUs, of which each is whole by itself. */
+  gpuPlaces(need: Resources): number
 }
 
 /** A lot that the device may bid on. */
@@ -65,8 +65,7 @@ export function chancesOn(lots: readonly Lot[], bidder: Bidder, draw: number): C
 /** How many tasks of a lot the device has room for, of those that are up. */
 export function roomFor({ lot, need }: Chance, bidder: Bidder): number {
   const { capacity, reserved, places } = bidder
-  if (!bidder.hasGpusFor(need)) return 0
-  let count = Math.min(lot.count, places)
+  let count = Math.min(lot.count, places, bidder.gpuPlaces(need))
   for (const name in need) {
     const each = need[name] as number
     if (each === 0) continue
@@ -169,8 +168,8 @@ export class Bidding {
   #bidder(): Bidder {
     const { executors, functions = [] } = this.#context.options
     const { capacity, reserved, size } = this.#table
-    const hasGpusFor = (need: Resources) => typeof this.#table.gpusFor(need, undefined) !== 'string'
+    const gpuPlaces = (need: Resources): number => this.#table.gpuPlaces(need)
     const places = HELD_MAX - size
-    return { capacity, reserved, labels: this.#labels, executors, functions, places, hasGpusFor }
+    return { capacity, reserved, labels: this.#labels, executors, functions, places, gpuPlaces }
   }
 }

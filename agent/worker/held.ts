@@ -92,6 +92,11 @@ export class HeldTable {
     return missing && `${formatQuantity(missing.name, missing.milli)} ${missing.name} are missing`
   }
 
+  /** How many attempts that need so much have room on its GPUs. */
+  gpuPlaces(need: Resources): number {
+    return this.#gpus.times(gpuMilliOf(need))
+  }
+
   /**
    * Which GPUs an attempt gets: those that its order names, or where that names none, those that fit best.
    * @returns why there are none for it, when there are none

@@ -32,6 +32,13 @@ describe('GPUs', () => {
     expect(gpusWith(0, 1, 0).fits(3_000)).toBe(false)
   })
 
+  it('give so many shares, or sets of whole ones', () => {
+    const gpus = gpusWith(600, 0, 0, 900)
+    expect([100, 400, 500, 1_000, 2_000, 3_000].map((milli) => gpus.times(milli))).toEqual([
+      25, 5, 4, 2, 1, 0,
+    ])
+  })
+
   it('give a share where least is left that is enough, of equals on the lowest', () => {
     expect(gpusWith(0, 300, 700, 300).choose(500)).toEqual([1])
     expect(gpusWith(0, 300, 700, 300).choose(800)).toEqual([0])

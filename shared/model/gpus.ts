@@ -76,6 +76,14 @@ export class Gpus {
     return open === 0
   }
 
+  /** How many times as much could be given out. */
+  times(milli: number): number {
+    if (milli === 0) return Number.POSITIVE_INFINITY
+    const share = gpuShareOf(milli)
+    const shares = this.lefts().reduce((sum, left) => sum + Math.max(0, Math.floor(left / share)), 0)
+    return Math.floor(shares / gpuCountOf(milli))
+  }
+
   /** Best fit: those that have least left and still enough, the lowest first among equals; `undefined` without room. */
   choose(milli: number): number[] | undefined {
     if (milli === 0) return []

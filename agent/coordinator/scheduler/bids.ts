@@ -24,8 +24,9 @@ export interface BidEntry {
   readonly leftThen: number
   /** Tasks that the device has room for, less those that it won. */
   count: number
-  /** As it was looked at last. */
+  /** As it was looked at last; and what of that is by the price alone. */
   score: number
+  own?: number
 }
 
 /** What a device would have left by the record, without what was placed by orders that it has not read. */
@@ -92,7 +93,7 @@ export class Bids {
         continue
       }
       taken.push(entry)
-      ranking.consider(entry.device, score)
+      ranking.consider(entry.device, score, entry.own)
       if (taken.length === RANKED_MAX) break
     }
     for (const entry of taken) this.#heap.push(entry)
@@ -102,18 +103,16 @@ export class Bids {
   }
 
   /** What the device is worth now; `undefined` when it must not have the task. */
-  #worth(
-    { device, price, leftThen, count }: BidEntry,
-    task: TaskRecord | undefined,
-    now: Now,
-  ): number | undefined {
+  #worth(entry: BidEntry, task: TaskRecord | undefined, now: Now): number | undefined {
+    const { device, price, leftThen, count } = entry
     const shape = this.#shape
     if (count <= 0 || !hasRoom(device, shape.resources)) return undefined
     if (device.closedReason(now.monoMs, now.wallMs) !== undefined) return undefined
     if (task !== undefined && device.isKeptFrom(task)) return undefined
     if (shape.relations?.against(device) !== undefined) return undefined
     const left = leastLeft(device.capacity, device.reserved, shape.resources)
-    return scoreOf(shape, device, Math.max(0, Math.min(left, price - (leftThen - left))))
+    entry.own = Math.max(0, Math.min(left, price - (leftThen - left)))
+    return scoreOf(shape, device, entry.own)
   }
 
   /** The device got so many tasks of the shape. */
