@@ -1,9 +1,21 @@
 /** Bugs in the source of the cores about auctions. All tasks go by auction. */
-import { type Bug, CROWDED, PLAIN } from './bug.ts'
+import { type Bug, CROWDED, PLAIN, planOfTroubles } from './bug.ts'
 
 const AUCTIONS = 'coordinator/auctions.ts'
 const BIDS = 'coordinator/scheduler/bids.ts'
 const FULL = { ...CROWDED, auctions: 1 }
+/** Two devices are slow to hear and to be heard, so that their bids come when the next round is open. */
+const LATE = planOfTroubles([
+  {
+    kind: 'slow-link',
+    firstMs: 10_000,
+    everyMs: 20_000,
+    times: 5,
+    durationMs: 18_000,
+    targets: ['d1', 'd2'],
+    size: 0.25,
+  },
+])
 
 const one = (file: string, find: string, put = ''): Bug['planted'] => ({ patches: [{ file, find, put }] })
 
@@ -46,7 +58,7 @@ export const AUCTION_BUGS: readonly Bug[] = [
       'if (round?.number !== bid.round || bid.term',
       'if (round === undefined || bid.term',
     ),
-    with: FULL,
+    with: { ...FULL, plan: LATE },
   },
   {
     what: 'answers a round again with every heartbeat',
