@@ -29,6 +29,10 @@ export class RelationChecker implements Checker {
     this.#countable = new Countable(engine)
   }
 
+  lost(): void {
+    this.#countable.lost()
+  }
+
   accepted(packet: Packet): void {
     this.#countable.accepted(packet)
     const state = packet.route === 'state' ? (packet.body as DeviceState | undefined) : undefined

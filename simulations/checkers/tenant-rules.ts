@@ -5,7 +5,9 @@
  *   found when it came into office, or what comes back with a device, may exceed it.
  * - What is refused for a quota or a bound of tasks is truly beyond it, by all that may be counted then.
  *
- * By the settings that the coordinator has heard while it served; of several any will do. Where it has heard none, or the
+ * - Who begins to serve knows the settings that the broker had before it was elected.
+ *
+ * Judged is by the settings that the coordinator has heard while it served; of several any will do. Where it has heard none, or the
  * broker has lost them, there are no bounds.
  */
 import { accumulate, emptyVector, fits, type Resources, shortfall } from '../../shared/model/resources.ts'
@@ -14,6 +16,7 @@ import { DEFAULT_TENANT, type TenantRule, tenantRules, UNBOUND } from '../../sha
 import type { AgentEffect, AgentInput } from '../../shared/ports.ts'
 import {
   isTerminal,
+  type MeshEvent,
   type TaskSpec,
   type TaskStatus,
   type Withdraw,
@@ -37,7 +40,10 @@ export class TenantChecker implements Checker {
   readonly #engine: Pick<Engine, 'nowMs'>
   readonly #standing = new Standing()
   /** The settings that an agent heard last, since it started. */
-  readonly #heard = new Map<string, Rules>()
+  readonly #heard = new Map<string, { readonly rules: Rules; readonly config: unknown }>()
+  /** The settings that the broker retains, and since when; and when each agent was elected last. */
+  #retained: { readonly config: unknown; readonly sinceMs: number } | undefined
+  readonly #electedMs = new Map<string, number>()
   /** By reign: the settings that it may go by. */
   readonly #rules = new Map<string, Rules[]>()
   /** By task: what submitters have said of it, and when it ended. */
@@ -56,11 +62,13 @@ export class TenantChecker implements Checker {
   lost(topics: readonly string[] | undefined): void {
     if (topics?.some((topic) => topic.endsWith('/config')) ?? true) this.#lost = true
     for (const task of this.#tasks.values()) task.endedMs = undefined
+    this.#countable.lost()
   }
 
   accepted(packet: Packet): void {
     this.#countable.accepted(packet)
     const { id = '' } = packet.address ?? {}
+    if (packet.route === 'config') this.#retained = { config: packet.body, sinceMs: this.#engine.nowMs }
     if (packet.route === 'spec') {
       const spec = packet.body as TaskSpec | Withdraw | undefined
       const task = this.#tasks.get(id) ?? { specs: [] }
@@ -83,17 +91,30 @@ export class TenantChecker implements Checker {
   step(node: SimNode, input: AgentInput, effects: readonly AgentEffect[]): void {
     if (input.in === 'message' && input.message.route === 'config') {
       const rules = tenantRules('body' in input.message ? input.message.body : undefined)
-      this.#heard.set(node.device, rules)
+      this.#heard.set(node.device, {
+        rules,
+        config: 'body' in input.message ? input.message.body : undefined,
+      })
       for (const [reign, known] of this.#rules) if (reign.endsWith(`.${node.device}`)) known.push(rules)
     }
     this.#countable.step(effects, this.#standing.step(effects))
     for (const effect of effects) {
       if (effect.do !== 'publish' || effect.message.body === null) continue
-      if (effect.message.route === 'events' && effect.message.body.kind === 'serving')
-        this.#rules.set(reignOf(effect.message.body), [this.#heard.get(node.device) ?? new Map()])
+      if (effect.message.route === 'events') this.#event(node, effect.message.body)
       else if (effect.message.route === 'status' && effect.message.body.state === 'rejected')
         this.#refused(effect.message.body)
     }
+  }
+
+  #event(node: SimNode, { kind, term, agent }: MeshEvent): void {
+    if (kind === 'elected') this.#electedMs.set(node.device, this.#engine.nowMs)
+    if (kind !== 'serving') return
+    const heard = this.#heard.get(node.device)
+    this.#rules.set(reignOf({ term, agent }), [heard?.rules ?? new Map()])
+    const { config, sinceMs = Number.POSITIVE_INFINITY } = this.#retained ?? {}
+    if (this.#lost || sinceMs >= (this.#electedMs.get(node.device) ?? 0) || heard?.config === config) return
+    const found = `${heard === undefined ? 'none' : 'others'} in term ${term}`
+    this.#violations.add('tenants', node.device, 'it to serve by the settings that the broker has', found)
   }
 
   process(node: SimNode, process: Process, running: boolean): void {

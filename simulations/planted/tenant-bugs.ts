@@ -41,6 +41,12 @@ export const TENANT_BUGS: readonly Bug[] = [
     with: BOUND,
   },
   {
+    what: 'comes into office without the settings that there are',
+    breaks: 'tenants',
+    planted: one('coordinator/mirror.ts', "      { topic: topics.of('config'), qos: 0 },\n"),
+    with: BOUND,
+  },
+  {
     what: 'looks for no room again when a quota has some',
     breaks: 'I6',
     planted: one(

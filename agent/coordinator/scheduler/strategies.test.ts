@@ -26,6 +26,8 @@ import { device, NOW, task } from './testing/fleet.ts'
 
 const QUOTA = parseResources({ cpu: '2' })
 const GROUPS = ['g', 'h']
+/** Runs until there is nothing left to decide: some wait for others to plan them with. */
+const RUNS_MAX = 100
 
 interface Standing {
   readonly task: TaskRecord
@@ -42,11 +44,14 @@ class Yard {
   standing: Standing[] = []
   /** Every decision, in order. */
   readonly told: string[] = []
+  now = NOW
+  readonly #batch: boolean
   #last = ''
   #seq = 0
 
   constructor(seed: string, strategy: keyof typeof STRATEGY, objective: (typeof OBJECTIVES)[number]) {
     this.random = new Random(seed)
+    this.#batch = STRATEGY[strategy].batch !== undefined
     Object.assign(this.scheduler.defaults, { strategy: STRATEGY[strategy], objective })
     this.scheduler.tenants.configure(new Map([['bound', { ...UNBOUND, quota: QUOTA }]]))
     this.devices = Array.from({ length: 1 + this.random.below(7) }, (_, n) => {
@@ -142,16 +147,18 @@ class Yard {
 
   run(): void {
     this.#last = ''
-    for (let pauseMs: number | undefined = 0; pauseMs !== undefined; ) {
-      pauseMs = this.scheduler.run(
-        NOW,
+    for (let runs = 0, inMs: number | undefined = 0; inMs !== undefined; runs++) {
+      expect(runs).toBeLessThan(RUNS_MAX)
+      this.now = { monoMs: this.now.monoMs + inMs, wallMs: this.now.wallMs + inMs }
+      inMs = this.scheduler.run(
+        this.now,
         1_000,
         ({ task: placed, device: on }) => this.#placed(placed, on),
         () => undefined,
       )
     }
     for (const one of this.waiting) expect([one.id, this.takers(one)]).toEqual([one.id, []])
-    for (const { tasks, explanation } of this.scheduler.blocked(NOW)) {
+    for (const { tasks, explanation } of this.scheduler.blocked(this.now)) {
       for (const one of tasks) this.#explained(one, explanation)
     }
   }
@@ -163,10 +170,10 @@ class Yard {
     for (const other of this.waiting) {
       const ofOne = tenantOf(other) === tenantOf(placed)
       const higher = priorityOf(other) > priorityOf(placed) || (ofOne && isDueBefore(other, placed))
-      // Of one kind some may go at once, before what is of another kind and as urgent.
-      // Plans of batches leave out what makes room for most, of what is as urgent.
-      const planned = this.scheduler.defaults.strategy.batch !== undefined
-      const before = !planned && kind !== this.#last && ofOne && comesFirst(inQueue(other), inQueue(placed))
+      // Of one kind some may go at once, before what is of another kind and as urgent. A plan of a batch leaves out what makes
+      // room for most, of what is as urgent.
+      const before =
+        kind !== this.#last && ofOne && !this.#batch && comesFirst(inQueue(other), inQueue(placed))
       if (higher || before)
         expect([placed.id, other.id, this.takers(other)]).toEqual([placed.id, other.id, []])
     }
@@ -180,7 +187,7 @@ class Yard {
         task: placed.id,
       },
       ...{ resources, kin: kinOf(placed.spec), account: this.scheduler.tenants.account(tenant) },
-      ...{ seq: 1, phase: 'held', endsMs: NOW.monoMs + durationMs },
+      ...{ seq: 1, phase: 'held', endsMs: this.now.monoMs + durationMs },
     }
     on.add(placement)
     this.standing.push({ task: placed, on, placement })
@@ -310,8 +317,8 @@ describe.each(KINDS)('by %s for %s', (strategy, objective) => {
 
   it('all goes where it may, in order, nothing waits that has room, and waits are explained truly', () => {
     let decisions = 0
-    for (let round = 0; round < 8; round++) decisions += play(round).told.length
-    expect(decisions).toBeGreaterThan(200)
+    for (let round = 0; round < 5; round++) decisions += play(round).told.length
+    expect(decisions).toBeGreaterThan(100)
   })
 
   it('the same comes of the same', () => {
