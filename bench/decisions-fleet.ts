@@ -28,6 +28,8 @@ const MODELS: readonly (readonly [number, number])[] = [
 
 export interface Kind {
   readonly spec: TaskSpec
+  /** The spec as JSON. */
+  readonly text: string
   readonly demand: Demand
   /** Devices that could take it if they were empty. */
   readonly able: readonly DeviceRecord[]
@@ -116,7 +118,7 @@ function kindOf(spec: TaskSpec, devices: readonly DeviceRecord[]): Kind {
       where.every(([key, value]) => labels[key] === value) &&
       fits(demand.resources, capacity),
   )
-  return { spec, demand, able }
+  return { spec, text: JSON.stringify(spec), demand, able }
 }
 
 /** Places tasks on the device until its scarcest resource is as full as it shall be. */

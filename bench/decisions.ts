@@ -6,7 +6,9 @@ import type { DeviceRecord } from '../agent/coordinator/device-record.ts'
 import { type Decision, Scheduler } from '../agent/coordinator/scheduler/scheduler.ts'
 import { hasRoom } from '../agent/coordinator/scheduler/score.ts'
 import { newTask, type TaskRecord } from '../agent/coordinator/task-record.ts'
+import { demandOf } from '../shared/model/task.ts'
 import type { Now } from '../shared/ports.ts'
+import type { TaskSpec } from '../shared/protocol/schemas/index.ts'
 import { Random } from '../shared/random/random.ts'
 import { FULL, type FullFleet, fullFleet, heartbeat, type Kind, place } from './decisions-fleet.ts'
 
@@ -169,7 +171,9 @@ class DecisionRun {
     const kinds = inVain ? infeasible : feasible
     const kind = kinds[this.#random.below(kinds.length)] as Kind
     const seq = ++this.#tasks
-    const task = newTask(`task-${seq}`, seq, 'digest', '', kind.spec, kind.demand)
+    // Every task comes with a spec of its own, as from the broker.
+    const spec = JSON.parse(kind.text) as TaskSpec
+    const task = newTask(`task-${seq}`, seq, 'digest', '', spec, demandOf(spec))
     this.#kinds.set(task, kind)
     if (inVain) {
       this.#infeasible++

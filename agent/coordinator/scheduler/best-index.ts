@@ -1,12 +1,13 @@
 /**
  * Finds the devices that the strategy scores highest for one shape without looking at all of them.
  *
- * A tree over the devices' slots, 32 children a node: each node has a bound that no score below it exceeds. The search
- * goes down where the bound is highest, looks at the 32 slots there and is done when no bound exceeds what was found:
- * branch and bound, best first (Land and Doig 1960), over a tournament tree (Knuth, volume 3, 5.4.1). Bounds are
- * lowered only where the search comes by, and raised for what changed since it was last here: lazy evaluation as in
- * Minoux's accelerated greedy (1978). So a change costs nothing until a shape looks, and a shape that nothing waits
- * for costs a bit a device and a bound for every 32.
+ * What the last search found best is rated anew first (shortlist.ts); often one of that is as good as the bound of all
+ * others, and nothing else is looked at. Otherwise there is a tree over the devices' slots, 8 children a node: each node
+ * has a bound that no score below it exceeds. The search goes down where the bound is highest, looks at the 8 slots there
+ * and is done when no bound exceeds what was found: branch and bound, best first (Land and Doig 1960), over a tournament
+ * tree (Knuth, volume 3, 5.4.1). Bounds are lowered only where the search comes by, and raised for what changed since it
+ * was last here: lazy evaluation as in Minoux's accelerated greedy (1978). So a change costs nothing until a shape looks,
+ * and a shape that nothing waits for costs a bit a device and a bound for every 8.
  */
 import type { Resources } from '../../../shared/model/resources.ts'
 import type { Now } from '../../../shared/ports.ts'
@@ -50,7 +51,7 @@ export class BestIndex {
   readonly #cpu: number
   readonly #memory: number
   #strategy: Strategy | undefined
-  /** Bounds: of every 32 slots, then of every 32 of those, and so on; the last level has 32 nodes at most. */
+  /** Bounds: of every 8 slots, then of every 8 of those, and so on; the last level has 32 nodes at most. */
   #levels: Float64Array[] = []
   /** The highest bound of what was not looked at. */
   #most = NONE
@@ -65,7 +66,7 @@ export class BestIndex {
   /** Of the search under way: nodes that were looked at, and what their bounds are. */
   readonly #visited: number[] = []
   readonly #bounds: number[] = []
-  /** Of the 32 slots that are looked at: those that may be chosen, and their scores. */
+  /** Of the slots of a leaf that are looked at: those that may be chosen, and their scores. */
   readonly #slots = new Int32Array(FAN)
   readonly #rates = new Float64Array(FAN)
 

@@ -21,30 +21,25 @@ import { pictured } from './batch.ts'
 import { Batches, GATHER_MS } from './batches.ts'
 import { Destinations } from './destinations.ts'
 import type { Eligible } from './eligible.ts'
-import { type Explanation, explainPlacement, explainScores, explainWait } from './explain.ts'
-import { explainQuota } from './explain-quota.ts'
+import { type Explanation, explainPlacement, explainScores } from './explain.ts'
 import { FleetTable } from './fleet-table.ts'
 import type { Needs } from './needs.ts'
 import { comesFirst, type Waiting } from './queue.ts'
-import { type Candidate, Ranking } from './ranking.ts'
-import { JUDGED_LOOKS_MAX, Replaying } from './replaying.ts'
+import type { Candidate, Ranking } from './ranking.ts'
+import { Replaying } from './replaying.ts'
 import { hasRoom } from './score.ts'
+import { Search } from './search.ts'
 import { mayFindRoom, Shape } from './shape.ts'
 import { Shapes } from './shapes.ts'
 import { type Defaults, STRATEGY } from './strategies.ts'
-import { COUNTED_AT_ONCE_MAX, Tallies } from './tally-fleet.ts'
-import { leastOwn, mostOf, scoreOf } from './weighing.ts'
+import { WhyWaiting } from './why-waiting.ts'
 
-/** Devices with room that are compared where others count besides: how evenly they would stand is in no index. */
-const SPREAD_LOOKS_MAX = 256
 /** Tasks of one shape that a burst sends to one device at a time, so that they travel in one message. */
 const RUN_MAX = 16
 /** Elements of one array that are: they share a spec, so that more of them fit a message. */
 const ELEMENTS_RUN_MAX = 64
 /** Shapes without waiting tasks are kept for their filters up to this number. */
 const SHAPES_MAX = 1_000
-/** In a large fleet a count of why a kind of task waits stands for a millisecond for each device more, up to that. */
-const COUNTED_FOR_MS_MAX = 5_000
 /** Looks at devices for waiting shapes that are explained again at a time; the others come next time. */
 const EXPLAIN_LOOKS_MAX = 1_000_000
 /** Closed devices that are looked at in a run, whether they have opened with nobody telling. */
@@ -67,14 +62,17 @@ export class Scheduler {
   readonly #shapes = new Shapes((needs) => this.#newShape(needs))
   /** Those of them that have waiting tasks: many shapes are known, and few of them wait. */
   readonly #waitingShapes = new Set<Shape>()
+  /** Those of them that found no room. */
+  readonly #blocked = new Set<Shape>()
   /** Where tasks stand that mean something to others. */
   readonly kinship = new Kinship()
-  readonly #tallies = new Tallies()
+  readonly #why: WhyWaiting
   #waiting = 0
   readonly #table = new FleetTable()
   readonly tenants: Tenants
   readonly destinations = new Destinations(this.#table)
   readonly #replaying: Replaying
+  readonly #search: Search
   /** Somebody holds auctions; otherwise what goes by auction is placed by its score. */
   auctions = false
   /** Work of several tenants may find room: then one task is placed at a time. */
@@ -87,7 +85,9 @@ export class Scheduler {
    */
   constructor(tenants = new Tenants(), random = new Random('scheduler'), gatherMs = GATHER_MS) {
     this.tenants = tenants
+    this.#why = new WhyWaiting(this.#table, tenants)
     this.#replaying = new Replaying(random)
+    this.#search = new Search(this.#replaying, this.destinations)
     const queues = {
       table: this.#table,
       tenants,
@@ -141,9 +141,14 @@ export class Scheduler {
     if (shape === undefined || !shape.waiting.remove(task)) return
     this.#waiting--
     if (shape.waiting.size > 0) return
-    shape.blocked = shape.overQuota = false
+    this.#unblock(shape)
     shape.bids = undefined
     this.#waitingShapes.delete(shape)
+  }
+
+  #unblock(shape: Shape): void {
+    shape.blocked = shape.overQuota = false
+    this.#blocked.delete(shape)
   }
 
   #newShape(needs: Needs): Shape {
@@ -187,16 +192,16 @@ export class Scheduler {
     this.#table.changed(slot)
     // What leaves a device leaves its tenant's quota too, also for what could never go there.
     this.quotasChanged()
-    for (const shape of this.#waitingShapes) {
-      if (shape.blocked && !shape.overQuota && !shape.hinted) shape.hinted = shape.tiers.mayTake(slot)
+    for (const shape of this.#blocked) {
+      if (!shape.overQuota && !shape.hinted) shape.hinted = shape.tiers.mayTake(slot)
     }
   }
 
   /** Quotas, or what is reserved of them, may be others: what had none left may look for room again. */
   quotasChanged(): void {
-    for (const shape of this.#waitingShapes) {
-      if (!shape.overQuota || this.tenants.excess(shape.tenant, shape.resources) !== undefined) continue
-      shape.overQuota = shape.blocked = false
+    for (const shape of this.#blocked) {
+      if (shape.overQuota && this.tenants.excess(shape.tenant, shape.resources) === undefined)
+        this.#unblock(shape)
     }
   }
 
@@ -237,14 +242,15 @@ export class Scheduler {
         continue
       }
       shape.overQuota = this.tenants.excess(shape.tenant, shape.resources) !== undefined
-      const found = shape.overQuota ? undefined : this.#choose(shape, now)
+      const found = shape.overQuota ? undefined : this.#search.for(shape, now)
       if (found === undefined) {
         const news = !shape.blocked
         shape.blocked = true
+        this.#blocked.add(shape)
         if (shape.relations !== undefined) shape.relations.changed = false
         shape.hinted = false
         shape.bids = undefined
-        if (news) waits(shape.waiting.tasks(), this.#whyWaiting(shape, now))
+        if (news) waits(shape.waiting.tasks(), this.#why.of(shape, now))
         continue
       }
       decided += this.#place(shape, found, max - decided, reserve)
@@ -298,61 +304,10 @@ export class Scheduler {
     return comesFirst(firstOfA, firstOfB)
   }
 
-  /** Ranks the best devices with room; none when there is none. What is preferred is looked at first. */
-  #choose(shape: Shape, now: Now): Ranking | undefined {
-    const next = shape.waiting.first()?.task
-    const there = next === undefined ? undefined : this.destinations.find(shape, next, now)
-    const ranking = new Ranking()
-    if (there !== undefined) {
-      ranking.consider(there, shape.strategy.score(there, shape.resources))
-      return ranking
-    }
-    const sold = shape.bids?.rank(next, now)
-    if (sold !== undefined && sold.looked > 0) return sold
-    ranking.unsold = shape.bids?.why ?? ''
-    const { relations } = shape
-    const scoring = shape.strategy.judged === true ? this.#replaying.scoring(shape.resources) : undefined
-    let looksMax = scoring === undefined ? Number.POSITIVE_INFINITY : JUDGED_LOOKS_MAX
-    if (relations?.spread !== undefined) looksMax = SPREAD_LOOKS_MAX
-    for (const { share, index } of shape.tiers.sorted) {
-      if (ranking.full && ranking.most >= mostOf(shape, share)) break
-      index.search(shape.strategy, now, {
-        look: (device, rate) => {
-          if ((next !== undefined && device.isKeptFrom(next)) || relations?.against(device) !== undefined)
-            return
-          const own = scoring === undefined ? rate : scoring(device, rate)
-          ranking.consider(device, scoreOf(shape, device, own), own)
-        },
-        enough: () => {
-          if (ranking.looked >= looksMax) return Number.POSITIVE_INFINITY
-          if (scoring !== undefined || !ranking.full) return Number.NEGATIVE_INFINITY
-          return leastOwn(shape, ranking.most, share)
-        },
-        worthwhile: () =>
-          scoring === undefined ? leastOwn(shape, ranking.least, share) : Number.NEGATIVE_INFINITY,
-      })
-    }
-    return ranking.looked === 0 ? undefined : ranking
-  }
-
   /** Tasks over the devices named and those that suit the objective most, `max` in all, as planners see them. */
   picture(tasks: TaskRecord[], devices: DeviceRecord[], max: number, now: Now, objective: Objective) {
     const units = tasks.map((task) => ({ shape: this.#shapes.of(task), task }))
     return pictured(units, devices, max, this.#table, now, objective)
-  }
-
-  /** Why the shape waits, as of now; in a large fleet as of a moment ago. */
-  #whyWaiting(shape: Shape, now: Now): Explanation {
-    const { explanation, explainedMs } = shape
-    const countedForMs = Math.min(COUNTED_FOR_MS_MAX, this.#table.size - COUNTED_AT_ONCE_MAX)
-    if (explanation !== undefined && now.monoMs - explainedMs < countedForMs) return explanation
-    shape.explainedMs = now.monoMs
-    const excess = shape.overQuota ? this.tenants.excess(shape.tenant, shape.resources) : undefined
-    shape.explanation =
-      excess === undefined
-        ? explainWait(shape, this.#tallies.of(shape, this.#table, now))
-        : explainQuota(this.tenants.account(shape.tenant), excess, this.#table.known())
-    return shape.explanation
   }
 
   /** Sends the shape's first task to the device, and in a burst some more of its kind. */
@@ -438,13 +393,13 @@ export class Scheduler {
    * and the others as they were explained last.
    */
   *blocked(now: Now): IterableIterator<{ tasks: Iterable<TaskRecord>; explanation: Explanation }> {
-    const shapes = [...this.#waitingShapes].filter((shape) => shape.blocked)
+    const shapes = [...this.#blocked]
     shapes.sort((a, b) => a.explainedMs - b.explainedMs)
     let looks = 0
     for (const shape of shapes) {
       const known = looks < EXPLAIN_LOOKS_MAX ? undefined : shape.explanation
       looks += this.#table.size
-      yield { tasks: shape.waiting.tasks(), explanation: known ?? this.#whyWaiting(shape, now) }
+      yield { tasks: shape.waiting.tasks(), explanation: known ?? this.#why.of(shape, now) }
     }
   }
 }

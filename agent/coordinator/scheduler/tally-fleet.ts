@@ -2,50 +2,15 @@
  * Counts why a shape waits in a large fleet: by the rows of the table, by what each device was found to lack when it last
  * changed, and by one look at what is closed for all shapes. Records are read only where they decide.
  */
-import { GPU } from '../../../shared/model/gpus.ts'
 import type { Resources } from '../../../shared/model/resources.ts'
 import type { Now } from '../../../shared/ports.ts'
 import type { DeviceRecord } from '../device-record.ts'
 import { SAME } from './best-index.ts'
-import { Closings } from './closings.ts'
-import {
-  areClosed,
-  FULL,
-  isOpenFor,
-  LACKING_MAX,
-  reasonAgainst,
-  type Tally,
-  tallyByRecords,
-} from './explain.ts'
+import type { Closings } from './closings.ts'
+import { areClosed, FULL, isOpenFor, LACKING_MAX, reasonAgainst, type Tally } from './explain.ts'
 import type { FleetTable } from './fleet-table.ts'
-import { Reasons } from './reasons.ts'
+import type { Reasons } from './reasons.ts'
 import { type Shape, TOO_SMALL } from './shape.ts'
-
-/** In fleets up to that number of devices all counts are by records, and made whenever a kind of task newly finds no room. */
-export const COUNTED_AT_ONCE_MAX = 100
-/** Shapes that keep why devices cannot take them, which takes 4 bytes a device. */
-const REASONED_MAX = 100
-
-/** Counts for the shapes of a scheduler. */
-export class Tallies {
-  /** Those whose reasons are kept, the oldest first. */
-  readonly #reasoned: Shape[] = []
-  readonly #closings = new Closings()
-
-  of(shape: Shape, table: FleetTable, now: Now): Tally {
-    const { relations, resources } = shape
-    const inRows = Object.keys(resources).every((name) => name !== GPU && table.column(name) !== undefined)
-    if (table.size <= COUNTED_AT_ONCE_MAX || relations !== undefined || !inRows)
-      return tallyByRecords(shape, table.known(), now)
-    if (shape.reasons === undefined) {
-      shape.reasons = new Reasons(shape, table)
-      this.#reasoned.push(shape)
-      const oldest = this.#reasoned.length > REASONED_MAX ? this.#reasoned.shift() : undefined
-      if (oldest !== undefined) oldest.reasons = undefined
-    }
-    return tallyByRows(shape, table, shape.reasons, this.#closings, now)
-  }
-}
 
 /** As `tallyByRecords`. The shape has no relations and asks for no GPU: what stands against those is said by no row. */
 export function tallyByRows(
