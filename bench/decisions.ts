@@ -3,7 +3,8 @@
  * fleet, which also says how good the decisions are. The scheduler is driven as the coordinator drives it.
  */
 import type { DeviceRecord } from '../agent/coordinator/device-record.ts'
-import { type Decision, Scheduler } from '../agent/coordinator/scheduler/scheduler.ts'
+import type { Decision } from '../agent/coordinator/scheduler/decision.ts'
+import { Scheduler } from '../agent/coordinator/scheduler/scheduler.ts'
 import { hasRoom } from '../agent/coordinator/scheduler/score.ts'
 import { newTask, type TaskRecord } from '../agent/coordinator/task-record.ts'
 import { demandOf } from '../shared/model/task.ts'

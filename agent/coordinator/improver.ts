@@ -16,7 +16,7 @@ import type { Office } from './office.ts'
 import { lossMs, MOVE_LOSS_MS_MAX, MOVE_MARGIN_MS, MOVES_MAX, movable } from './revocable.ts'
 import { isSimple, judgedBy } from './scheduler/batch.ts'
 import { WORK_MAX } from './scheduler/batches.ts'
-import type { Decision } from './scheduler/scheduler.ts'
+import type { Decision } from './scheduler/decision.ts'
 import { mostFree } from './scheduler/score.ts'
 import type { TaskRecord } from './task-record.ts'
 

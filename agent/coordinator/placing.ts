@@ -11,7 +11,7 @@ import type { Endings } from './endings.ts'
 import { handOver } from './handover.ts'
 import { kinOf } from './kinship.ts'
 import type { Office } from './office.ts'
-import type { Decision } from './scheduler/scheduler.ts'
+import type { Decision } from './scheduler/decision.ts'
 import { type TaskRecord, tally } from './task-record.ts'
 
 export class Placing {

@@ -13,7 +13,7 @@ import type { Lifecycle } from './lifecycle.ts'
 import type { Office } from './office.ts'
 import { lossMs, revocable } from './revocable.ts'
 import { Room } from './room.ts'
-import type { Decision } from './scheduler/scheduler.ts'
+import type { Decision } from './scheduler/decision.ts'
 import type { Statuses } from './statuses.ts'
 import type { TaskRecord } from './task-record.ts'
 

@@ -10,7 +10,7 @@ import { Improver } from './improver.ts'
 import type { Lifecycle } from './lifecycle.ts'
 import type { Office } from './office.ts'
 import { lossMs, MOVE_LOSS_MS_MAX, MOVE_MARGIN_MS, MOVES_MAX, movable } from './revocable.ts'
-import type { Decision } from './scheduler/scheduler.ts'
+import type { Decision } from './scheduler/decision.ts'
 import { hasRoom } from './scheduler/score.ts'
 import type { TaskRecord } from './task-record.ts'
 

@@ -3,18 +3,13 @@ import { describe, expect, it } from 'vitest'
 import { demandOf } from '../../../shared/model/task.ts'
 import type { TaskSpec } from '../../../shared/protocol/schemas/index.ts'
 import { newTask, type TaskRecord } from '../task-record.ts'
-import { comesFirst, type Order, WaitingQueue } from './queue.ts'
+import { comesFirst, orderOf, WaitingQueue } from './queue.ts'
 
 const DAY = '2030-01-0'
 
 function task(seq: number, more: Partial<TaskSpec> = {}): TaskRecord {
   const spec: TaskSpec = { run: { exec: ['true'] }, ...more }
   return newTask(`t${seq}`, seq, '', '', spec, demandOf(spec))
-}
-
-function orderOf({ demand, seq }: TaskRecord): Order {
-  const { priority = 0, deadlineMs = Number.POSITIVE_INFINITY } = demand ?? {}
-  return { priority, dueMs: deadlineMs, rank: 0, seq }
 }
 
 /** Takes everything out, the first first. */
@@ -68,7 +63,7 @@ describe('tasks that wait', () => {
         const queue = new WaitingQueue()
         const waiting = new Map<TaskRecord, number>()
         const first = () => {
-          const entries = [...waiting].map(([task, rank]) => ({ ...orderOf(task), rank, task }))
+          const entries = [...waiting].map(([task, rank]) => ({ ...orderOf(task, rank), task }))
           return entries.sort((a, b) => (comesFirst(a, b) ? -1 : 1))[0]
         }
         for (const one of list) {

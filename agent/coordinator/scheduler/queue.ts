@@ -66,9 +66,7 @@ export class WaitingQueue {
   add(task: TaskRecord, rank: number): void {
     const known = this.has(task)
     if (known && (task.queued as Waiting).rank >= rank) return
-    const { demand, seq } = task
-    const priority = demand?.priority ?? 0
-    const dueMs = demand?.deadlineMs ?? Number.POSITIVE_INFINITY
+    const { priority, dueMs, seq } = orderOf(task, rank)
     const entry: Waiting = { priority, dueMs, rank, seq, task, queue: this }
     task.queued = entry
     if (!known) this.#size++
@@ -119,6 +117,12 @@ export class WaitingQueue {
     this.#heap = new Heap<Waiting>(comesFirst)
     for (const entry of others) this.#heap.push(entry)
   }
+}
+
+/** @param rank tasks in the longest chain that waits for it */
+export function orderOf({ demand, seq }: TaskRecord, rank: number): Order {
+  const { priority = 0, deadlineMs = Number.POSITIVE_INFINITY } = demand ?? {}
+  return { priority, dueMs: deadlineMs, rank, seq }
 }
 
 /** Whether an entry is the task's place still. */

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { Random } from '../../../shared/random/random.ts'
 import type { DeviceRecord } from '../device-record.ts'
-import { type Decision, Scheduler } from './scheduler.ts'
+import type { Decision } from './decision.ts'
+import { Scheduler } from './scheduler.ts'
 import { STRATEGY } from './strategies.ts'
 import { device, fleet, NOW, run, task } from './testing/fleet.ts'
 

@@ -19,6 +19,7 @@ import type { TaskRecord } from '../task-record.ts'
 import { Tenants } from '../tenants.ts'
 import { pictured } from './batch.ts'
 import { Batches, GATHER_MS } from './batches.ts'
+import type { Decision } from './decision.ts'
 import { Destinations } from './destinations.ts'
 import type { Eligible } from './eligible.ts'
 import { type Explanation, explainPlacement, explainScores } from './explain.ts'
@@ -44,18 +45,6 @@ const SHAPES_MAX = 1_000
 const EXPLAIN_LOOKS_MAX = 1_000_000
 /** Closed devices that are looked at in a run, whether they have opened with nobody telling. */
 const REOPEN_LOOKS_MAX = 16
-
-export interface Decision {
-  readonly task: TaskRecord
-  readonly device: DeviceRecord
-  /** Which of the device's GPUs it gets; none when it asks for none. */
-  readonly gpus: readonly number[]
-  readonly explanation: string
-  /** The device and the next best of those looked at. */
-  readonly candidates: readonly Candidate[]
-  /** An element of an array, placed in one run with the one before it. */
-  readonly follows: boolean
-}
 
 export class Scheduler {
   readonly defaults: Defaults = { strategy: STRATEGY.greedy, objective: 'peak', network: new Network() }
@@ -141,14 +130,10 @@ export class Scheduler {
     if (shape === undefined || !shape.waiting.remove(task)) return
     this.#waiting--
     if (shape.waiting.size > 0) return
-    this.#unblock(shape)
-    shape.bids = undefined
-    this.#waitingShapes.delete(shape)
-  }
-
-  #unblock(shape: Shape): void {
     shape.blocked = shape.overQuota = false
     this.#blocked.delete(shape)
+    shape.bids = undefined
+    this.#waitingShapes.delete(shape)
   }
 
   #newShape(needs: Needs): Shape {
@@ -200,8 +185,9 @@ export class Scheduler {
   /** Quotas, or what is reserved of them, may be others: what had none left may look for room again. */
   quotasChanged(): void {
     for (const shape of this.#blocked) {
-      if (shape.overQuota && this.tenants.excess(shape.tenant, shape.resources) === undefined)
-        this.#unblock(shape)
+      if (!shape.overQuota || this.tenants.excess(shape.tenant, shape.resources) !== undefined) continue
+      shape.overQuota = shape.blocked = false
+      this.#blocked.delete(shape)
     }
   }
 

@@ -4,8 +4,9 @@ import type { TaskSpec } from '../../../../shared/protocol/schemas/index.ts'
 import { DeviceRecord } from '../../device-record.ts'
 import { kinOf } from '../../kinship.ts'
 import { newTask, type TaskRecord } from '../../task-record.ts'
+import type { Decision } from '../decision.ts'
 import type { Explanation } from '../explain.ts'
-import { type Decision, Scheduler } from '../scheduler.ts'
+import { Scheduler } from '../scheduler.ts'
 
 export const NOW = { monoMs: 1_000, wallMs: 1_700_000_000_000 }
 let seq = 0
