@@ -47,7 +47,16 @@ export const AUCTION_BUGS: readonly Bug[] = [
   {
     what: 'waits for bids however long that takes',
     breaks: 'I6',
-    planted: one(AUCTIONS, '    context.timer(ROUND_TIMER, ROUND_MS)\n'),
+    planted: {
+      patches: [
+        { file: AUCTIONS, find: '    context.timer(ROUND_TIMER, ROUND_MS)\n', put: '' },
+        {
+          file: AUCTIONS,
+          find: '    this.#office.context.timer(ROUND_TIMER, Math.max(0, Math.min(leftMs, QUIET_MS)))\n',
+          put: '',
+        },
+      ],
+    },
     with: { ...PLAIN, auctions: 1 },
   },
   {
