@@ -252,7 +252,7 @@ export function elementsOf(actions: readonly Action[]): number {
 }
 
 /** Whether something else must run for the task to be placed. */
-const needsOthers = ({ group, near = [] }: Partial<TaskSpec>): boolean =>
+export const needsOthers = ({ group, near = [] }: Partial<TaskSpec>): boolean =>
   near.some((relation) => relation.group !== group)
 
 /** After that time a submitter takes back what must be near others. */

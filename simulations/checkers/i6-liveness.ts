@@ -12,6 +12,7 @@ import {
   type TaskSpec,
   type TaskStatus,
 } from '../../shared/protocol/schemas/index.ts'
+import { needsOthers } from '../workload.ts'
 import type { World } from '../world.ts'
 import type { Violations } from './checker.ts'
 import type { OnceChecker } from './i2-once.ts'
@@ -52,10 +53,8 @@ export function demandLiveness(
     return false
   }
   const submitted = (): boolean => world.submitters.every((submitter) => submitter.idle)
-  if (world.broker.retained.get(world.topics.of('config')) !== undefined) {
-    world.runUntil(submitted, bounds.tasksMs)
-    withdrawImpossible(world, once.open())
-  }
+  world.runUntil(submitted, bounds.tasksMs)
+  for (const task of unplaceable(world)) world.submitters[0]?.act({ atMs: 0, do: 'withdraw', task })
   const converged = (): boolean => submitted() && once.openCount === 0 && settled(world)
   for (let round = 0; round < ROUNDS_MAX; round++) {
     const open = once.openCount
@@ -76,20 +75,19 @@ export function demandLiveness(
 }
 
 /**
- * What came before the settings that make it impossible waits for others, as it should: its submitter takes it back.
- * Whoever is after it ends then, too.
+ * Tasks that may wait for ever, as they should: what came before the quota that is too small for it, and what must be near
+ * others and was to be taken back, of which the broker may have lost what it acknowledged. Whoever is after them waits, too.
  */
-function withdrawImpossible(world: World, open: readonly string[]): void {
+function unplaceable(world: World): string[] {
   const rules = tenantRules(
     world.broker.retained.get(world.topics.of('config'))?.body as MeshConfig | undefined,
   )
-  for (const task of open) {
+  return unsettledSpecs(world).filter((task) => {
     const spec = world.broker.retained.get(world.topics.of('spec', task))?.body as TaskSpec | undefined
-    if (spec === undefined || !('run' in spec)) continue
+    if (spec === undefined || !('run' in spec)) return false
     const { tenant, resources } = demandOf(spec)
-    if (fits(resources, { ...resources, ...rules.get(tenant)?.quota })) continue
-    world.submitters[0]?.act({ atMs: 0, do: 'withdraw', task })
-  }
+    return needsOthers(spec) || !fits(resources, { ...resources, ...rules.get(tenant)?.quota })
+  })
 }
 
 /** `<agent>:<term>` of who is in office: it holds the seat, and its own beacon is the retained one. */
