@@ -25,7 +25,7 @@ export class Reasons {
   set(slot: number, shape: Shape, device: DeviceRecord, reason: string | undefined): void {
     if (slot >= this.codes.length) this.#grow(2 * slot + 1)
     this.codes[slot] = reason === undefined ? 0 : this.#code(reason)
-    this.lacks[slot] = reason === undefined ? 0 : shape.lacking(device).length
+    this.lacks[slot] = reason === undefined ? 0 : shape.lacks(device)
   }
 
   /** There are as many reasons as a spec demands things of a device. */

@@ -132,6 +132,16 @@ export class Shape {
     return [...lacks, ...unlabelled.map(({ text }) => text)]
   }
 
+  /** How many things `lacking` names. */
+  lacks(device: DeviceRecord): number {
+    const { executors, functions } = device.state
+    const { executor, functionName, requirements } = this
+    let count = executors.includes(executor) ? 0 : 1
+    if (functionName !== undefined && functions?.includes(functionName) !== true) count++
+    for (const { key, test } of requirements) if (!test(device.labels[key])) count++
+    return count
+  }
+
   /** Looks at a device that is new or changed. `slot` is its number in the table. */
   admit(device: DeviceRecord, slot: number): void {
     const reason = this.staticReason(device)
