@@ -253,9 +253,9 @@ describe('without a bid', () => {
     hall.floor.submit('t', SPEC)
     hall.round()
     hall.timeUp()
-    expect(hall.floor.assigned).toEqual(['t to a'])
+    expect(hall.floor.assigned).toEqual(['t to b'])
     expect(hall.why('t')).toMatch(
-      /^placed on a: no bid came within 200 ms; most free of 2 with room looked at/,
+      /^placed on b: no bid came within 200 ms; most free of 2 with room looked at/,
     )
   })
 

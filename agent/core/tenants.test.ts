@@ -30,7 +30,7 @@ describe('a tenant that is at its quota', () => {
     })
     floor.ends('first', 'succeeded')
     floor.turn()
-    expect(floor.where('second')).toBe('d')
+    expect(floor.where('second')).toBe('e')
   })
 
   it('goes on when the quota is raised', () => {
@@ -40,7 +40,7 @@ describe('a tenant that is at its quota', () => {
     floor.turn()
     floor.configure(quota(12))
     floor.turn()
-    expect(floor.where('second')).toBe('e')
+    expect(floor.where('second')).toBe('d')
   })
 
   it('is refused where the mesh says so', () => {
@@ -54,7 +54,7 @@ describe('a tenant that is at its quota', () => {
       state: 'rejected',
       error: { code: 'E_QUOTA', message: OVER },
     })
-    expect(floor.where('small')).toBe('e')
+    expect(floor.where('small')).toBe('d')
   })
 
   it('is refused at once what the whole quota has no room for, also where others wait', () => {

@@ -66,11 +66,27 @@ describe('objectives', () => {
     expect(next('third', { objective: 'peak' })).toEqual(['free'])
   })
 
-  it('choose the lower id of devices that are alike, whatever they are', () => {
+  it('choose the highest id of devices that are alike, whatever they are', () => {
     for (const objective of ['peak', 'packing', 'spread', 'makespan'] as const) {
       const alike = ['b', 'a', 'c'].map((id) => device(id, { cpu: '4', memory: '4Gi' }))
-      expect(runOn(alike, { objective }).placed).toEqual([['t', 'a']])
+      expect(runOn(alike, { objective }).placed).toEqual([['t', 'c']])
     }
+  })
+
+  it('for the peak, and of equals for fewest tasks and the highest id, come to the textbook’s places', () => {
+    const sizes = { R1: 6, R2: 4, R3: 2, R4: 6 }
+    const scheduler = fleet(
+      ...Object.entries(sizes).map(([id, cpu]) => device(id, { cpu: String(cpu), memory: '64Gi' })),
+    )
+    // Demands and seconds.
+    const tasks = { T1: [2, 3], T2: [3, 4], T3: [4, 2] } as const
+    for (const [id, [cpu, seconds]] of Object.entries(tasks))
+      scheduler.enqueue(task(id, { resources: { cpu, memory: '1Mi' }, duration: `${seconds}s` }))
+    expect(run(scheduler).placed).toEqual([
+      ['T1', 'R4'],
+      ['T2', 'R1'],
+      ['T3', 'R2'],
+    ])
   })
 
   it('for packing use no empty device while one in use has room', () => {

@@ -55,7 +55,7 @@ describe('preferences', () => {
     const scheduler = fleet(...devices)
     const prefer = [{ where: { zone: 'z17' }, weight: 10 }]
     scheduler.enqueue(task('a', { prefer }))
-    expect(run(scheduler).placed).toEqual([['a', 'd17']])
+    expect(run(scheduler).placed).toEqual([['a', 'd267']])
     for (const n of [17, 267]) {
       const changed = devices[n] as (typeof devices)[number]
       changed.update({ ...changed.state, labels: {} })

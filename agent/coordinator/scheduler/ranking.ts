@@ -1,6 +1,8 @@
 /** The best of the devices with room that were looked at: the first is chosen, an explanation names the others. */
 import type { DeviceRecord } from '../device-record.ts'
 
+/** Scores that differ by less are the same, since shares are rounded. */
+const SAME = 1e-9
 /** How many are kept. */
 export const RANKED_MAX = 3
 
@@ -13,7 +15,7 @@ export interface Candidate {
 }
 
 export class Ranking {
-  /** The best first; of equals the one with the lower id. */
+  /** The best first; of equals the one with fewer tasks, then the one with the higher id. */
   readonly best: Candidate[] = []
   /** Devices with room that were looked at. */
   looked = 0
@@ -45,11 +47,15 @@ export class Ranking {
     let place = best.length
     while (place > 0) {
       const above = best[place - 1] as Candidate
-      if (above.score > score || (above.score === score && above.device.id < device.id)) break
+      if (above.score - score > SAME || (score - above.score <= SAME && isBefore(above.device, device))) break
       place--
     }
     if (place >= RANKED_MAX) return
     for (let i = Math.min(best.length, RANKED_MAX - 1); i > place; i--) best[i] = best[i - 1] as Candidate
     best[place] = { device, score, own }
   }
+}
+
+function isBefore(a: DeviceRecord, b: DeviceRecord): boolean {
+  return a.held === b.held ? a.id > b.id : a.held < b.held
 }
