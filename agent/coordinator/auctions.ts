@@ -141,11 +141,12 @@ export class Auctions {
     const round = this.#open
     if (round === undefined) return
     this.#open = undefined
-    const { context } = this.#office
+    const { context, scheduler } = this.#office
     context.cancelTimer(ROUND_TIMER)
     const tookMs = Math.round(context.now.monoMs - round.sinceMs)
     for (const [index, { shape, lot, asksAll }] of round.lots.entries()) {
-      if (shape.waiting.size === 0) continue
+      // Settings or quotas may be others now; then nobody knows how old the bids are when they would be used.
+      if (shape.waiting.size === 0 || !scheduler.awaitsBids(shape)) continue
       const entries = round.entries[index] ?? []
       // What came since is placed too, as far as there are bids for it.
       const most = asksAll ? LOT_TASKS_MAX : Math.max(lot.count, entries.length)

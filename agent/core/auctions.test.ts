@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Auction, Bid } from '../../shared/protocol/schemas/index.ts'
 import { Floor } from './testing/floor.ts'
+import { born } from './testing/office.ts'
 
 const SPEC = { run: { exec: ['true'] }, resources: { cpu: '2', memory: '64Mi' } }
 
@@ -296,6 +297,53 @@ describe('what changes while a round is open', () => {
     hall.timeUp()
     expect(hall.floor.assigned).toEqual(['t to a'])
     expect(hall.floor.last.get('gone')?.state).toBe('cancelled')
+  })
+
+  it('is looked at when it is closed: a device that is another now than the one that bid', () => {
+    const hall = new Hall(['a', 'b'])
+    hall.floor.submit('t', { ...SPEC, where: { zone: 'lab' } })
+    born(hall.driver, 'a', { labels: { zone: 'lab' } })
+    born(hall.driver, 'b', { labels: { zone: 'lab' } })
+    const round = hall.round()
+    hall.bid('b', round, 0.9)
+    born(hall.driver, 'b', { labels: { zone: 'attic' } })
+    hall.timeUp()
+    expect(hall.floor.assigned).toEqual(['t to a'])
+  })
+
+  it('is asked for anew, when the quota was used up by others and there is some again', () => {
+    const hall = new Hall(['a', 'b'])
+    hall.floor.configure({ strategy: 'auction', tenants: { team: { quota: { cpu: '2' } } } })
+    hall.floor.submit('t', { ...SPEC, tenant: 'team' })
+    const round = hall.round()
+    hall.floor.submit('other', { ...SPEC, tenant: 'team', strategy: 'greedy' })
+    hall.floor.turn()
+    hall.bid('a', round, 0.9)
+    hall.timeUp()
+    expect(hall.floor.assigned).toEqual(['other to a'])
+    hall.driver.pass(60_000)
+    hall.floor.ends('other', 'succeeded')
+    expect(hall.floor.assigned).toEqual(['other to a'])
+    hall.driver.effects = []
+    hall.timeUp()
+    expect(hall.why('t')).toContain('no bid came')
+  })
+
+  it('is no reason to go by bids: the mesh may go by another strategy now', () => {
+    const hall = new Hall(['a', 'b'])
+    hall.floor.submit('t', SPEC)
+    const round = hall.round()
+    for (const id of ['big-a', 'big-b']) {
+      const only = { resources: { cpu: '7' }, where: { device: id.slice(-1) }, strategy: 'greedy' }
+      hall.floor.submit(id, { ...SPEC, ...only, priority: 60 })
+    }
+    hall.floor.configure({ strategy: 'greedy' })
+    hall.floor.turn()
+    hall.bid('a', round, 0.9)
+    hall.timeUp()
+    expect(hall.floor.assigned).toEqual(['big-a to a', 'big-b to b'])
+    for (const id of ['big-a', 'big-b']) hall.floor.ends(id, 'succeeded')
+    expect(hall.why('t')).toContain('most free of')
   })
 
   it('is no reason to stay: all that was offered may be withdrawn', () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { Random } from '../../../shared/random/random.ts'
 import type { DeviceRecord } from '../device-record.ts'
+import type { TaskRecord } from '../task-record.ts'
 import { Bids, leftAsOf } from './bids.ts'
 import type { Decision } from './decision.ts'
 import { BIDS_WANTED_MIN, lotOf } from './lots.ts'
@@ -86,6 +87,42 @@ describe('a sale', () => {
       expect(placed).toBe(200)
     },
   )
+})
+
+describe('bids that are used up', () => {
+  const entry = (one: DeviceRecord) => ({
+    ...{ device: one, price: 1, leftThen: 1, count: 500 },
+    score: Number.POSITIVE_INFINITY,
+  })
+
+  it('place nothing more, also when by the score more was placed at once than was left of them', () => {
+    const sale = new Sale('two', 2, true)
+    sale.scheduler.auctions = true
+    for (let n = 0; n < 20; n++) sale.scheduler.enqueue(task(`t${n}`, { resources: { cpu: '10m' } }))
+    const [bidder, other] = sale.devices as [DeviceRecord, DeviceRecord]
+    sale.shape().bids = new Bids(sale.shape(), [entry(bidder)], 4, 1)
+    bidder.desired = { cordon: true }
+    expect(run(sale.scheduler, 5).placed.every(([, id]) => id === other.id)).toBe(true)
+    // What the bidder could take now is offered again; a run that went on with fewer than none would never end.
+    bidder.desired = {}
+    sale.scheduler.deviceFreed(bidder)
+    expect(sale.scheduler.awaitingBids()).toHaveLength(1)
+  })
+
+  it('are not asked about tasks that go where they were planned to go', () => {
+    const sale = new Sale('two', 2, true)
+    sale.scheduler.auctions = true
+    const tasks = Array.from({ length: 20 }, (_, n) => task(`t${n}`, { resources: { cpu: '10m' } }))
+    for (const one of tasks) sale.scheduler.enqueue(one)
+    const [bidder, other] = sale.devices as [DeviceRecord, DeviceRecord]
+    sale.scheduler.destinations.set(tasks[0] as TaskRecord, other)
+    sale.shape().bids = new Bids(sale.shape(), [entry(bidder)], 500, 1)
+    expect(run(sale.scheduler, 3).placed).toEqual([
+      ['t0', other.id],
+      ['t1', bidder.id],
+      ['t2', bidder.id],
+    ])
+  })
 })
 
 describe('who is asked', () => {

@@ -107,6 +107,8 @@ export class Bids {
     const { device, price, leftThen, count } = entry
     const shape = this.#shape
     if (count <= 0 || !hasRoom(device, shape.resources)) return undefined
+    // It may have other labels than when it bid, or have left.
+    if (!shape.eligible.includes(device)) return undefined
     if (device.closedReason(now.monoMs, now.wallMs) !== undefined) return undefined
     if (task !== undefined && device.isKeptFrom(task)) return undefined
     if (shape.relations?.against(device) !== undefined) return undefined

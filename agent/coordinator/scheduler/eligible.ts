@@ -21,6 +21,12 @@ export class Eligible implements Iterable<DeviceRecord> {
     return ((this.words[slot >>> 5] ?? 0) & (1 << (slot & 31))) !== 0
   }
 
+  /** Whether the device is one of them; what has left the fleet never is. */
+  includes(device: DeviceRecord): boolean {
+    const slot = this.#table.slotOf(device)
+    return slot !== undefined && this.has(slot)
+  }
+
   add(slot: number): void {
     if (this.has(slot)) return
     const word = slot >>> 5

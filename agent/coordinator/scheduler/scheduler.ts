@@ -94,6 +94,7 @@ export class Scheduler {
     const { defaults } = this
     const nearer = next.network.key !== defaults.network.key || next.objective !== defaults.objective
     Object.assign(defaults, next)
+    for (const shape of this.#waitingShapes) if (shape.strategy.byBids !== true) shape.bids = undefined
     if (!nearer) return
     for (const { byLabels, tiers } of this.#shapes) if (byLabels?.locality !== undefined) tiers.resort()
   }
@@ -264,20 +265,20 @@ export class Scheduler {
 
   /** Whether the shape's next task may be placed now, if there is room. */
   #isReady(shape: Shape): boolean {
-    return mayFindRoom(shape) && !this.#awaitsBids(shape)
+    return mayFindRoom(shape) && !this.awaitsBids(shape)
   }
 
-  /** Whether devices are to be asked before its next task is placed. */
-  #awaitsBids(shape: Shape): boolean {
+  /** Whether devices are to be asked before its next task is placed, which may be now if there is room. */
+  awaitsBids(shape: Shape): boolean {
     if (!this.auctions || shape.strategy.byBids !== true || shape.bids !== undefined) return false
-    return this.tenants.excess(shape.tenant, shape.resources) === undefined
+    return mayFindRoom(shape) && this.tenants.excess(shape.tenant, shape.resources) === undefined
   }
 
   /** Shapes of which devices are to be asked, in the order of their first tasks. */
   awaitingBids(): Shape[] {
     const first = (shape: Shape) => shape.waiting.first() as Waiting
     return [...this.#waitingShapes]
-      .filter((shape) => mayFindRoom(shape) && this.#awaitsBids(shape))
+      .filter((shape) => this.awaitsBids(shape))
       .sort((a, b) => (this.#precedes(a, first(a), b, first(b)) ? -1 : 1))
   }
 
@@ -329,7 +330,8 @@ export class Scheduler {
     }
     this.#table.refresh(this.#table.slotOf(device) ?? 0)
     shape.bids?.won(device, placed)
-    if (shape.bids?.left === 0) shape.bids = undefined
+    // What nobody bids on is placed by the score, and then it may be more than was left of them.
+    if (shape.bids !== undefined && shape.bids.left <= 0) shape.bids = undefined
     return placed
   }
 

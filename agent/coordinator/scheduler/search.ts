@@ -36,7 +36,9 @@ export class Search implements Seeker {
     const there = next === undefined ? undefined : this.#destinations.find(shape, next, now)
     const ranking = new Ranking()
     if (there !== undefined) {
-      ranking.consider(there, strategy.score(there, shape.resources))
+      ranking.consider(there, strategy.score(there, shape.resources, shape.durationMs))
+      // It is the place for this task; others of its kind were not planned there.
+      ranking.runMax = 1
       return ranking
     }
     const sold = shape.bids?.rank(next, now)
