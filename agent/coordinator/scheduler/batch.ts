@@ -201,7 +201,7 @@ export function problemOf({ units, devices }: Batch, table: FleetTable, objectiv
     return {
       id: String(place),
       demand: shape.resources,
-      durationMs: shape.durationMs,
+      durationMs: task.demand?.durationMs ?? shape.durationMs,
       ...(eligible.length === devices.length ? {} : { eligible }),
     }
   })

@@ -15,6 +15,7 @@ export interface Needs {
   readonly tenant: string
   readonly strategy: TaskSpec['strategy']
   readonly objective: TaskSpec['objective']
+  /** To two digits, see `roughly`. */
   readonly durationMs: number
   readonly where: TaskSpec['where']
   readonly prefer: TaskSpec['prefer']
@@ -34,7 +35,7 @@ export function needsOf({ demand, spec }: TaskRecord): Needs {
     tenant: demand?.tenant ?? DEFAULT_TENANT,
     strategy: spec?.strategy,
     objective: spec?.objective,
-    durationMs: demand?.durationMs ?? DEFAULT_DURATION_MS,
+    durationMs: roughly(demand?.durationMs ?? DEFAULT_DURATION_MS),
     where: spec?.where,
     prefer: spec?.prefer,
     data: spec?.data,
@@ -43,6 +44,16 @@ export function needsOf({ demand, spec }: TaskRecord): Needs {
     near: spec?.near,
     apart: spec?.apart,
   }
+}
+
+/**
+ * A duration to two digits. Every task may be expected to run a little longer than the one before; if each were of a shape
+ * of its own for that, a decision would look at as many shapes as tasks wait.
+ */
+export function roughly(durationMs: number): number {
+  let unit = 1
+  while (durationMs >= 100 * unit) unit *= 10
+  return Math.round(durationMs / unit) * unit
 }
 
 /** 32-bit FNV-1a, and its prime. */

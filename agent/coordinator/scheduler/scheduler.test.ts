@@ -16,6 +16,17 @@ describe('scheduler', () => {
     expect(run(scheduler).placed).toEqual([['t', 'large']])
   })
 
+  it('knows few kinds of tasks, however many durations they are expected to have', () => {
+    const scheduler = fleet(device('a', { cpu: '1' }))
+    const kinds = new Set<unknown>()
+    for (let ms = 1_000; ms < 11_000; ms++) kinds.add(scheduler.able(task('t', { duration: `${ms}ms` })))
+    expect(kinds.size).toBeLessThan(100)
+    // A minute is no hour.
+    expect(scheduler.able(task('hour', { duration: '1h' }))).not.toBe(
+      scheduler.able(task('minute', { duration: '1m' })),
+    )
+  })
+
   it.each([
     ['greedy', 'roomy', 'most free'],
     ['best-fit', 'tight', 'best packed'],

@@ -47,7 +47,7 @@ export class Shape {
   readonly #defaults: Defaults
   readonly #own: Strategy | undefined
   readonly #objective: ObjectiveName | undefined
-  /** How long its tasks are expected to run. */
+  /** About how long its tasks are expected to run. */
   readonly durationMs: number
   readonly waiting = new WaitingQueue(this)
   /** Devices that could take the shape if they were empty. */
