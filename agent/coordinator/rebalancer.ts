@@ -132,6 +132,8 @@ export class Rebalancer {
     for (const device of able) {
       const { utilization } = device
       if (device === hot || utilization === undefined || !hasRoom(device, need)) continue
+      // Kept for what is being moved or preempted for: it would be refused there, and have ended in vain.
+      if (device.claim !== undefined) continue
       if (taken.has(device) || device.closedReason(monoMs, wallMs) !== undefined) continue
       const share = withMore(utilization, device.reserved, need)
       if (share > settings.marks.low) continue

@@ -129,6 +129,21 @@ describe('a mesh that improves', () => {
     expect(floor.where('wide')).toBe('empty')
   })
 
+  it('lets nothing be moved off a hot device to room that it keeps', () => {
+    const floor = laden({ full: 4, hot: 3 }, { ...IMPROVE, moveAfter: '2s' })
+    floor.join('empty')
+    for (let n = 0; n < 12 && floor.revoked.size === 0; n++) floor.seconds(1)
+    const planned = [...floor.revoked.keys()]
+    expect(planned).toHaveLength(1)
+    floor.measures('hot', 0.95)
+    floor.seconds(6)
+    expect([...floor.revoked.keys()]).toEqual(planned)
+    // Once it is there others may follow.
+    floor.ends(planned[0] ?? '')
+    floor.seconds(6)
+    expect([...floor.revoked.values()].map(({ device }) => device)).toContain('hot')
+  })
+
   it('moves so much at a time and no more', () => {
     const names = Array.from({ length: 6 }, (_, n) => `full-${n}`)
     const floor = laden(Object.fromEntries(names.map((name) => [name, 4])))
