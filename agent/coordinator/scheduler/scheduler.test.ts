@@ -16,6 +16,23 @@ describe('scheduler', () => {
     expect(run(scheduler).placed).toEqual([['t', 'large']])
   })
 
+  it('lets messages have their turn when very many kinds of tasks wait', () => {
+    const scheduler = fleet(device('a', { cpu: '1' }))
+    const tasks = Array.from({ length: 2_000 }, (_, n) =>
+      task(`t${n}`, { resources: { cpu: `${2_000 + n}m` } }),
+    )
+    for (const one of tasks) scheduler.enqueue(one)
+    const told: string[] = []
+    let runs = 0
+    for (let pauseMs: number | undefined = 0; pauseMs !== undefined; runs++) {
+      const done = run(scheduler)
+      pauseMs = done.pauseMs
+      told.push(...done.waits.flatMap(({ ids }) => ids))
+    }
+    expect(told).toEqual(tasks.map(({ id }) => id))
+    expect(runs).toBeGreaterThan(1)
+  })
+
   it('knows few kinds of tasks, however many durations they are expected to have', () => {
     const scheduler = fleet(device('a', { cpu: '1' }))
     const kinds = new Set<unknown>()

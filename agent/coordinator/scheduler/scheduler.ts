@@ -43,6 +43,8 @@ const ELEMENTS_RUN_MAX = 64
 const SHAPES_MAX = 1_000
 /** Looks at devices for waiting shapes that are explained again at a time; the others come next time. */
 const EXPLAIN_LOOKS_MAX = 1_000_000
+/** Looks at kinds of waiting tasks in a run, before messages get their turn. */
+const LOOKS_MAX = 1_000_000
 /** Closed devices that are looked at in a run, whether they have opened with nobody telling. */
 const REOPEN_LOOKS_MAX = 16
 
@@ -219,7 +221,8 @@ export class Scheduler {
   ): number | undefined {
     this.#batches.begin(now)
     for (const device of this.#table.reopened(now, REOPEN_LOOKS_MAX)) this.deviceFreed(device)
-    for (let decided = 0; decided < max; ) {
+    for (let decided = 0, looks = 0; decided < max && looks < LOOKS_MAX; ) {
+      looks += this.#waitingShapes.size
       const shape = this.#next()
       if (shape === undefined) return undefined
       if (this.#batches.has(shape)) {
