@@ -125,6 +125,29 @@ describe('bids that are used up', () => {
   })
 })
 
+describe('bids of a group that is spread', () => {
+  it('are looked at anew for each task: what was uneven may be even again', () => {
+    const sale = new Sale('spread', 0)
+    for (const [n, zone] of ['a', 'a', 'a', 'b', 'b'].entries()) {
+      const one = device(`d${n}`, { cpu: '1000', memory: '64Gi' }, { zone })
+      one.kinship = sale.scheduler.kinship
+      sale.scheduler.deviceChanged(one)
+      sale.devices.push(one)
+    }
+    sale.scheduler.auctions = true
+    for (let n = 0; n < 4; n++)
+      sale.scheduler.enqueue(task(`t${n}`, { resources: { cpu: '1' }, group: 'g', spread: 'zone' }))
+    const shape = sale.shape()
+    const entries = sale.devices.map((one) => ({
+      ...{ device: one, price: one.labels['zone'] === 'a' ? 0.9 : 0.2, count: 500 },
+      ...{ leftThen: leftAsOf(one, 0, shape.resources), score: Number.POSITIVE_INFINITY },
+    }))
+    shape.bids = new Bids(shape, entries, 500, 1)
+    const zones = run(sale.scheduler).decisions.map(({ device: { labels } }) => labels['zone'])
+    expect(zones).toEqual(['a', 'b', 'a', 'b'])
+  })
+})
+
 describe('who is asked', () => {
   const asked = (sale: Sale) => {
     const open = lotOf(sale.shape(), NOW, sale.random)

@@ -2,7 +2,7 @@
  * Bids of one shape, once their round is closed: who has the highest price now. What a device has won since it bid makes it
  * worth less, so every task is sold by itself at marginal prices (a sequential auction; Leme, Syrgkanis and Tardos 2012).
  * Prices only fall while tasks are sold, so those below the top are looked at again only when they come up, as in
- * Minoux's accelerated greedy (1978).
+ * Minoux's accelerated greedy (1978); where other tasks count besides, all are looked at for each.
  *
  * A bid opens nothing: what it is for must still be open, have room and be the right place by the coordinator's record.
  */
@@ -70,15 +70,19 @@ export class Bids {
     return count === 1 ? 'the one bid has no room any more' : `none of ${count} bids has room any more`
   }
 
+  /** All of them, none looked at yet. */
   #all(): Heap<BidEntry> {
     const heap = new Heap<BidEntry>(goesBefore)
-    for (const entry of this.#entries) heap.push(entry)
+    for (const entry of this.#entries) {
+      entry.score = Number.POSITIVE_INFINITY
+      heap.push(entry)
+    }
     return heap
   }
 
   /** The best of those that may have the task; nobody when none may. */
   rank(task: TaskRecord | undefined, now: Now): Ranking {
-    // Whether a device is the right place may change with each task that is placed.
+    // Whether a device is the right place, and how even, may change with each task that is placed: scores rise, too.
     if (this.#shape.relations !== undefined) this.#heap = this.#all()
     const ranking = new Ranking()
     const taken: BidEntry[] = []
