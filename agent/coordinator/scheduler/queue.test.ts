@@ -46,6 +46,17 @@ describe('tasks that wait', () => {
     expect(drained(queue)).toEqual(['t9', 't1', 't2', 't3', 't4', 't5', 't6', 't7', 't8'])
   })
 
+  it('are told in order, as many as are asked for, and stay where they are', () => {
+    const tasks = Array.from({ length: 40 }, (_, n) => task(n, { priority: (n * 7) % 11 }))
+    const queue = new WaitingQueue()
+    for (const one of tasks) queue.add(one, 0)
+    for (const one of tasks.slice(0, 30)) if (one.seq % 3 === 0) queue.remove(one)
+    const foremost = [1, 5, 100].map((max) => queue.foremost(max).map((entry) => entry.task.id))
+    const all = drained(queue)
+    expect(all).toHaveLength(30)
+    expect(foremost).toEqual([all.slice(0, 1), all.slice(0, 5), all])
+  })
+
   it('come out as a sort would have them, whatever came, left and went forward before', () => {
     const doing = fc.oneof(
       fc.record({ add: fc.nat(11), rank: fc.nat(4) }),

@@ -105,7 +105,13 @@ export class WaitingQueue {
       const entry = this.#line[i] as Waiting
       if (stands(entry)) found.push(entry)
     }
-    const others = this.#heap.items().filter(stands)
+    const others: Waiting[] = []
+    while (others.length < max) {
+      const entry = this.#heap.pop()
+      if (entry === undefined) break
+      if (stands(entry)) others.push(entry)
+    }
+    for (const entry of others) this.#heap.push(entry)
     return [...found, ...others].sort((a, b) => (comesFirst(a, b) ? -1 : 1)).slice(0, max)
   }
 
