@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { tenantRules } from '../../../shared/model/tenants.ts'
 import { Random } from '../../../shared/random/random.ts'
 import type { DeviceRecord } from '../device-record.ts'
 import type { Decision } from './decision.ts'
@@ -14,6 +15,24 @@ describe('scheduler', () => {
     )
     scheduler.enqueue(task('t', { resources: { cpu: '500m', memory: '64Mi' } }))
     expect(run(scheduler).placed).toEqual([['t', 'large']])
+  })
+
+  it('blames a quota no longer than there is one in the way, also in a large fleet', () => {
+    const scheduler = fleet(
+      ...Array.from({ length: 300 }, (_, n) => device(`d${n}`, { cpu: '1', memory: '8Gi' })),
+    )
+    const allow = (cpu: string) => {
+      scheduler.tenants.configure(tenantRules({ tenants: { team: { quota: { cpu } } } }))
+      scheduler.quotasChanged()
+    }
+    const why = (monoMs: number) => run(scheduler, 1_000, { ...NOW, monoMs }).waits[0]?.explanation.text
+    allow('1')
+    for (const id of ['one', 'two']) scheduler.enqueue(task(id, { tenant: 'team', resources: { cpu: '1' } }))
+    expect(why(1_000)).toMatch(/^waits: tenant team has reserved 1 of its quota of 1 cpu/)
+    for (let n = 0; n < 299; n++) scheduler.enqueue(task(`other-${n}`, { resources: { cpu: '1' } }))
+    run(scheduler)
+    allow('4')
+    expect(why(1_050)).toMatch(/^waits: 300 of 300 devices have too little left/)
   })
 
   it('lets messages have their turn when very many kinds of tasks wait', () => {

@@ -26,6 +26,8 @@ export class WhyWaiting {
   /** Those whose reasons are kept, the oldest first. */
   readonly #reasoned: Shape[] = []
   readonly #closings = new Closings()
+  /** Those that name a quota. */
+  readonly #ofQuota = new WeakSet<Explanation>()
 
   constructor(table: FleetTable, tenants: Tenants) {
     this.#table = table
@@ -35,14 +37,16 @@ export class WhyWaiting {
   /** As of now; in a large fleet as of a moment ago. */
   of(shape: Shape, now: Now): Explanation {
     const { explanation, explainedMs } = shape
-    const countedForMs = Math.min(COUNTED_FOR_MS_MAX, this.#table.size - COUNTED_AT_ONCE_MAX)
-    if (explanation !== undefined && now.monoMs - explainedMs < countedForMs) return explanation
-    shape.explainedMs = now.monoMs
     const excess = shape.overQuota ? this.#tenants.excess(shape.tenant, shape.resources) : undefined
+    const countedForMs = Math.min(COUNTED_FOR_MS_MAX, this.#table.size - COUNTED_AT_ONCE_MAX)
+    const holds = explanation !== undefined && this.#ofQuota.has(explanation) === (excess !== undefined)
+    if (holds && now.monoMs - explainedMs < countedForMs) return explanation
+    shape.explainedMs = now.monoMs
     shape.explanation =
       excess === undefined
         ? explainWait(shape, this.#tally(shape, now))
         : explainQuota(this.#tenants.account(shape.tenant), excess, this.#table.known())
+    if (excess !== undefined) this.#ofQuota.add(shape.explanation)
     return shape.explanation
   }
 
