@@ -316,7 +316,7 @@ describe('what changes while a round is open', () => {
     hall.floor.configure({ strategy: 'auction', tenants: { team: { quota: { cpu: '2' } } } })
     hall.floor.submit('t', { ...SPEC, tenant: 'team' })
     const round = hall.round()
-    hall.floor.submit('other', { ...SPEC, tenant: 'team', strategy: 'greedy' })
+    hall.floor.submit('other', { ...SPEC, tenant: 'team', strategy: 'greedy', where: { device: 'a' } })
     hall.floor.turn()
     hall.bid('a', round, 0.9)
     hall.timeUp()
