@@ -58,7 +58,8 @@ export class Improver {
   readonly #office: Office
   readonly #lifecycle: Lifecycle
   readonly #underWay = new Map<TaskRecord, Move>()
-  #nextMs = 0
+  /** When it was looked last. What is set anew counts from then on. */
+  #lookedMs = Number.NEGATIVE_INFINITY
 
   constructor(office: Office, lifecycle: Lifecycle) {
     this.#office = office
@@ -80,9 +81,9 @@ export class Improver {
     const { settings, scheduler } = this.#office
     const { improveMs } = settings
     const movesMax = MOVES_MAX - others
-    if (improveMs === undefined || this.#nowMs < this.#nextMs || movesMax <= 0) return
+    if (improveMs === undefined || this.#nowMs < this.#lookedMs + improveMs || movesMax <= 0) return
     if (this.#underWay.size > 0 || scheduler.waiting > 0) return
-    this.#nextMs = this.#nowMs + improveMs
+    this.#lookedMs = this.#nowMs
     const objective = judgedBy(settings.objective)
     // What is moved begins again, so nothing is done sooner for it.
     if (objective !== 'makespan') this.#improve(objective, movesMax)

@@ -73,6 +73,16 @@ describe('a mesh that improves', () => {
     expect(makespan.moved()).toEqual([])
   })
 
+  it('looks as often as the settings say now, however long it was to wait before', () => {
+    const floor = laden({ full: 4 }, { ...IMPROVE, improve: '1000h' })
+    floor.join('empty')
+    floor.seconds(12)
+    expect(floor.revoked.size).toBe(0)
+    floor.configure(IMPROVE)
+    floor.seconds(12)
+    expect(floor.revoked.size).toBe(1)
+  })
+
   it('comes to rest when nothing changes', () => {
     const floor = laden({ full: 4, second: 4, half: 2, empty: 0, other: 0 })
     run(floor, LONG)
