@@ -4,6 +4,8 @@
  */
 import { type Rejection, rejection } from '../errors/errors.ts'
 import type { TaskSpec } from '../protocol/schemas/task.ts'
+import { GPU, GPU_MILLI, GPUS_MAX } from './gpus.ts'
+import { parseQuantity } from './quantity.ts'
 import { BY_DEVICE, compileSelector, neverHolds, type Selector } from './selector.ts'
 
 const COMPARE =
@@ -21,11 +23,19 @@ export function contradiction(spec: TaskSpec): Rejection | undefined {
       return rejection('E_CONTRADICTION', `${path}/${pointer(label)}`, why, COMPARE)
     }
   }
-  return nearAndApart(spec)
+  return tooManyGpus(spec) ?? nearAndApart(spec)
 }
 
 /** A slash in a label's name, as JSON pointers write it (RFC 6901). */
 const pointer = (label: string): string => label.replaceAll('/', '~1')
+
+/** No device counts more of its GPUs, however many it has. */
+function tooManyGpus({ resources }: TaskSpec): Rejection | undefined {
+  const asked = resources?.[GPU]
+  if (asked === undefined || (parseQuantity(asked) ?? 0) <= GPUS_MAX * GPU_MILLI) return undefined
+  const message = `${JSON.stringify(asked)} GPUs are never on one device: it offers at most ${GPUS_MAX}`
+  return rejection('E_CONTRADICTION', `/resources/${GPU}`, message, 'Ask for fewer, by several tasks perhaps')
+}
 
 /** Where something of a group is, something of it is not missing. */
 function nearAndApart({ where, near = [], apart = [] }: TaskSpec): Rejection | undefined {

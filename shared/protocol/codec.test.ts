@@ -125,6 +125,12 @@ describe('codec', () => {
       'E_SHAPE',
       '/resources/gpu',
     ],
+    [
+      'more GPUs than any device has',
+      '{"run":{"exec":["ls"]},"resources":{"gpu":65}}',
+      'E_CONTRADICTION',
+      '/resources/gpu',
+    ],
     ['a negative quantity', '{"run":{"exec":["ls"]},"resources":{"cpu":-1}}', 'E_SHAPE', '/resources/cpu'],
     ['a priority out of range', '{"run":{"exec":["ls"]},"priority":101}', 'E_SHAPE', '/priority'],
     [
