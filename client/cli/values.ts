@@ -101,9 +101,9 @@ function readWhole(where: string, text: string, min: number, max: number): numbe
   return value
 }
 
-function readPair(where: string, text: string): [string, string] {
+function readPair(where: string, text: string, example = 'room=attic'): [string, string] {
   const equals = text.indexOf('=')
-  if (equals < 1) throw wrongValue(where, `${JSON.stringify(text)} has no KEY=`, 'Write it like room=attic')
+  if (equals < 1) throw wrongValue(where, `${JSON.stringify(text)} has no KEY=`, `Write it like ${example}`)
   return [text.slice(0, equals), text.slice(equals + 1)]
 }
 
@@ -112,7 +112,7 @@ function readQuantity(
   text: string,
   example = 'cpu=500m, cpu=2, memory=64Mi, memory=1.5Gi',
 ): [string, string] {
-  const [name, amount] = readPair(where, text)
+  const [name, amount] = readPair(where, text, example)
   if (parseQuantity(amount) === undefined) {
     const message = `${JSON.stringify(amount)} is not a quantity of ${name}`
     throw wrongValue(where, message, `Write it like ${example}`)
