@@ -82,7 +82,7 @@ export class Improver {
     const { improveMs } = settings
     const movesMax = MOVES_MAX - others
     if (improveMs === undefined || this.#nowMs < this.#lookedMs + improveMs || movesMax <= 0) return
-    if (this.#underWay.size > 0 || scheduler.waiting > 0) return
+    if (this.#underWay.size > 0 || scheduler.hopeful) return
     this.#lookedMs = this.#nowMs
     const objective = judgedBy(settings.objective)
     // What is moved begins again, so nothing is done sooner for it.
@@ -226,12 +226,12 @@ export class Improver {
 
   /** A move ends when the task is placed or has ended, or its target is lost; and in any case at some time. */
   #settle(): void {
-    const { devices, scheduler } = this.#office
+    const { devices } = this.#office
     for (const [task, move] of this.#underWay) {
       const { placement, source, target, untilMs } = move
       const goes = source.placements.get(placement.key)?.phase === 'revoking'
       const stands = devices.get(target.id) === target && target.condition === 'online'
-      if ((goes || scheduler.waits(task)) && stands && this.#nowMs < untilMs) continue
+      if ((goes || task.queued !== undefined) && stands && this.#nowMs < untilMs) continue
       this.#release(task, move)
     }
   }

@@ -111,12 +111,12 @@ export class Preemption {
 
   /** A claim ends when the victims are gone, or the task or the device; and in any case at some time. */
   #settle(): void {
-    const { devices, scheduler } = this.#office
+    const { devices } = this.#office
     for (const [task, claim] of this.#claims) {
       const { device, leaving, untilMs } = claim
       const go = leaving.some(({ key }) => device.placements.get(key)?.phase === 'revoking')
       const stands = devices.get(device.id) === device && device.condition === 'online'
-      if (go && stands && scheduler.waits(task) && this.#nowMs < untilMs) continue
+      if (go && stands && task.queued !== undefined && this.#nowMs < untilMs) continue
       this.#release(task, claim)
     }
     for (const [task, untilMs] of this.#fruitless) if (this.#nowMs >= untilMs) this.#fruitless.delete(task)

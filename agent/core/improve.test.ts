@@ -115,7 +115,7 @@ describe('a mesh that improves', () => {
 
   it('moves nothing while something waits, nor where devices would measure too much', () => {
     const floor = laden({ full: 4 })
-    floor.submit('large', { ...SPEC, resources: { cpu: '9' } })
+    floor.submit('large', { ...SPEC, resources: { cpu: '8' }, where: { device: 'full' } })
     floor.join('empty')
     run(floor, 20)
     expect(floor.moved()).toEqual([])
@@ -124,6 +124,14 @@ describe('a mesh that improves', () => {
     busy.measures('busy', 0.65)
     run(busy, 20)
     expect(busy.moved()).toEqual([])
+  })
+
+  it('does not wait for what no device could take', () => {
+    const floor = laden({ full: 4 })
+    floor.join('empty')
+    floor.submit('impossible', { ...SPEC, resources: { cpu: '100' } })
+    floor.seconds(12)
+    expect(floor.revoked.size).toBe(1)
   })
 
   it('keeps the room for what is moved, and gives it up when that has ended by itself', () => {

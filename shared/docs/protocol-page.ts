@@ -47,6 +47,7 @@ import {
   Reign,
   RejectedAttempt,
   SCHEMAS,
+  SentSpec,
   TASK_STATES,
   TaskSpec,
   TERMINAL_STATES,
@@ -75,6 +76,8 @@ const SHARED: readonly Shape[] = [
   { name: 'AttemptResult', anchor: 'attemptresult', schema: plain(AttemptResult) },
   { name: 'ElementResult', anchor: 'elementresult', schema: plain(ElementResult) },
 ]
+/** Orders carry specs, read leniently. */
+const SENT: Shape = { name: 'TaskSpec', anchor: 'spec', schema: plain(SentSpec) }
 const SPEC: Shape = { name: 'TaskSpec', anchor: 'spec', schema: plain(TaskSpec) }
 
 /** What the introduction may name as `{{NAME}}`, so that no number is spelled twice. */
@@ -215,7 +218,7 @@ function section(route: Route): string {
     `\`${TOPIC_ROOT}/<mesh>/${shown(rule.pattern)}\`, written by ${rule.writers.join(', ')}, QoS ${rule.qos}, ${rule.retained ? 'retained' : 'not retained'}.`,
     `${rule.about}.`,
     strict ? 'An unknown field is an error.' : 'Unknown fields are ignored, so that versions can mix.',
-    schemaTable(schema, route === 'spec' ? [...UNITS, ...SHARED] : [...UNITS, ...SHARED, SPEC]),
+    schemaTable(schema, route === 'spec' ? [...UNITS, ...SHARED] : [...UNITS, ...SHARED, SENT, SPEC]),
     `Example, on \`${exampleTopic(route)}\`:`,
     json(EXAMPLES[route]),
   ]

@@ -223,6 +223,15 @@ describe('codec', () => {
     expect(decodeBody('death', '{"agent":"a","nonce":"n","later":1}')).toHaveProperty('body')
   })
 
+  it('takes orders whose tasks say more than this version knows, and users’ specs as little as ever', () => {
+    const spec = { run: { exec: ['true'] }, resources: {}, later: 1 }
+    const attempt = { term: 1, agent: 'a', n: 1 }
+    const orders = { assign: [{ attempt, task: 't', spec }], revoke: [], ack: [] }
+    const inbox = { term: 1, agent: 'a', seq: 1, ...orders }
+    expect(decodeBody('inbox', JSON.stringify(inbox))).toHaveProperty('body')
+    expect(decodeBody('spec', JSON.stringify(spec))).toMatchObject({ rejection: { path: '/later' } })
+  })
+
   it('refuses an id that climbs, in the topic', () => {
     const address = topics.parse('covey/v1/home/tasks/../spec')
     expect(address).toEqual({ mesh: 'home', route: 'spec', id: '..' })

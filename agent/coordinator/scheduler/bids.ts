@@ -131,5 +131,5 @@ export class Bids {
 
 /** The higher score; of equals the lower id. */
 function goesBefore(a: BidEntry, b: BidEntry): boolean {
-  return a.score === b.score ? a.device.id < b.device.id : a.score > b.score
+  return a.score === b.score ? a.device.id > b.device.id : a.score > b.score
 }

@@ -142,3 +142,8 @@ export function comesFirst(a: Order, b: Order): boolean {
   if (a.dueMs !== b.dueMs) return a.dueMs < b.dueMs
   return a.rank === b.rank ? a.seq < b.seq : a.rank > b.rank
 }
+
+/** Whether nothing comes between the two but what is of another rank or age. */
+export function isAsUrgent({ demand: a }: TaskRecord, b: TaskRecord | undefined): boolean {
+  return a?.priority === b?.demand?.priority && a?.deadlineMs === b?.demand?.deadlineMs
+}

@@ -100,7 +100,7 @@ describe('the strategy replay', () => {
         placed.push(...run(scheduler).placed)
         for (const one of devices) expect(Math.min(0, ...one.gpus.lefts())).toBe(0)
         for (const one of tasks) {
-          if (!scheduler.waits(one)) continue
+          if (one.queued === undefined) continue
           const need = one.demand?.resources ?? {}
           const able = devices.filter(
             ({ capacity, reserved, gpus }) =>

@@ -25,7 +25,7 @@ import type { Eligible } from './eligible.ts'
 import { type Explanation, explainPlacement, explainScores } from './explain.ts'
 import { FleetTable } from './fleet-table.ts'
 import type { Needs } from './needs.ts'
-import { comesFirst, type Waiting } from './queue.ts'
+import { comesFirst, isAsUrgent, type Waiting } from './queue.ts'
 import type { Candidate, Ranking } from './ranking.ts'
 import { Replaying } from './replaying.ts'
 import { hasRoom } from './score.ts'
@@ -361,9 +361,10 @@ export class Scheduler {
     return firsts.sort((a, b) => (comesFirst(a, b) ? -1 : 1)).map(({ task }) => task)
   }
 
-  /** Whether the task waits for a device. */
-  waits(task: TaskRecord): boolean {
-    return task.queued !== undefined
+  /** Whether something waits that a device could take if it were empty, as far as quotas allow it. */
+  get hopeful(): boolean {
+    for (const shape of this.#waitingShapes) if (!shape.overQuota && shape.eligible.length > 0) return true
+    return false
   }
 
   /** Devices that could take the task if they were empty. The same object for all tasks of its kind. */
@@ -393,8 +394,4 @@ export class Scheduler {
       yield { tasks: shape.waiting.tasks(), explanation: known ?? this.#why.of(shape, now) }
     }
   }
-}
-
-function isAsUrgent({ demand: a }: TaskRecord, b: TaskRecord | undefined): boolean {
-  return a?.priority === b?.demand?.priority && a?.deadlineMs === b?.demand?.deadlineMs
 }

@@ -145,10 +145,13 @@ export const DeviceReport = Type.Object({
 })
 export type DeviceReport = Static<typeof DeviceReport>
 
+/** What a newer coordinator's tasks may say besides is no reason to refuse a whole inbox. */
+export const SentSpec = Type.Object(TaskSpec.properties)
+
 export const Assignment = Type.Object({
   attempt: Attempt,
   task: Id,
-  spec: TaskSpec,
+  spec: SentSpec,
   leaseMs: Type.Optional(
     Type.Integer({
       minimum: 1,
@@ -171,7 +174,6 @@ export const Batch = Type.Object(
   {
     task: Id,
     spec: Type.Object(TaskSpec.properties, {
-      additionalProperties: false,
       description:
         'The array’s spec without its inputs; an `input` in it is an object that each element gets with its own in it',
     }),
