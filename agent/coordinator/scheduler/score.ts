@@ -9,7 +9,8 @@ export function hasRoom(device: DeviceRecord, need: Resources): boolean {
   for (const name in need) {
     if ((need[name] as number) > (device.capacity[name] ?? 0) - (device.reserved[name] ?? 0)) return false
   }
-  return device.gpus.fits(gpuMilliOf(need))
+  const gpu = gpuMilliOf(need)
+  return gpu === 0 || device.gpus.fits(gpu)
 }
 
 /**
