@@ -23,12 +23,7 @@ export function strategiesChart(rows: readonly StrategyRow[]): string {
         (row) => 50 * (row.cpu + row.memory),
       ),
       panel('fullest device at 30 % of demand', 0, ' %', (row) => 100 * row.peak),
-      panel(
-        'devices in use at 30 % of demand, of 40',
-        0,
-        '',
-        (row) => row.used,
-      ),
+      panel('devices in use at 30 % of demand, of 40', 0, '', (row) => row.used),
     ],
   )
 }

@@ -9,8 +9,7 @@ export function hasRoom(device: DeviceRecord, need: Resources): boolean {
   for (const name in need) {
     if ((need[name] as number) > (device.capacity[name] ?? 0) - (device.reserved[name] ?? 0)) return false
   }
-  const gpu = gpuMilliOf(need)
-  return gpu === 0 || device.gpus.fits(gpu)
+  return device.gpus.fits(gpuMilliOf(need))
 }
 
 /**
