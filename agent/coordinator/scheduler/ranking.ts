@@ -1,8 +1,7 @@
 /** The best of the devices with room that were looked at: the first is chosen, an explanation names the others. */
 import type { DeviceRecord } from '../device-record.ts'
+import { SAME } from './best-index.ts'
 
-/** Scores that differ by less are the same, since shares are rounded. */
-const SAME = 1e-9
 /** How many are kept. */
 export const RANKED_MAX = 3
 
