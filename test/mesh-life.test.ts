@@ -85,7 +85,11 @@ function taskTests(the: () => Mesh): void {
     const resources = { cpu: '4', memory: '64Mi' }
     const gate = the().file('gate')
     const order = the().file('order')
-    await the().submit('gate', shell(`until [ -e ${gate} ]; do sleep 0.05; done`, { where, resources }))
+    // Of the highest priority, so that none of them preempts it.
+    await the().submit(
+      'gate',
+      shell(`until [ -e ${gate} ]; do sleep 0.05; done`, { where, resources, priority: 100 }),
+    )
     await the().running(['gate'])
     const names = ['low', 'high', 'mid']
     for (const [i, priority] of [10, 90, 50].entries()) {
