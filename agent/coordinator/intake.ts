@@ -19,6 +19,12 @@ const READ_AGAIN = 'read again'
 
 const taken = (): Rejection => rejection('E_ID_TAKEN', '', 'a task of this id with other content exists')
 
+const REPLACED = 'the spec was replaced by other content and the first is lost'
+/** Nothing tells whether it was replaced, too: of what is refused only the reason is kept. */
+const REFUSED_NOW = 'it was accepted once, and its retained spec is refused now'
+
+const located = ({ message, path }: Rejection): string => (path === '' ? message : `${message} at ${path}`)
+
 const WITHDRAWN = { state: 'cancelled', explanation: 'withdrawn by its submitter' } as const
 
 export class Intake {
@@ -158,9 +164,8 @@ export class Intake {
 
   #endRejected(task: TaskRecord, why: Rejection): void {
     task.error = { ...why }
-    const at = why.path === '' ? '' : ` at ${why.path}`
     this.#office.context.log('warn', 'a task was rejected', { task: task.id, code: why.code, path: why.path })
-    this.#endings.end(task, 'rejected', `${why.message}${at}`)
+    this.#endings.end(task, 'rejected', located(why))
   }
 
   /** What a restored spec is after must outlast the restore, in whatever order they are taken over. */
@@ -230,13 +235,17 @@ export class Intake {
     for (const act of this.#afterWindow.splice(0)) act()
   }
 
-  /** The spec of an unfinished task was replaced while nobody was in office. */
+  /**
+   * What is retained of an unfinished task's spec is not what was accepted: it was replaced while nobody was in office, or
+   * an earlier version took what this one does not.
+   */
   #spoiled(task: TaskRecord, spec: Extract<Incoming, { route: 'spec' }>): void {
     if ('body' in spec && isWithdraw(spec.body)) return this.#lifecycle.stop(task, WITHDRAWN)
-    const error = failure('E_OVERWRITTEN', 'the spec was replaced by other content and the first is lost')
-    this.#office.event('rejected', error.message, { task: task.id, code: error.code })
-    if (task.array !== undefined)
-      return this.#lifecycle.stop(task, { state: 'rejected', explanation: error.message, error })
+    const refused = 'rejection' in spec ? spec.rejection : undefined
+    const error = refused === undefined ? failure('E_OVERWRITTEN', REPLACED) : { ...refused }
+    const explanation = refused === undefined ? REPLACED : `${REFUSED_NOW}: ${located(refused)}`
+    this.#office.event('rejected', explanation, { task: task.id, code: error.code })
+    if (task.array !== undefined) return this.#lifecycle.stop(task, { state: 'rejected', explanation, error })
     const { current } = task
     const device = current === undefined ? undefined : this.#office.devices.get(current.device)
     const placement = current === undefined ? undefined : device?.placement(current.attempt)
@@ -245,7 +254,7 @@ export class Intake {
     task.over = current?.attempt ?? task.over
     task.current = undefined
     task.error = error
-    this.#endings.end(task, 'rejected', error.message)
+    this.#endings.end(task, 'rejected', explanation)
   }
 
   /** An unfinished status whose spec is not there: absence proves nothing yet. */

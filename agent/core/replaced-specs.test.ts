@@ -1,0 +1,64 @@
+/** Tasks under way whose retained spec is not what was accepted, as a new coordinator finds them. */
+import { describe, expect, it } from 'vitest'
+import { decode } from '../../shared/protocol/codec.ts'
+import { contentDigest } from '../../shared/protocol/digest.ts'
+import type { TaskStatus } from '../../shared/protocol/schemas/index.ts'
+import { Desk } from './testing/desk.ts'
+import { SPEC } from './testing/driver.ts'
+import { elect, join } from './testing/office.ts'
+
+describe('a task under way whose spec', () => {
+  const status = (state: TaskStatus['state']) => ({
+    task: 't',
+    state,
+    digest: contentDigest(SPEC),
+    term: 1,
+    agent: 'old',
+    attempts: 0,
+    failed: 0,
+    lost: 0,
+    explanation: 'before',
+    times: {},
+  })
+
+  /** What the broker tells of the spec's topic. */
+  const spec = (body: unknown) => {
+    const text = JSON.stringify(body)
+    return decode({ mesh: 'home', route: 'spec', id: 't' }, text, text.length, true)
+  }
+
+  /** Takes office with a task that waits, and what is retained for its spec. */
+  function restored(body: unknown): Desk {
+    const desk = new Desk()
+    const beacon = elect(desk.driver)
+    desk.driver.hear('device', { route: 'status', id: 't', body: status('pending') }, true)
+    desk.driver.hear('device', spec(body), true)
+    desk.driver.hear('device', { route: 'marker', id: '', body: { nonce: beacon.nonce } })
+    desk.driver.pass(1_000)
+    desk.driver.timer('coordinator/settle')
+    join(desk.driver, 'd')
+    return desk.settle()
+  }
+
+  it('is refused by the checks of today is told so, and why', () => {
+    const desk = restored({ ...SPEC, resources: { gpu: '1500m' } })
+    expect(desk.last.get('t')).toMatchObject({
+      state: 'rejected',
+      error: {
+        code: 'E_SHAPE',
+        path: '/resources/gpu',
+        message: '"1500m" is neither a share of one GPU nor a number of whole ones',
+      },
+      explanation:
+        'it was accepted once, and its retained spec is refused now: ' +
+        '"1500m" is neither a share of one GPU nor a number of whole ones at /resources/gpu',
+    })
+    expect(desk.cleared('spec')).toEqual(['t'])
+  })
+
+  it('has other content has lost the first', () => {
+    const desk = restored({ ...SPEC, priority: 1 })
+    expect(desk.code('t')).toBe('E_OVERWRITTEN')
+    expect(desk.cleared('spec')).toEqual(['t'])
+  })
+})
