@@ -1,5 +1,6 @@
 /** Intake: what arrives on the topics of specs and statuses, and what becomes of it. */
-import { failure, type Rejection, rejection } from '../../shared/errors/errors.ts'
+import { type Failure, failure, type Rejection, rejection } from '../../shared/errors/errors.ts'
+import type { ErrorCode } from '../../shared/errors/table.ts'
 import { pastDeadline } from '../../shared/model/contradiction.ts'
 import { demandOf } from '../../shared/model/task.ts'
 import { type Incoming, isWithdraw } from '../../shared/protocol/codec.ts'
@@ -17,13 +18,15 @@ const ABSENT_WINDOWS = 3
 
 const READ_AGAIN = 'read again'
 
-const taken = (): Rejection => rejection('E_ID_TAKEN', '', 'a task of this id with other content exists')
+const TAKEN: ErrorCode = 'E_ID_TAKEN'
+
+const taken = (): Rejection => rejection(TAKEN, '', 'a task of this id with other content exists')
 
 const REPLACED = 'the spec was replaced by other content and the first is lost'
 /** Nothing tells whether it was replaced, too: of what is refused only the reason is kept. */
 const REFUSED_NOW = 'it was accepted once, and its retained spec is refused now'
 
-const located = ({ message, path }: Rejection): string => (path === '' ? message : `${message} at ${path}`)
+const located = ({ message, path = '' }: Failure): string => (path === '' ? message : `${message} at ${path}`)
 
 const WITHDRAWN = { state: 'cancelled', explanation: 'withdrawn by its submitter' } as const
 
@@ -222,7 +225,10 @@ export class Intake {
     }
     tenants.begun(task)
     if (spec === undefined) this.#orphan(id)
-    else if (kept === undefined) this.#afterWindow.push(() => this.#spoiled(task, spec))
+    else if ('body' in spec && isWithdraw(spec.body))
+      this.#afterWindow.push(() => this.#lifecycle.stop(task, WITHDRAWN))
+    else if (kept === undefined)
+      this.#afterWindow.push(() => this.#spoiled(task, 'rejection' in spec ? spec.rejection : undefined))
     else if (demand?.deadlineMs !== undefined) {
       this.#office.due.add(Math.max(0, demand.deadlineMs - context.now.wallMs), 'deadline', id)
     }
@@ -238,12 +244,13 @@ export class Intake {
   /**
    * What is retained of an unfinished task's spec is not what was accepted: it was replaced while nobody was in office, or
    * an earlier version took what this one does not.
+   *
+   * @param refused why what is retained is refused, if not for being other content alone
    */
-  #spoiled(task: TaskRecord, spec: Extract<Incoming, { route: 'spec' }>): void {
-    if ('body' in spec && isWithdraw(spec.body)) return this.#lifecycle.stop(task, WITHDRAWN)
-    const refused = 'rejection' in spec ? spec.rejection : undefined
-    const error = refused === undefined ? failure('E_OVERWRITTEN', REPLACED) : { ...refused }
-    const explanation = refused === undefined ? REPLACED : `${REFUSED_NOW}: ${located(refused)}`
+  #spoiled(task: TaskRecord, refused: Failure | undefined): void {
+    const fault = refused?.code === TAKEN ? undefined : refused
+    const error = fault === undefined ? failure('E_OVERWRITTEN', REPLACED) : { ...fault }
+    const explanation = fault === undefined ? REPLACED : `${REFUSED_NOW}: ${located(fault)}`
     this.#office.event('rejected', explanation, { task: task.id, code: error.code })
     if (task.array !== undefined) return this.#lifecycle.stop(task, { state: 'rejected', explanation, error })
     const { current } = task
@@ -262,14 +269,16 @@ export class Intake {
     this.#office.due.add(this.#windowMs, 'orphan', id, READ_AGAIN)
   }
 
-  /** First the specs are read once more, all together; a task that then still has none has lost it. */
+  /** First the specs are read once more, all together; a task whose own has not come then has lost it. */
   orphanDue(task: TaskRecord, mark: string): void {
     if (mark === READ_AGAIN) {
       this.#readSpecs(true)
       return this.#office.due.add((ABSENT_WINDOWS - 1) * this.#windowMs, 'orphan', task.id)
     }
     this.#readSpecs(false)
-    if (isTerminal(task.state) || task.spec !== undefined || task.specRetained) return
+    if (isTerminal(task.state) || task.spec !== undefined || task.stopping !== undefined) return
+    // What has come instead was refused.
+    if (task.specRetained) return this.#spoiled(task, task.refused?.error)
     this.#lifecycle.stop(task, { state: 'cancelled', explanation: 'its spec is gone from the broker' })
   }
 

@@ -28,11 +28,11 @@ describe('a task under way whose spec', () => {
   }
 
   /** Takes office with a task that waits, and what is retained for its spec. */
-  function restored(body: unknown): Desk {
+  function restored(body?: unknown): Desk {
     const desk = new Desk()
     const beacon = elect(desk.driver)
     desk.driver.hear('device', { route: 'status', id: 't', body: status('pending') }, true)
-    desk.driver.hear('device', spec(body), true)
+    if (body !== undefined) desk.driver.hear('device', spec(body), true)
     desk.driver.hear('device', { route: 'marker', id: '', body: { nonce: beacon.nonce } })
     desk.driver.pass(1_000)
     desk.driver.timer('coordinator/settle')
@@ -60,5 +60,19 @@ describe('a task under way whose spec', () => {
     const desk = restored({ ...SPEC, priority: 1 })
     expect(desk.code('t')).toBe('E_OVERWRITTEN')
     expect(desk.cleared('spec')).toEqual(['t'])
+  })
+
+  it.each([
+    ['other content', { ...SPEC, priority: 1 }, 'E_OVERWRITTEN'],
+    ['what is refused', { ...SPEC, resources: { gpu: '1500m' } }, 'E_SHAPE'],
+    ['a withdrawal', { withdraw: true }, undefined],
+  ])('comes late, and then as %s, ends as if that had been there', (_, body, code) => {
+    const desk = restored()
+    desk.driver.hear('device', spec(body), true)
+    desk.settle()
+    desk.due(2_500)
+    desk.due(5_000)
+    expect(desk.settle().last.get('t')?.state).toBe(code === undefined ? 'cancelled' : 'rejected')
+    expect(desk.code('t')).toBe(code)
   })
 })
