@@ -44,6 +44,7 @@ export const deaf = (_, { log }) => new Promise(() => { log('waiting'); setInter
 export const large = () => 'x'.repeat(10 << 20)
 export const big = () => 10n
 export const map = () => ({ a: [1, new Map([[1, 2]])] })
+export const deep = () => { let a = []; for (let n = 0; n < 5000; n++) a = [a]; return a }
 export const circle = () => { const a = {}; a.b = a; return a }
 export const nan = () => [1, NaN]
 export const bytes = () => Buffer.from('abc')
@@ -165,6 +166,7 @@ describe('a function', () => {
     ['big', 'E_VALUE', 'big: it returned a bigint, which JSON cannot hold'],
     ['map', 'E_VALUE', 'map: it returned a Map at /a/1, which JSON cannot hold'],
     ['circle', 'E_VALUE', 'circle: it returned itself at /b, which JSON cannot hold'],
+    ['deep', 'E_VALUE', 'deep: it returned what is nested deeper than 100 levels'],
     ['nan', 'E_VALUE', 'nan: it returned NaN at /1, which JSON cannot hold'],
     ['bytes', 'E_VALUE', 'bytes: it returned a Uint8Array, which JSON cannot hold'],
     ['trap', 'E_VALUE', 'trap: it returned what cannot be read: Error: trap'],

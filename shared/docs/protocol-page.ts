@@ -25,6 +25,7 @@ import {
   WITHDRAW_EXAMPLE,
 } from '../protocol/examples.ts'
 import { ELEMENTS_MAX, ID_CHARS_MAX, ID_PATTERN, pageName } from '../protocol/ids.ts'
+import { NESTING_MAX } from '../protocol/nesting.ts'
 import {
   AFTER_MAX,
   ARGS_MAX,
@@ -153,6 +154,7 @@ function limits(): string {
     ['Payload of an array’s spec', ARRAY_BYTES_MAX, 'bytes'],
     ['Payload of an inbox', payloadBytesMax('inbox'), 'bytes'],
     ['Elements of an array', ELEMENTS_MAX, ''],
+    ['Nesting of a spec, of a function’s value and of a checkpoint', NESTING_MAX, 'levels'],
     ['Id', ID_CHARS_MAX, 'characters'],
     ['Labels of a device', LABELS_MAX, ''],
     ['Value of a label', LABEL_CHARS_MAX, 'characters'],

@@ -247,6 +247,22 @@ describe('codec', () => {
     expect(spec(text)).toMatchObject({ rejection: { code: 'E_TOO_LARGE' } })
   })
 
+  it('refuses what is nested so deep that nobody could walk it, and says where', () => {
+    const nested = (levels: number) => `${'['.repeat(levels)}${']'.repeat(levels)}`
+    const of = (field: string, levels: number) => `{"run":{"exec":["true"]},"${field}":${nested(levels)}}`
+    expect(spec(of('input', 99))).toHaveProperty('body')
+    for (const levels of [100, 5_000, 100_000]) {
+      const message = 'it is nested deeper than 100 levels'
+      const fault = { rejection: { code: 'E_SHAPE', path: '/input', message } }
+      expect(spec(of('input', levels))).toMatchObject(fault)
+      expect(spec(of('constructor', levels))).toMatchObject({ rejection: { path: '/constructor' } })
+    }
+    // What agents write has specs and values within.
+    const death = (levels: number) => decodeBody('death', `{"agent":"a","nonce":"n","x":${nested(levels)}}`)
+    expect(death(119)).toHaveProperty('body')
+    expect(death(5_000)).toMatchObject({ rejection: { code: 'E_SHAPE', path: '/x' } })
+  })
+
   it('keeps what it says of bad input short, however long that is', () => {
     const fault = spec(`{"run":{"exec":["true"]},"${'x'.repeat(100_000)}":1}`)
     expect(JSON.stringify(fault).length).toBeLessThan(4_000)

@@ -10,6 +10,7 @@ import { marksOf } from '../model/marks.ts'
 import { brokenLinks } from '../model/network.ts'
 import { parseQuantity } from '../model/quantity.ts'
 import { ID_CHARS_MAX, isId, isPageName } from './ids.ts'
+import { nestedTooDeep } from './nesting.ts'
 import {
   EXECUTORS,
   type ExecutorName,
@@ -100,6 +101,10 @@ export function decodeBody<R extends Route>(route: R, text: string | undefined):
 
 /** Checks a value that was built or parsed already; `undefined` when it is a message of the route. */
 export function checkBody(route: Route, value: unknown): Rejection | undefined {
+  return nestedTooDeep(route, value) ?? checkFields(route, value)
+}
+
+function checkFields(route: Route, value: unknown): Rejection | undefined {
   if (route === 'config') return brokenConfig(value)
   if (route !== 'spec') return findFault(route, value)
   if (typeof value === 'object' && value !== null && 'withdraw' in value) return findFault('withdraw', value)

@@ -2,6 +2,7 @@
  * Whether JSON holds a value as it is. `JSON.stringify` alone would turn a Map into `{}` and NaN into `null`, and
  * whoever reads the result would never know.
  */
+import { NESTING_MAX } from '../../../shared/protocol/nesting.ts'
 
 export interface ValueFault {
   readonly code: 'E_VALUE' | 'E_VALUE_SIZE'
@@ -40,6 +41,7 @@ function faultIn(value: unknown, path: string, above: object[], size: { left: nu
   if (typeof value === 'number' && Number.isFinite(value)) return undefined
   if (typeof value !== 'object') return refused(describe(value), path)
   if (above.includes(value)) return refused('itself', path)
+  if (above.length === NESTING_MAX) return `it returned what is nested deeper than ${NESTING_MAX} levels`
   const { toJSON } = value as { toJSON?: unknown }
   const tag = Object.prototype.toString.call(value).slice(8, -1)
   if (typeof toJSON === 'function' && !ArrayBuffer.isView(value)) {
