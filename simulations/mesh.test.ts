@@ -19,6 +19,8 @@ const ALL = Object.keys(VARIANTS) as VariantName[]
 class Bed {
   readonly world: World
   readonly statuses: TaskStatus[] = []
+  /** Who bid, in order. */
+  readonly bids: string[] = []
   violations: Violations | undefined
 
   constructor(variant: VariantName, actions: readonly Action[]) {
@@ -26,6 +28,7 @@ class Bed {
       accepted: (packet) => {
         if (packet.route === 'status' && packet.body !== undefined)
           this.statuses.push(packet.body as TaskStatus)
+        if (packet.route === 'bid') this.bids.push(packet.of.address?.id ?? '')
       },
     }
     this.world = new World({
@@ -103,6 +106,19 @@ describe.each(ALL)('three devices in virtual time on %s', (variant) => {
     bed.until('all tasks succeed', () => ids.every((id) => bed.last(id)?.state === 'succeeded'), 60_000)
     expect(Math.max(...bed.statuses.map((status) => status.term))).toBeGreaterThan(term)
     expect(bed.violations?.list).toEqual([])
+  })
+})
+
+describe('the first task that asks for an auction', () => {
+  it.each(ALL)('is offered when devices listen, and not before, on %s', (variant) => {
+    const behaviour: Behaviour = { ms: 100, ends: 'succeeds' }
+    const spec: TaskSpec = { ...task(behaviour), strategy: 'auction' }
+    const bed = new Bed(variant, [{ atMs: 5_000, do: 'submit', task: 't', spec }])
+    bed.world.runFor(4_900)
+    expect(bed.bids).toEqual([])
+    bed.until('the task succeeds', () => bed.last('t')?.state === 'succeeded')
+    expect(new Set(bed.bids)).toEqual(new Set(['a', 'b', 'c']))
+    expect(bed.statuses.map(({ explanation }) => explanation).join()).toMatch(/won with .*\(3 bids\)/)
   })
 })
 

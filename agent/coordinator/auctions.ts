@@ -4,6 +4,9 @@
  * round ends when those who could bid have, and in any case after a while: what nobody bid on is placed by what the
  * coordinator knows, so that nothing waits because a message was lost.
  *
+ * Devices listen only while the beacon tells them to, which costs a mesh without auctions nothing. So the first round of a
+ * reign that begins without waits until they can have heard.
+ *
  * One round at a time, by each coordinator its own: a bid for another round, reign or start of a device counts nothing.
  */
 import { type Bid, LOT_TASKS_MAX, LOTS_MAX } from '../../shared/protocol/schemas/index.ts'
@@ -16,6 +19,11 @@ export const ROUND_TIMER = 'coordinator/round'
 export const ROUND_MS = 200
 /** After a bid, how long another may take: who has room by the record and keeps silent is not waited for any longer. */
 export const QUIET_MS = 75
+/**
+ * From when devices are told to listen to the first round: the beacon that tells it, and two ways over a phone network. Who
+ * listens later, in a fleet to which a beacon takes longer, bids from a later round on.
+ */
+export const LISTEN_MS = 250
 /** Between the beginnings of two rounds: what comes in between shares a round, and its messages. */
 export const ROUNDS_APART_MS = 50
 
@@ -43,7 +51,10 @@ export class Auctions {
   #open: OpenRound | undefined
   /** On the monotonic clock; no round begins before. */
   #notBeforeMs = 0
-  #wanted = false
+  /** A task has asked for one in this reign. */
+  #asked = false
+  /** Devices have been told to listen. */
+  #told: boolean
   /** Bids that counted nothing, by why. */
   readonly ignored = new Map<Ignored, number>()
 
@@ -51,12 +62,13 @@ export class Auctions {
   constructor(office: Office, begun: () => void) {
     this.#office = office
     this.#begun = begun
+    this.#told = this.wanted
     office.scheduler.auctions = true
   }
 
   /** Whether devices are to listen: tasks go by auction, or have in this reign. */
   get wanted(): boolean {
-    return this.#wanted || this.#office.settings.strategy === 'auction'
+    return this.#asked || this.#office.settings.strategy === 'auction'
   }
 
   /** Opens a round for what waits for one, unless one is open. */
@@ -78,11 +90,8 @@ export class Auctions {
       }
     }
     if (lots.length === 0) return
-    if (!this.#wanted) {
-      const heard = this.wanted
-      this.#wanted = true
-      if (!heard) this.#begun()
-    }
+    this.#asked = true
+    if (this.#tellAll()) return context.timer(ROUND_TIMER, LISTEN_MS)
     this.#open = {
       number: ++this.#rounds,
       lots,
@@ -94,6 +103,21 @@ export class Auctions {
     context.publish('seat', 'auction', undefined, { ...reign, round: this.#rounds, lots: offered })
     context.timer(ROUND_TIMER, ROUND_MS)
     this.#notBeforeMs = context.now.monoMs + ROUNDS_APART_MS
+  }
+
+  /** The mesh has other settings. */
+  configured(): void {
+    if (this.wanted) this.#tellAll()
+    else this.#told = false
+  }
+
+  /** Has devices listen. @returns true when they do not yet, and rounds are to wait for them */
+  #tellAll(): boolean {
+    if (this.#told) return false
+    this.#told = true
+    this.#begun()
+    this.#notBeforeMs = this.#office.context.now.monoMs + LISTEN_MS
+    return true
   }
 
   /** The timer came: the round is over, or the next may begin. */

@@ -212,7 +212,10 @@ export class Coordinator {
       else this.#fleet.desired(message.id, 'body' in message ? message.body : undefined)
     } else if (message.route === 'config') {
       if ('rejection' in message) this.#complain('config', '', message.rejection)
-      else this.#fleet.configured(settingsOf(this.#context, 'body' in message ? message.body : undefined))
+      else {
+        this.#fleet.configured(settingsOf(this.#context, 'body' in message ? message.body : undefined))
+        this.#auctions.configured()
+      }
     }
   }
 

@@ -1,61 +1,8 @@
 /** Auctions as a coordinator holds them: rounds, bids that count, and what is placed without one. */
 import { describe, expect, it } from 'vitest'
-import type { Auction, Bid } from '../../shared/protocol/schemas/index.ts'
-import { Floor } from './testing/floor.ts'
+import type { Bid } from '../../shared/protocol/schemas/index.ts'
+import { Hall, SPEC } from './testing/hall.ts'
 import { born } from './testing/office.ts'
-
-const SPEC = { run: { exec: ['true'] }, resources: { cpu: '2', memory: '64Mi' } }
-
-/** A coordinator of a mesh with auctions. */
-class Hall {
-  readonly floor: Floor
-
-  constructor(devices: readonly string[], strategy: 'auction' | 'greedy' = 'auction') {
-    this.floor = Floor.serving(devices, { strategy })
-  }
-
-  get driver() {
-    return this.floor.driver
-  }
-
-  /** The round that was opened since the last call. */
-  opened(): Auction | undefined {
-    this.driver.timer('coordinator/run')
-    const [round, ...more] = this.driver.published<Auction>('auction')
-    expect(more).toEqual([])
-    return round
-  }
-
-  /** Opens a round for what was submitted. */
-  round(): Auction {
-    const round = this.opened()
-    if (round === undefined) throw new Error('no round was opened')
-    return round
-  }
-
-  bid(
-    device: string,
-    { term, agent, round }: Auction,
-    price: number,
-    more: Partial<Bid> = {},
-    count = 4,
-  ): void {
-    const bids = [{ lot: 0, price, count }]
-    const body = { incarnation: 1, term, agent, round, inboxSeq: 0, bids, ...more }
-    this.driver.hear('seat', { route: 'bid', id: device, body })
-  }
-
-  /** Nothing more is waited for. */
-  timeUp(): void {
-    this.driver.pass(200)
-    this.driver.timer('coordinator/round')
-    this.floor.turn()
-  }
-
-  why(task: string): string | undefined {
-    return this.floor.last.get(task)?.explanation
-  }
-}
 
 describe('a round', () => {
   it('offers what waits, by kind, and nothing is placed while it is open', () => {
@@ -354,27 +301,5 @@ describe('what changes while a round is open', () => {
     hall.timeUp()
     hall.floor.submit('next', SPEC)
     expect(hall.round()).toMatchObject({ round: 2, lots: [{ count: 1 }] })
-  })
-})
-
-describe('devices are to listen', () => {
-  const flags = (hall: Hall) => {
-    hall.driver.timer('election/beacon')
-    return hall.driver.published<{ auctions?: boolean }>('beacon').map(({ auctions }) => auctions)
-  }
-
-  it('when the mesh goes by auction, and not when it never did', () => {
-    expect(flags(new Hall(['a']))).toEqual([true])
-    expect(flags(new Hall(['a'], 'greedy'))).toEqual([undefined])
-  })
-
-  it('from the first task on that asks for one, which is told soon', () => {
-    const hall = new Hall(['a'], 'greedy')
-    hall.floor.submit('t', { ...SPEC, strategy: 'auction' })
-    hall.driver.effects = []
-    hall.round()
-    const told = hall.driver.take('timer').find(({ name }) => name === 'election/beacon')
-    expect(told?.delayMs).toBeLessThanOrEqual(50)
-    expect(flags(hall)).toEqual([true])
   })
 })
