@@ -6,7 +6,6 @@
  * it concerns. A task's way: intake → scheduler → lifecycle → inboxes ⇢ device ⇢ fleet → lifecycle → statuses.
  */
 
-import type { Rejection } from '../../shared/errors/errors.ts'
 import type { LinkName, Subscription } from '../../shared/ports.ts'
 import type { Reign } from '../../shared/protocol/attempt.ts'
 import type { Incoming } from '../../shared/protocol/codec.ts'
@@ -22,7 +21,8 @@ import { INBOX_TIMER } from './inboxes.ts'
 import { Intake } from './intake.ts'
 import { Lifecycle } from './lifecycle.ts'
 import type { Mirror } from './mirror.ts'
-import { Office, RUN_TIMER, settingsOf } from './office.ts'
+import { Office, RUN_TIMER } from './office.ts'
+import { Operators } from './operators.ts'
 import { PAGE_TIMER } from './pages.ts'
 import { Preemption } from './preemption.ts'
 import { Rebalancer } from './rebalancer.ts'
@@ -49,8 +49,8 @@ type Phase = 'reading' | 'inventory' | 'serving'
 export interface CoordinatorEvents {
   /** A device has seen this reign. */
   learn(reign: Reign): void
-  /** What the beacon says of auctions has changed. */
-  auctionsBegun(): void
+  /** What the beacon says is another now. */
+  beaconChanged(): void
   /** The coordinator cannot go on. */
   leave(reason: string): void
 }
@@ -71,6 +71,7 @@ export class Coordinator {
   readonly #arrays: Arrays
   readonly #auctions: Auctions
   readonly #intake: Intake
+  readonly #operators: Operators
   readonly #restore: Restore
   readonly #sinceMs: number
   #phase: Phase = 'reading'
@@ -114,7 +115,10 @@ export class Coordinator {
       this.#arrays,
       this.#windowMs(),
     )
-    this.#auctions = new Auctions(this.#office, () => events.auctionsBegun())
+    this.#auctions = new Auctions(this.#office, () => events.beaconChanged())
+    this.#operators = new Operators(this.#office, this.#fleet, config !== undefined, () =>
+      events.beaconChanged(),
+    )
     this.#restore = new Restore(this.#office, mirror)
     this.#mark()
     context.timer(READING_TIMER, READING_MS_MAX)
@@ -146,10 +150,15 @@ export class Coordinator {
   ]
 
   /** What the beacon says to devices. */
-  get beacon(): Pick<Beacon, 'heartbeatMs' | 'leaseMs' | 'auctions'> {
+  get beacon(): Pick<Beacon, 'heartbeatMs' | 'leaseMs' | 'auctions' | 'configRefused'> {
     const { heartbeatMs, leases } = this.#office
     const auctions = this.#auctions.wanted ? { auctions: true } : {}
-    return { heartbeatMs: Math.round(heartbeatMs), leaseMs: leases.longestMs, ...auctions }
+    return {
+      heartbeatMs: Math.round(heartbeatMs),
+      leaseMs: leases.longestMs,
+      ...auctions,
+      ...this.#operators.refusal,
+    }
   }
 
   get serving(): boolean {
@@ -207,23 +216,11 @@ export class Coordinator {
       if ('body' in message) this.#arrays.page(message.id, message.page ?? '')
     } else if (message.route === 'bid') {
       if ('body' in message) this.#auctions.bid(message.id, message.body)
-    } else if (message.route === 'desired') {
-      if ('rejection' in message) this.#complain('desired', message.id, message.rejection)
-      else this.#fleet.desired(message.id, 'body' in message ? message.body : undefined)
-    } else if (message.route === 'config') {
-      if ('rejection' in message) this.#complain('config', '', message.rejection)
-      else {
-        this.#fleet.configured(settingsOf(this.#context, 'body' in message ? message.body : undefined))
-        this.#auctions.configured()
-      }
+    } else if (message.route === 'desired') this.#operators.desired(message)
+    else if (message.route === 'config') {
+      this.#operators.config(message)
+      this.#auctions.configured()
     }
-  }
-
-  /** Operators have no status to read: what they wrote wrong is told as an event. */
-  #complain(topic: string, id: string, { path, message: what }: Rejection): void {
-    const message = path === '' ? what : `${path}: ${what}`
-    this.#office.event('rejected', `${topic} was not taken: ${message}`, { device: id })
-    this.#context.log('warn', `${topic} was not taken`, { id, message })
   }
 
   /** The marker came back on the warm copy's connection: what was retained is there, or about to be. */

@@ -37,7 +37,7 @@ export class Agent implements Core<AgentInput, AgentEffect> {
       elected: (reign, nonce) => {
         this.#coordinator = new Coordinator(this.#context, this.#mirror, reign, nonce, this.#earlierLeaseMs, {
           learn: (seen) => this.#election.hearsay(seen),
-          auctionsBegun: () => this.#election.beaconChanged(),
+          beaconChanged: () => this.#election.beaconChanged(),
           leave: (reason) => this.#election.leave(reason),
         })
       },

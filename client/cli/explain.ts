@@ -11,6 +11,7 @@ import type { Context } from './context.ts'
 import { withClient } from './open-client.ts'
 import type { Values } from './options.ts'
 import { paint, stateColour } from './paint.ts'
+import { refusedSettings } from './refused-settings.ts'
 import { printable } from './text-width.ts'
 
 /** @throws CoveyError E_NO_TASK, and what the client throws */
@@ -28,6 +29,10 @@ export async function run(
       return 0
     }
     const rows = status === undefined ? await untaken(client, id) : told(context, status)
+    if (status?.state === 'pending') {
+      const coordinator = await client.coordinator()
+      if (coordinator !== undefined) rows.push(...refusedSettings(coordinator.beacon))
+    }
     if (spec !== undefined) rows.push(...wished(spec))
     if (values.history === true && status !== undefined) rows.push(...decisions(status))
     const width = Math.max(...rows.map(([name]) => name.length)) + 2

@@ -10,6 +10,7 @@ import type { Context } from './context.ts'
 import { noSuchTask } from './explain.ts'
 import { withClient } from './open-client.ts'
 import type { Values } from './options.ts'
+import { refusedSettings } from './refused-settings.ts'
 import { remark } from './report-error.ts'
 import { type Column, columnsMaxOf, fitWidths, formatRow, formatTable } from './table.ts'
 
@@ -114,6 +115,7 @@ async function getCoordinator(context: Context, values: GetValues, client: Clien
       ['Beacon', `every ${beacon.intervalMs} ms`],
       ['Heartbeat', `every ${beacon.heartbeatMs} ms`],
       ['Candidates', beacon.candidates.join(', ')],
+      ...refusedSettings(beacon),
     ]
     for (const [name, value] of rows) context.stdout.write(`${name?.padEnd(12)}${value}\n`)
   }

@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { connectAsync } from 'mqtt'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { dispatch } from './dispatch.ts'
 import { type TestTerminal, testTerminal } from './testing/terminal.ts'
@@ -99,6 +100,31 @@ test('Devices and the coordinator are shown', async () => {
     code: 0,
     out: expect.stringMatching(/^Coordinator solo\n/),
   })
+})
+
+test('Settings that are refused are told, and why, also of a task that waits', async () => {
+  const broker = await connectAsync(ready.url)
+  const configure = (text: string) =>
+    broker.publishAsync('covey/v1/test/config', text, { qos: 1, retain: true })
+  const shown = async () => (await covey('get', 'coordinator')).out
+  const waiting = (await covey('run', '--detach', '--where', 'room=cellar', '--', 'true')).out.trim()
+  await vi.waitFor(async () => expect((await covey('explain', waiting)).out).toMatch(/State +pending/))
+  expect((await covey('explain', waiting)).out).not.toContain('Settings')
+  try {
+    await configure('{"strategy":"magic"}')
+    const refused =
+      /^Settings +refused, so it goes by the defaults: E_SHAPE: "magic" must be one of .* \(at \/strategy\)$/m
+    await vi.waitFor(async () => expect(await shown()).toMatch(refused), { timeout: 10_000 })
+    expect(JSON.parse((await covey('get', 'coordinator', '--json')).out)).toMatchObject({
+      beacon: { configRefused: { error: { code: 'E_SHAPE', path: '/strategy' }, goesBy: 'defaults' } },
+    })
+    expect((await covey('explain', waiting)).out).toMatch(refused)
+    await configure('')
+    await vi.waitFor(async () => expect(await shown()).not.toContain('Settings'), { timeout: 10_000 })
+  } finally {
+    await broker.endAsync()
+    await covey('cancel', waiting)
+  }
 })
 
 test('A second service on the same port or data is refused with the reason', async () => {

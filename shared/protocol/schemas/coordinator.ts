@@ -1,6 +1,6 @@
 /** What the holder of the seat says of itself. */
 import { type Static, Type } from 'typebox'
-import { Id, Nonce } from './fragments.ts'
+import { Failure, Id, Nonce } from './fragments.ts'
 
 export const CANDIDATES_LISTED_MAX = 16
 
@@ -27,6 +27,17 @@ export const Beacon = Type.Object({
   }),
   auctions: Type.Optional(
     Type.Boolean({ description: 'Devices are to listen on `coordinator/auction`; false' }),
+  ),
+  configRefused: Type.Optional(
+    Type.Object(
+      {
+        error: Failure,
+        goesBy: Type.Union([Type.Literal('earlier'), Type.Literal('defaults')], {
+          description: 'The settings that it took before, or none that anybody gave',
+        }),
+      },
+      { description: 'Why the settings on `config` are not taken, and what it goes by until others come' },
+    ),
   ),
 })
 export type Beacon = Static<typeof Beacon>
