@@ -109,6 +109,29 @@ describe('explanations', () => {
     )
   })
 
+  it('never name as a change that a device would be another', () => {
+    const rooms = { cpu: '8', memory: '60Mi' }
+    const a = device('a', { cpu: '8', memory: '1Gi' }, { arch: 'x64' })
+    const of = (where: NonNullable<TaskSpec['where']>, ...others: DeviceRecord[]) => {
+      const scheduler = fleet(a, ...others)
+      scheduler.enqueue(task('t', { where, resources: { memory: '64Mi' } }))
+      return run(scheduler).waits[0]?.explanation.text
+    }
+    const never = 'waits: no device of this mesh can take it even when empty:'
+    expect(of({ device: 'x' })).toBe(`${never} 1 of 1 lack device=x`)
+    expect(of({ device: '!= a' })).toBe(`${never} 1 of 1 lack device != a`)
+    const b = device('b', rooms, { arch: 'arm64' })
+    expect(of({ device: ['b', 'c'], arch: 'x64' }, b)).toBe(
+      `${never} 1 of 2 lack arch=x64; 1 lack device in [b, c]; arch=x64 and 4Mi more memory on b would do`,
+    )
+    // As many devices as are counted by rows.
+    const many = Array.from({ length: 400 }, (_, n) => device(`d${n}`, rooms))
+    expect(of({ device: 'x' }, ...many)).toBe(`${never} 401 of 401 lack device=x`)
+    expect(of({ device: 'd7' }, ...many)).toBe(
+      `${never} 400 of 401 lack device=d7; 1 are too small; 4Mi more memory on d7 would do`,
+    )
+  })
+
   it('never name less than what is missing', () => {
     const scheduler = fleet(device('d', { cpu: '1', memory: '1000000' }))
     scheduler.enqueue(task('t', { resources: { cpu: '1', memory: '2090001' } }))

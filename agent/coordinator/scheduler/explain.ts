@@ -6,6 +6,7 @@
 import { GPU, gpuCountOf, gpuMilliOf } from '../../../shared/model/gpus.ts'
 import { formatNeed } from '../../../shared/model/quantity.ts'
 import { fits, type Resources, remaining } from '../../../shared/model/resources.ts'
+import { BY_DEVICE } from '../../../shared/model/selector.ts'
 import type { Now } from '../../../shared/ports.ts'
 import type { DeviceRecord } from '../device-record.ts'
 import type { Candidate, Ranking } from './ranking.ts'
@@ -86,10 +87,13 @@ function isSmaller(a: Change, b: Change): boolean {
   return a.share === b.share ? a.device.id < b.device.id : a.share < b.share
 }
 
-/** Whether nothing but what the device is keeps the shape from it. */
+/** Whether nothing but what the device has keeps the shape from it. */
 export function isOpenFor(shape: Shape, device: DeviceRecord, now: Now): boolean {
   const next = shape.waiting.first()?.task
   if (device.closedReason(now.monoMs, now.wallMs) !== undefined) return false
+  // Which device it is nobody can change.
+  const own = shape.requirements.find(({ key }) => key === BY_DEVICE)
+  if (own?.test(device.labels[BY_DEVICE]) === false) return false
   return shape.relations?.against(device) === undefined && !(next !== undefined && device.isKeptFrom(next))
 }
 
