@@ -41,8 +41,8 @@ export type OptionRule = Common &
         readonly kind: 'pairs' | 'selector' | 'preferences'
         readonly placeholder?: string
       }
-    /** `example`: how it is written, for errors. */
-    | { readonly kind: 'quantities'; readonly placeholder?: string; readonly example?: string }
+    /** `sizes` may name one thing several times. `example`: how it is written, for errors. */
+    | { readonly kind: 'quantities' | 'sizes'; readonly placeholder?: string; readonly example?: string }
   )
 
 /** What stands for the value in help texts; empty for a flag without one. */
@@ -68,11 +68,12 @@ const PLACEHOLDERS = {
   selector: 'KEY=VALUE',
   preferences: 'KEY=VALUE[:WEIGHT]',
   quantities: 'NAME=AMOUNT',
+  sizes: 'NAME=SIZE',
 } as const
 
 /** True for options that may be given several times, their values put together. */
 export function repeats(rule: OptionRule): boolean {
-  return ['pairs', 'selector', 'preferences', 'quantities', 'list'].includes(rule.kind)
+  return ['pairs', 'selector', 'preferences', 'quantities', 'sizes', 'list'].includes(rule.kind)
 }
 
 /** What `--prefer` says once: labels that the device had better have, and how much that counts. */

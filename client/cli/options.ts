@@ -234,11 +234,13 @@ type Written<R> = R extends { kind: 'flag' }
         ? readonly string[]
         : R extends { kind: 'pairs' | 'quantities' }
           ? Readonly<Record<string, string>>
-          : R extends { kind: 'selector' }
-            ? Readonly<Record<string, string | readonly string[]>>
-            : R extends { kind: 'preferences' }
-              ? readonly Preference[]
-              : string
+          : R extends { kind: 'sizes' }
+            ? readonly (readonly [name: string, size: string])[]
+            : R extends { kind: 'selector' }
+              ? Readonly<Record<string, string | readonly string[]>>
+              : R extends { kind: 'preferences' }
+                ? readonly Preference[]
+                : string
 
 /** Durations are in milliseconds. */
 export type OptionValue<N extends OptionName> = Written<Rule<N>>

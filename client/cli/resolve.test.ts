@@ -117,6 +117,15 @@ describe('values', () => {
     expect(operands).toEqual(['sh', '-c', 'true -- --where'])
   })
 
+  test('Pieces of data are told apart, also when two are at one site', () => {
+    const { values } = settle('run', ['--data', 'cellar=2Gi,attic=1Gi', '--data', 'cellar=64Mi', 'x'])
+    expect(values['taskData']).toEqual([
+      ['cellar', '2Gi'],
+      ['attic', '1Gi'],
+      ['cellar', '64Mi'],
+    ])
+  })
+
   test('Without "--" options of run end at the program', () => {
     const { values, operands } = settle('run', ['--priority', '7', 'uname', '-a', '--json'])
     expect(values).toMatchObject({ priority: 7 })
@@ -143,6 +152,18 @@ describe('mistakes', () => {
     ['agent', ['--capacity', 'cpu'], '"cpu" has no KEY=', 'cpu=500m'],
     ['run', ['--data', 'cellar', '--', 'x'], '"cellar" has no KEY=', 'cellar=2Gi'],
     ['run', ['--data', 'cellar=much', '--', 'x'], '"much" is not a quantity of cellar', 'cellar=2Gi'],
+    [
+      'run',
+      ['--where', 'cores>=4', '--where', 'cores<16', '--', 'x'],
+      '"cores" is named twice',
+      'Name it once',
+    ],
+    [
+      'run',
+      ['--resources', 'cpu=1', '--resources', 'cpu=2', '--', 'x'],
+      '"cpu" is named twice',
+      'Name it once',
+    ],
     ['agent', ['--id', 'a/b'], '"a/b" is not an id', 'letters, digits'],
     ['run', ['--timeout', '5 minutes', '--', 'x'], '"5 minutes" is not a duration', '5m'],
     ['run', ['--priority', '101', '--', 'x'], '101', 'from 0 to 100'],

@@ -67,7 +67,7 @@ export const TASK_OPTIONS = {
     about: 'Never let two attempts of it run at the same time; waits longer when something fails',
   },
   taskData: {
-    kind: 'quantities',
+    kind: 'sizes',
     flag: 'data',
     placeholder: 'SITE=SIZE',
     example: 'cellar=2Gi',

@@ -76,7 +76,11 @@ test('What a task is to achieve, how long it runs and where its data lies', asyn
   const values = {
     taskObjective: 'makespan',
     taskDuration: 90_000,
-    taskData: { cellar: '2Gi', 'roof 1': '64Mi' },
+    taskData: [
+      ['cellar', '2Gi'],
+      ['roof 1', '64Mi'],
+      ['cellar', '1Mi'],
+    ],
   }
   expect(await specOf(context, values as unknown as RunValues, ['x'])).toEqual({
     run: { exec: ['x'] },
@@ -85,6 +89,7 @@ test('What a task is to achieve, how long it runs and where its data lies', asyn
     data: [
       { at: 'cellar', size: '2Gi' },
       { at: 'roof 1', size: '64Mi' },
+      { at: 'cellar', size: '1Mi' },
     ],
   })
 })

@@ -132,8 +132,8 @@ function labelsOf(
   )
 }
 
-function dataOf(sizes: Readonly<Record<string, string>>): { at: string; size: string }[] {
-  return Object.entries(sizes).map(([at, size]) => ({ at, size }))
+function dataOf(sizes: readonly (readonly [site: string, size: string])[]): { at: string; size: string }[] {
+  return sizes.map(([at, size]) => ({ at, size }))
 }
 
 /** `db`, or with the label by which devices count as one place `db:zone`. */

@@ -73,11 +73,14 @@ export function readValue(where: string, rule: OptionRule, texts: readonly strin
     case 'pairs':
       return Object.fromEntries(texts.map((item) => readPair(where, item)))
     case 'quantities':
-      return Object.fromEntries(
-        texts.flatMap((item) => item.split(',')).map((item) => readQuantity(where, item, rule.example)),
-      )
+      return once(where, readQuantities(where, texts, rule.example))
+    case 'sizes':
+      return readQuantities(where, texts, rule.example)
     case 'selector':
-      return Object.fromEntries(texts.map((item) => readRequirement(where, item)))
+      return once(
+        where,
+        texts.map((item) => readRequirement(where, item)),
+      )
     case 'preferences':
       return texts.map((item) => readPreference(where, item))
   }
@@ -105,6 +108,22 @@ function readPair(where: string, text: string, example = 'room=attic'): [string,
   const equals = text.indexOf('=')
   if (equals < 1) throw wrongValue(where, `${JSON.stringify(text)} has no KEY=`, `Write it like ${example}`)
   return [text.slice(0, equals), text.slice(equals + 1)]
+}
+
+/** Of what is said twice of one name only the last would count, and nobody would know. */
+function once<T>(where: string, entries: readonly (readonly [string, T])[]): Record<string, T> {
+  const names = entries.map(([name]) => name)
+  const twice = names.find((name, index) => names.indexOf(name) < index)
+  if (twice === undefined) return Object.fromEntries(entries)
+  throw wrongValue(where, `${JSON.stringify(twice)} is named twice`, 'Name it once')
+}
+
+function readQuantities(
+  where: string,
+  texts: readonly string[],
+  example: string | undefined,
+): [string, string][] {
+  return texts.flatMap((item) => item.split(',')).map((item) => readQuantity(where, item, example))
 }
 
 function readQuantity(
