@@ -2,7 +2,7 @@
 import { hostname } from 'node:os'
 import { CoveyError } from '../../shared/errors/errors.ts'
 import { ERRORS } from '../../shared/errors/table.ts'
-import { GPU, GPU_MILLI, GPUS_MAX } from '../../shared/model/gpus.ts'
+import { GPU, GPUS_MAX, isGpuCapacity } from '../../shared/model/gpus.ts'
 import { parseQuantity } from '../../shared/model/quantity.ts'
 import { ID_CHARS_MAX, isId } from '../../shared/protocol/ids.ts'
 import { LABEL_CHARS_MAX, LABELS_MAX, RESOURCES_MAX } from '../../shared/protocol/schemas/index.ts'
@@ -44,7 +44,7 @@ export function checkResources(capacity: Readonly<Record<string, string | number
   checkNames('resource', capacity, RESOURCES_MAX)
   const gpus = capacity[GPU] ?? 0
   const milli = parseQuantity(gpus) ?? 0
-  if (milli % GPU_MILLI === 0 && milli <= GPUS_MAX * GPU_MILLI) return
+  if (isGpuCapacity(milli)) return
   throw new CoveyError('E_USAGE', `capacity gpu: ${JSON.stringify(gpus)} is no number of GPUs`, {
     remedy: `Give a whole number up to ${GPUS_MAX}: a device offers whole GPUs, and tasks ask for shares of one`,
   })

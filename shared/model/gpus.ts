@@ -22,6 +22,10 @@ export const gpuShareOf = (milli: number): number => Math.min(milli, GPU_MILLI)
 /** True for a share of one GPU, and for whole ones. */
 export const isGpuDemand = (milli: number): boolean => milli <= GPU_MILLI || milli % GPU_MILLI === 0
 
+/** True for what a device may offer: whole GPUs, and no more than are used. */
+export const isGpuCapacity = (milli: number): boolean =>
+  milli % GPU_MILLI === 0 && milli <= GPUS_MAX * GPU_MILLI
+
 /** Reads what a device offers: of its GPUs only whole ones. */
 export function parseCapacity(written: Readonly<Record<string, string | number>>): Resources {
   const capacity = parseResources(written)

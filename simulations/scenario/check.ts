@@ -1,6 +1,7 @@
 /** What a schema cannot say of a scenario: that times are in order, and that what is named exists and fits. */
 
-import { parseCapacity } from '../../shared/model/gpus.ts'
+import { GPU, GPUS_MAX, isGpuCapacity, isGpuDemand, parseCapacity } from '../../shared/model/gpus.ts'
+import { parseQuantity } from '../../shared/model/quantity.ts'
 import { fits, parseResources } from '../../shared/model/resources.ts'
 import { compileSelector, unmet } from '../../shared/model/selector.ts'
 import { DEFAULT_RESOURCES } from '../../shared/model/task.ts'
@@ -30,6 +31,7 @@ export function checkMeaning(scenario: Scenario, positions: Positions): void {
   checkNames(tasks, 'tasks', positions)
   checkAfter(tasks, positions)
   for (const [n, row] of tasks.entries()) {
+    checkShare(row, n, positions)
     checkHolder(row, n, fleet, positions)
     for (const [m, arrival] of row.arrive.entries()) {
       checkArrival(arrival, ['tasks', n, 'arrive', m], durationMs, positions)
@@ -44,6 +46,15 @@ export function checkMeaning(scenario: Scenario, positions: Positions): void {
 
 function checkFleet(fleet: readonly DeviceClass[], positions: Positions): void {
   checkNames(fleet, 'fleet', positions)
+  for (const [n, { capacity }] of fleet.entries()) {
+    const gpus = capacity[GPU] ?? 0
+    if (isGpuCapacity(parseQuantity(gpus) ?? 0)) continue
+    throw positions.error(
+      ['fleet', n, 'capacity', GPU],
+      `${JSON.stringify(gpus)} is no number of GPUs`,
+      `Expected a whole number up to ${GPUS_MAX}`,
+    )
+  }
   const devices = deviceCount(fleet)
   if (devices === 0)
     throw positions.error(
@@ -99,6 +110,17 @@ function checkAfter(tasks: readonly TaskClass[], positions: Positions): void {
       }
     }
   }
+}
+
+/** A task has a share of one GPU, or whole ones; the coordinator would refuse it. */
+function checkShare(row: TaskClass, n: number, positions: Positions): void {
+  const asked = row.resources?.[GPU] ?? 0
+  if (isGpuDemand(parseQuantity(asked) ?? 0)) return
+  throw positions.error(
+    ['tasks', n, 'resources', GPU],
+    `${JSON.stringify(asked)} is neither a share of one GPU nor a number of whole ones`,
+    'Expected at most 1, such as 500m, or a whole number',
+  )
 }
 
 /** Some class of devices must be able to hold the task, or it would wait for ever. */
