@@ -75,7 +75,12 @@ function newDevice(id: string, random: Random): DeviceRecord {
   const device = new DeviceRecord(
     id,
     {
-      ...{ incarnation: 1, nonce: id, online: true, labels, version: '1', candidate: 'auto' },
+      incarnation: 1,
+      nonce: id,
+      online: true,
+      labels,
+      version: '1',
+      candidate: 'auto',
       capacity: { cpu: cores, memory: `${mebi}Mi` },
       executors: random.chance(0.5) ? ['exec', 'container'] : ['exec'],
     },
@@ -148,7 +153,11 @@ export function heartbeat(device: DeviceRecord, random: Random): void {
   const used = 0.5 + random.float() / 2
   const { reserved, capacity } = device
   const load: DeviceLoad = {
-    ...{ incarnation: 1, nonce: device.id, seq: 1, inboxSeq: 1, heldDigest: '' },
+    incarnation: 1,
+    nonce: device.id,
+    seq: 1,
+    inboxSeq: 1,
+    heldDigest: '',
     highestTerm: { term: 1, agent: 'bench' },
     cpu: (used * (reserved['cpu'] ?? 0)) / MILLI,
     memoryUsed: (used * (reserved['memory'] ?? 0)) / MILLI,

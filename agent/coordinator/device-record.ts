@@ -55,13 +55,16 @@ const CLOSED = { suspect: 'silent', blinking: 'reconnecting', lost: 'offline' } 
 /** Of a device whose last heartbeat was at or above the high mark. */
 const HOT = 'above the high mark'
 
+/** One for all devices of which nothing is desired: what is looked at often is then mostly at hand. */
+export const NOTHING_DESIRED: Desired = Object.freeze({})
+
 export class DeviceRecord {
   readonly id: string
   state: DeviceState
   capacity: Resources
   labels: Labels
   condition: Condition = 'online'
-  desired: Desired = {}
+  desired: Desired = NOTHING_DESIRED
   load: DeviceLoad | undefined
   /** As of its last heartbeat. */
   utilization: Utilization | undefined
@@ -74,8 +77,8 @@ export class DeviceRecord {
   /** Nothing is moved off it before, on the monotonic clock. */
   restUntilMs = 0
   lastHeardMs: number
-  /** Connection whose full report was taken in; the device can be judged only when it is the present one. */
-  reportedNonce: string | undefined
+  #reportedNonce: string | undefined
+  #reported = false
   /** Connection that its last heartbeat or report came from. */
   heardNonce: string | undefined
   /** Parts of a full report that is under way. */
@@ -86,6 +89,8 @@ export class DeviceRecord {
   held = 0
   /** The same of GPUs, by GPU. */
   readonly gpus: Gpus
+  /** Its number in the scheduler's table, which sets it. */
+  slot: number | undefined
   /** Where placements are counted by what they mean to other tasks. */
   kinship: Kinship | undefined
   /** No placing before, on the monotonic clock: it refused something, or its agent restarts. */
@@ -127,6 +132,7 @@ export class DeviceRecord {
   update(state: DeviceState): boolean {
     const before = this.state
     this.state = state
+    this.#reported = this.#reportedNonce === state.nonce
     if (
       JSON.stringify([before.capacity, before.labels, before.executors, before.functions]) ===
       JSON.stringify([state.capacity, state.labels, state.executors, state.functions])
@@ -141,7 +147,17 @@ export class DeviceRecord {
 
   /** True when its full report of the present connection is known. */
   get reported(): boolean {
-    return this.reportedNonce === this.state.nonce
+    return this.#reported
+  }
+
+  /** Connection whose full report was taken in; the device can be judged only when it is the present one. */
+  get reportedNonce(): string | undefined {
+    return this.#reportedNonce
+  }
+
+  set reportedNonce(nonce: string | undefined) {
+    this.#reportedNonce = nonce
+    this.#reported = nonce === this.state.nonce
   }
 
   /** A heartbeat. @returns true when it is not above the high mark any more */

@@ -12,7 +12,7 @@ import type {
   DeviceState,
   HeldAttempt,
 } from '../../shared/protocol/schemas/index.ts'
-import { DeviceRecord } from './device-record.ts'
+import { DeviceRecord, NOTHING_DESIRED } from './device-record.ts'
 import { kinOf } from './kinship.ts'
 import type { Lifecycle } from './lifecycle.ts'
 import type { Office, Settings } from './office.ts'
@@ -81,7 +81,7 @@ export class Fleet {
     // The device counts on within the reign, whatever became of its record here.
     device.sentSeq = this.#forgotten.get(id) ?? 0
     this.#forgotten.delete(id)
-    device.desired = this.#wish(id) ?? {}
+    device.desired = this.#wish(id) ?? NOTHING_DESIRED
     device.kinship = this.#office.scheduler.kinship
     this.#office.devices.set(id, device)
     this.#office.scheduler.deviceChanged(device)
@@ -139,7 +139,7 @@ export class Fleet {
   desired(id: string, desired: Desired | undefined): void {
     const device = this.#office.devices.get(id)
     if (device === undefined) return
-    device.desired = desired ?? {}
+    device.desired = desired ?? NOTHING_DESIRED
     this.#tend(device)
   }
 

@@ -34,7 +34,9 @@ export function utilizationOf(
   const cpu = partOf('cpu', load.cpu, cpuTotal, reserved)
   const memory = partOf('memory', load.memoryUsed, memoryTotal, reserved)
   const [most, other] = cpu === undefined || (memory?.share ?? 0) > cpu.share ? [memory, cpu] : [cpu, memory]
-  return most === undefined ? undefined : { ...most, parts: other === undefined ? [most] : [most, other] }
+  if (most === undefined) return undefined
+  const { resource, share, total, reserved: before } = most
+  return { resource, share, total, reserved: before, parts: other === undefined ? [most] : [most, other] }
 }
 
 function partOf(

@@ -9,6 +9,7 @@
  * was last here: lazy evaluation as in Minoux's accelerated greedy (1978). So a change costs nothing until a shape looks,
  * and a shape that nothing waits for costs a bit a device and a bound for every 8.
  */
+import { GPU } from '../../../shared/model/gpus.ts'
 import type { Resources } from '../../../shared/model/resources.ts'
 import type { Now } from '../../../shared/ports.ts'
 import type { DeviceRecord } from '../device-record.ts'
@@ -48,6 +49,8 @@ export class BestIndex {
   /** What is asked for, and where in a row it stands. */
   #needs: number[] = []
   #places: number[] = []
+  /** Rows tell of all that is asked for: everything has a column, and of GPUs, which are each by itself, none is. */
+  #told = false
   readonly #cpu: number
   readonly #memory: number
   #strategy: Strategy | undefined
@@ -122,12 +125,24 @@ export class BestIndex {
   /** Looks at the record of a slot whose row is as new. @returns true when it has room and is open */
   #look(slot: number, rate: number, now: Now, seeker: Seeker): boolean {
     const device = this.#table.devices[slot]
-    if (device === undefined || !hasRoom(device, this.#need)) return false
+    if (device === undefined || !(this.#isSure(slot) || hasRoom(device, this.#need))) return false
     if (device.closedReason(now.monoMs, now.wallMs) !== undefined) {
       this.#table.close(slot)
       return false
     }
     seeker.look(device, rate)
+    return true
+  }
+
+  /** Whether the row alone tells that there is room. Where nothing would be left, shares are too rough to tell. */
+  #isSure(slot: number): boolean {
+    if (!this.#told) return false
+    const { rows, stride } = this.#table
+    const needs = this.#needs
+    for (let i = 0; i < needs.length; i++) {
+      const place = slot * stride + (this.#places[i] as number)
+      if ((rows[place] as number) - (needs[i] as number) * (rows[place + 1] as number) < SAME) return false
+    }
     return true
   }
 
@@ -294,8 +309,10 @@ export class BestIndex {
     if (strategy.sees === 'work') this.#table.watchWork()
     this.#needs = []
     this.#places = []
+    this.#told = true
     for (const name in this.#need) {
       const place = this.#table.column(name)
+      if (place === undefined || name === GPU) this.#told = false
       if (place === undefined) continue
       this.#needs.push(this.#need[name] as number)
       this.#places.push(place)

@@ -129,7 +129,7 @@ export class Bids {
   }
 }
 
-/** The higher score; of equals the lower id. */
+/** The higher score; of equals the higher id. */
 function goesBefore(a: BidEntry, b: BidEntry): boolean {
   return a.score === b.score ? a.device.id > b.device.id : a.score > b.score
 }

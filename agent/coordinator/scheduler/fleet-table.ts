@@ -30,7 +30,7 @@ const ROWS_MIN = 64
 export class FleetTable {
   /** By slot, a small number that every device has. */
   readonly devices: (DeviceRecord | undefined)[] = []
-  readonly #slots = new Map<DeviceRecord, number>()
+  readonly #known = new Set<DeviceRecord>()
   readonly #freeSlots: number[] = []
   readonly #columns: string[] = []
   /** Work left is counted only where somebody goes by it. */
@@ -56,7 +56,7 @@ export class FleetTable {
 
   /** Devices. */
   get size(): number {
-    return this.#slots.size
+    return this.#known.size
   }
 
   /** Slots that there is room for. */
@@ -65,23 +65,25 @@ export class FleetTable {
   }
 
   known(): IterableIterator<DeviceRecord> {
-    return this.#slots.keys()
+    return this.#known.values()
   }
 
   slotOf(device: DeviceRecord): number | undefined {
-    return this.#slots.get(device)
+    const { slot } = device
+    return slot !== undefined && this.devices[slot] === device ? slot : undefined
   }
 
-  /** Takes a device in. @returns its slot, the same as before when it is known */
+  /** Takes a device in; a record is in one table at a time. @returns its slot, the same as before when it is known */
   join(device: DeviceRecord): number {
-    const known = this.#slots.get(device)
+    const known = this.slotOf(device)
     if (known !== undefined) {
       this.#measure(known)
       return known
     }
     // Slots in use and free ones together are 0, 1, 2 and so on.
     const slot = this.#freeSlots.pop() ?? this.devices.length
-    this.#slots.set(device, slot)
+    this.#known.add(device)
+    device.slot = slot
     this.devices[slot] = device
     if (slot >= this.capacity) this.#grow(Math.max(ROWS_MIN, 2 * slot))
     this.#measure(slot)
@@ -90,9 +92,10 @@ export class FleetTable {
 
   /** @returns the slot that it had */
   leave(device: DeviceRecord): number | undefined {
-    const slot = this.#slots.get(device)
+    const slot = this.slotOf(device)
     if (slot === undefined) return undefined
-    this.#slots.delete(device)
+    this.#known.delete(device)
+    device.slot = undefined
     this.#freeSlots.push(slot)
     this.devices[slot] = undefined
     this.closed[slot] = 0
@@ -107,7 +110,8 @@ export class FleetTable {
       index = this.#columns.push(name) - 1
       this.stride += 2
       this.rows = new Float64Array(this.capacity * this.stride)
-      for (const slot of this.#slots.values()) {
+      for (const { slot } of this.#known) {
+        if (slot === undefined) continue
         this.#measure(slot)
         this.#take(slot)
       }
@@ -119,7 +123,7 @@ export class FleetTable {
   watchWork(): void {
     if (this.#worked) return
     this.#worked = true
-    for (const slot of this.#slots.values()) this.#take(slot)
+    for (const { slot } of this.#known) if (slot !== undefined) this.#take(slot)
   }
 
   /** A device may have more room, or be open: its row is read, and shapes are told when they next look. */

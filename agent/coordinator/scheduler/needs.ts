@@ -62,8 +62,48 @@ const FNV_PRIME = 0x01000193
 /** What the high half of a number is told by. */
 const HALF = 2 ** 32
 
+/** A hash of what the task needs, the same for tasks with the same needs: 32 bits, with sign. */
+export function hashOfNeeds({ demand, spec }: TaskRecord): number {
+  let hash = next(hashOf(demand?.executor), demand?.functionName)
+  hash = next(hash, demand?.resources)
+  hash = next(hash, demand?.tenant)
+  hash = next(hash, demand === undefined ? undefined : roughly(demand.durationMs))
+  if (spec === undefined) return hash
+  hash = next(hash, spec.where)
+  hash = next(hash, spec.strategy)
+  hash = next(hash, spec.objective)
+  hash = next(hash, spec.prefer)
+  hash = next(hash, spec.data)
+  hash = next(hash, spec.group)
+  hash = next(hash, spec.spread)
+  hash = next(hash, spec.near)
+  return next(hash, spec.apart)
+}
+
+const next = (hash: number, value: unknown): number => (Math.imul(hash, FNV_PRIME) + hashOf(value)) | 0
+
+/** Whether these are the needs of the task: `alike(needsOf(task), needs)`, and nothing is made for it. */
+export function isNeededBy({ demand, spec }: TaskRecord, needs: Needs): boolean {
+  return (
+    needs.executor === (demand?.executor ?? '') &&
+    needs.functionName === demand?.functionName &&
+    needs.tenant === (demand?.tenant ?? DEFAULT_TENANT) &&
+    needs.strategy === spec?.strategy &&
+    needs.objective === spec?.objective &&
+    needs.durationMs === roughly(demand?.durationMs ?? DEFAULT_DURATION_MS) &&
+    alike(needs.resources, demand?.resources ?? {}) &&
+    alike(needs.where, spec?.where) &&
+    alike(needs.prefer, spec?.prefer) &&
+    alike(needs.data, spec?.data) &&
+    alike(needs.group, spec?.group) &&
+    alike(needs.spread, spec?.spread) &&
+    alike(needs.near, spec?.near) &&
+    alike(needs.apart, spec?.apart)
+  )
+}
+
 /** A hash of JSON, equal for what `alike` says is: 32 bits, with sign. */
-export function hashOf(value: unknown): number {
+function hashOf(value: unknown): number {
   if (typeof value === 'string') {
     let hash = FNV_BASIS
     for (let i = 0; i < value.length; i++) hash = Math.imul(hash ^ value.charCodeAt(i), FNV_PRIME)
@@ -85,7 +125,7 @@ export function hashOf(value: unknown): number {
 }
 
 /** Whether two values are the same JSON, in whatever order the names of an object stand. */
-export function alike(a: unknown, b: unknown): boolean {
+function alike(a: unknown, b: unknown): boolean {
   if (a === b) return true
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false
   if (Array.isArray(a) || Array.isArray(b)) {
@@ -93,15 +133,13 @@ export function alike(a: unknown, b: unknown): boolean {
     for (let i = 0; i < a.length; i++) if (!alike(a[i], b[i])) return false
     return true
   }
-  return (
-    within(a as Record<string, unknown>, b as Record<string, unknown>) && within(b as object, a as object)
-  )
-}
-
-/** Whether all that `a` says is said by `b`. */
-function within(a: object, b: object): boolean {
+  const others = b as Record<string, unknown>
+  let names = 0
   for (const name in a) {
-    if (!alike((a as Record<string, unknown>)[name], (b as Record<string, unknown>)[name])) return false
+    const value = (a as Record<string, unknown>)[name]
+    if (!alike(value, others[name])) return false
+    if (value !== undefined) names++
   }
-  return true
+  for (const name in b) if (others[name] !== undefined) names--
+  return names === 0
 }

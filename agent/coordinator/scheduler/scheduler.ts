@@ -33,6 +33,7 @@ import { Search } from './search.ts'
 import { mayFindRoom, Shape } from './shape.ts'
 import { Shapes } from './shapes.ts'
 import { type Defaults, STRATEGY } from './strategies.ts'
+import { Turns } from './turns.ts'
 import { WhyWaiting } from './why-waiting.ts'
 
 /** Tasks of one shape that a burst sends to one device at a time, so that they travel in one message. */
@@ -45,6 +46,8 @@ const SHAPES_MAX = 1_000
 const EXPLAIN_LOOKS_MAX = 1_000_000
 /** Looks at kinds of waiting tasks in a run, before messages get their turn. */
 const LOOKS_MAX = 1_000_000
+/** What a kind that finds no room counts for: the search and the explanation take about as long as so many looks. */
+const LOOKS_IN_VAIN = 500
 /** Closed devices that are looked at in a run, whether they have opened with nobody telling. */
 const REOPEN_LOOKS_MAX = 16
 
@@ -66,8 +69,7 @@ export class Scheduler {
   readonly #search: Search
   /** Somebody holds auctions; otherwise what goes by auction is placed by its score. */
   auctions = false
-  /** Work of several tenants may find room: then one task is placed at a time. */
-  #contended = false
+  readonly #turns: Turns
   readonly #batches: Batches
 
   /**
@@ -79,13 +81,14 @@ export class Scheduler {
     this.#why = new WhyWaiting(this.#table, tenants)
     this.#replaying = new Replaying(random)
     this.#search = new Search(this.#replaying, this.destinations)
+    this.#turns = new Turns(this.#waitingShapes, tenants, this.#isReady.bind(this))
     const queues = {
       table: this.#table,
       tenants,
       shapes: this.#waitingShapes,
       destinations: this.destinations,
       ready: this.#isReady.bind(this),
-      precedes: this.#precedes.bind(this),
+      precedes: this.#turns.precedes.bind(this.#turns),
     }
     this.#batches = new Batches(queues, this.#take.bind(this), random, gatherMs)
     this.kinship.changed = (kin, by) => this.#kinChanged(kin, by)
@@ -114,6 +117,7 @@ export class Scheduler {
     if (task.queued !== undefined) return undefined
     const shape = this.#shapes.of(task)
     this.#waiting++
+    this.#turns.disturbed()
     shape.waiting.add(task, rank)
     this.#waitingShapes.add(shape)
     this.#replaying.asked(shape, task)
@@ -124,6 +128,7 @@ export class Scheduler {
 
   /** A longer chain waits for the task than before; where it does not wait itself, nothing happens. */
   raise(task: TaskRecord, rank: number): void {
+    this.#turns.disturbed()
     task.queued?.queue.add(task, rank)
   }
 
@@ -169,7 +174,9 @@ export class Scheduler {
   /** Something that means something to others was placed (1) or went (-1). */
   #kinChanged(kin: Kin, by: 1 | -1): void {
     for (const { relations } of this.#waitingShapes) {
-      if (relations?.helpedBy(kin, by) === true) relations.changed = true
+      if (relations?.helpedBy(kin, by) !== true) continue
+      relations.changed = true
+      this.#turns.disturbed()
     }
   }
 
@@ -178,6 +185,7 @@ export class Scheduler {
     const slot = this.#table.slotOf(device)
     if (slot === undefined) return
     this.#table.changed(slot)
+    this.#turns.disturbed()
     // What leaves a device leaves its tenant's quota too, also for what could never go there.
     this.quotasChanged()
     for (const shape of this.#blocked) {
@@ -191,6 +199,7 @@ export class Scheduler {
       if (!shape.overQuota || this.tenants.excess(shape.tenant, shape.resources) !== undefined) continue
       shape.overQuota = shape.blocked = false
       this.#blocked.delete(shape)
+      this.#turns.disturbed()
     }
   }
 
@@ -221,20 +230,22 @@ export class Scheduler {
   ): number | undefined {
     this.#batches.begin(now)
     for (const device of this.#table.reopened(now, REOPEN_LOOKS_MAX)) this.deviceFreed(device)
-    for (let decided = 0, looks = 0; decided < max && looks < LOOKS_MAX; ) {
-      looks += this.#waitingShapes.size
-      const shape = this.#next()
+    this.#turns.begin()
+    for (let decided = 0; decided < max && this.#turns.looks < LOOKS_MAX; ) {
+      const shape = this.#turns.next(this.auctions)
       if (shape === undefined) return undefined
       if (this.#batches.has(shape)) {
         const turn = this.#batches.turn(shape, now, max - decided, reserve)
         if ('pauseMs' in turn) return turn.pauseMs
         decided += turn.placed
+        this.#turns.disturbed()
         continue
       }
       shape.overQuota = this.tenants.excess(shape.tenant, shape.resources) !== undefined
       const found = shape.overQuota ? undefined : this.#search.for(shape, now)
       if (found === undefined) {
         const news = !shape.blocked
+        this.#turns.looks += LOOKS_IN_VAIN
         shape.blocked = true
         this.#blocked.add(shape)
         if (shape.relations !== undefined) shape.relations.changed = false
@@ -246,24 +257,6 @@ export class Scheduler {
       decided += this.#place(shape, found, max - decided, reserve)
     }
     return 0
-  }
-
-  /** The shape whose first task comes before all others' and which may find room. */
-  #next(): Shape | undefined {
-    let best: Shape | undefined
-    let bestFirst: Waiting | undefined
-    this.#contended = false
-    for (const shape of this.#waitingShapes) {
-      if (!this.#isReady(shape)) continue
-      const first = shape.waiting.first()
-      if (first === undefined) continue
-      if (best !== undefined && best.tenant !== shape.tenant) this.#contended = true
-      if (best === undefined || bestFirst === undefined || this.#precedes(shape, first, best, bestFirst)) {
-        best = shape
-        bestFirst = first
-      }
-    }
-    return best
   }
 
   /** Whether the shape's next task may be placed now, if there is room. */
@@ -282,16 +275,7 @@ export class Scheduler {
     const first = (shape: Shape) => shape.waiting.first() as Waiting
     return [...this.#waitingShapes]
       .filter((shape) => this.awaitsBids(shape))
-      .sort((a, b) => (this.#precedes(a, first(a), b, first(b)) ? -1 : 1))
-  }
-
-  /** As `comesFirst`, but among tenants of one priority the one that has the least share goes first. */
-  #precedes(a: Shape, firstOfA: Waiting, b: Shape, firstOfB: Waiting): boolean {
-    if (a.tenant !== b.tenant && a.priority === b.priority) {
-      const [shareOfA, shareOfB] = [this.tenants.share(a.tenant), this.tenants.share(b.tenant)]
-      if (shareOfA !== shareOfB) return shareOfA < shareOfB
-    }
-    return comesFirst(firstOfA, firstOfB)
+      .sort((a, b) => (this.#turns.precedes(a, first(a), b, first(b)) ? -1 : 1))
   }
 
   /** Tasks over the devices named and those that suit the objective most, `max` in all, as planners see them. */
@@ -308,7 +292,7 @@ export class Scheduler {
     const waiting = shape.waiting.size + (array?.waiting ?? 0)
     const burst = Math.ceil(waiting / Math.max(1, 2 * shape.eligible.length))
     const { judged = false } = shape.strategy
-    const alone = this.#contended || judged || shape.relations?.oneByOne === true
+    const alone = this.#turns.contended || judged || shape.relations?.oneByOne === true
     const runMax = alone ? 1 : array === undefined ? RUN_MAX : ELEMENTS_RUN_MAX
     const length = Math.min(runMax, burst, max, ranking.runMax)
     const scores = explainScores(shape, ranking) + this.#batches.whyAlone(shape)

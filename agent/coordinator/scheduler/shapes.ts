@@ -1,10 +1,11 @@
 /** All shapes that are known, and the one that a task is of. */
 import type { TaskRecord } from '../task-record.ts'
-import { alike, hashOf, type Needs, needsOf } from './needs.ts'
+import { hashOfNeeds, isNeededBy, type Needs, needsOf } from './needs.ts'
 import type { Shape } from './shape.ts'
 
 export class Shapes {
-  readonly #all = new Set<Shape>()
+  /** With the hash of what each needs. */
+  readonly #hashes = new Map<Shape, number>()
   /** By the hash of what they need: more than one where hashes are the same by chance. */
   readonly #byHash = new Map<number, Shape[]>()
   readonly #make: (needs: Needs) => Shape
@@ -15,21 +16,20 @@ export class Shapes {
   }
 
   get size(): number {
-    return this.#all.size
+    return this.#hashes.size
   }
 
   [Symbol.iterator](): IterableIterator<Shape> {
-    return this.#all.values()
+    return this.#hashes.keys()
   }
 
   /** The shape of a task. */
   of(task: TaskRecord): Shape {
-    const needs = needsOf(task)
-    const hash = hashOf(needs)
+    const hash = hashOfNeeds(task)
     const known = this.#byHash.get(hash)
-    if (known !== undefined) for (const shape of known) if (alike(needs, shape.needs)) return shape
-    const shape = this.#make(needs)
-    this.#all.add(shape)
+    if (known !== undefined) for (const shape of known) if (isNeededBy(task, shape.needs)) return shape
+    const shape = this.#make(needsOf(task))
+    this.#hashes.set(shape, hash)
     const others = this.#byHash.get(hash)
     if (others === undefined) this.#byHash.set(hash, [shape])
     else others.push(shape)
@@ -37,8 +37,9 @@ export class Shapes {
   }
 
   delete(shape: Shape): void {
-    if (!this.#all.delete(shape)) return
-    const hash = hashOf(shape.needs)
+    const hash = this.#hashes.get(shape)
+    if (hash === undefined) return
+    this.#hashes.delete(shape)
     const others = this.#byHash.get(hash)?.filter((one) => one !== shape) ?? []
     if (others.length === 0) this.#byHash.delete(hash)
     else this.#byHash.set(hash, others)

@@ -85,6 +85,7 @@ export class Tiers {
 
   /** Whether looking again could help, after a search that found nothing, since the device of the slot has changed. */
   mayTake(slot: number): boolean {
-    return this.sorted.some(({ index }) => index.mayTake(slot))
+    for (const { index } of this.sorted) if (index.mayTake(slot)) return true
+    return false
   }
 }
