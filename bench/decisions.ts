@@ -86,7 +86,8 @@ class DecisionRun {
   /** The clock is the CPU's, so that other work on the machine makes nothing older. */
   readonly #beganUs = cpuUs()
   readonly #inVain: TaskRecord[] = []
-  readonly #kinds = new WeakMap<TaskRecord, Kind>()
+  /** Of the tasks that wait and may find room. */
+  readonly #kinds = new Map<TaskRecord, Kind>()
   /** Of cpu, in thousandths: what is reserved, and what there is. */
   #reserved = 0
   readonly #whole: number
@@ -140,6 +141,7 @@ class DecisionRun {
     const reserve = ({ task, device }: Decision): void => {
       const resources = task.demand?.resources ?? {}
       if ((this.#decisions + placed) % COMPARED_EVERY === 0) scanUs += this.#compare(task, device, now)
+      this.#kinds.delete(task)
       running.push(place(device, task.id, resources))
       this.#reserved += resources['cpu'] ?? 0
       placed++
@@ -175,11 +177,10 @@ class DecisionRun {
     // Every task comes with a spec of its own, as from the broker.
     const spec = JSON.parse(kind.text) as TaskSpec
     const task = newTask(`task-${seq}`, seq, 'digest', '', spec, demandOf(spec))
-    this.#kinds.set(task, kind)
     if (inVain) {
       this.#infeasible++
       this.#inVain.push(task)
-    }
+    } else this.#kinds.set(task, kind)
     return task
   }
 

@@ -50,7 +50,7 @@ export class Tenants {
   }
 
   rule(tenant: string): TenantRule {
-    return this.#rules.get(tenant) ?? UNBOUND
+    return (this.#rules.size === 0 ? undefined : this.#rules.get(tenant)) ?? UNBOUND
   }
 
   account(tenant: string): Account {
@@ -98,10 +98,9 @@ export class Tenants {
   /** The first quota that does not allow the tenant `need` more. */
   excess(tenant: string, need: Resources): Excess | undefined {
     const { quota } = this.rule(tenant)
-    const { reserved } = this.account(tenant)
     for (const resource in quota) {
       const milli = need[resource] ?? 0
-      const used = reserved[resource] ?? 0
+      const used = this.account(tenant).reserved[resource] ?? 0
       const bound = quota[resource] as number
       if (milli > 0 && used + milli > bound) return { resource, quota: bound, used, need: milli }
     }

@@ -210,7 +210,8 @@ export class Batches {
 
 /** How tasks of the shape are planned together, if they are. Planners know neither wishes nor other tasks. */
 function batchOf(shape: Shape): BatchBounds | undefined {
-  return unknownTo(shape) === undefined ? shape.strategy.batch : undefined
+  const { batch } = shape.strategy
+  return batch === undefined || unknownTo(shape) !== undefined ? undefined : batch
 }
 
 /** What planners do not know of that counts for the shape, if there is such. */

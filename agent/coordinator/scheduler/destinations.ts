@@ -28,6 +28,7 @@ export class Destinations {
 
   /** Where the task is to go, if that device can take it now. */
   find(shape: Shape, task: TaskRecord, now: Now): DeviceRecord | undefined {
+    if (this.#of.size === 0) return undefined
     const device = this.#of.get(task)
     return device !== undefined && canTake(this.#table, shape, task, device, now) ? device : undefined
   }

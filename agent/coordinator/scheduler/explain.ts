@@ -164,15 +164,18 @@ function missing(need: Resources, { device, lacking }: Change): string {
  * Why the device was chosen: it is the best of those looked at.
  *
  * @param scores what `explainScores` said before any task of the run was placed
+ * @param before tasks of the run that were placed before
  */
 export function explainPlacement(
   shape: Shape,
   ranking: Ranking,
   gpus: readonly number[],
   scores: string,
+  before: number,
 ): string {
-  const { device } = ranking.best[0] as Candidate
-  const left = percent(Math.max(0, mostFree(device, shape.resources)))
+  const { device, own } = ranking.best[0] as Candidate
+  const known = before === 0 && ranking.bids === undefined && shape.strategy.score === mostFree
+  const left = percent(Math.max(0, known ? own : mostFree(device, shape.resources)))
   const on = gpus.length === 0 ? '' : ` with gpu ${gpus.join(', ')}`
   if (ranking.bids !== undefined)
     return `placed on ${device.id}${on}: ${scores}; ${left} of its scarcest resource is left`
@@ -200,7 +203,9 @@ export function explainScores(shape: Shape, { best, bids }: Ranking): string {
   let text = '; scores: '
   for (let i = 0; i < best.length; i++) {
     const { device, score, own } = best[i] as Candidate
-    text += i === 0 ? `${device.id} ` : `, ${device.id} `
+    if (i > 0) text += ', '
+    text += device.id
+    text += ' '
     text += composed ? `${percent(score)} (${composition(shape, device, own, i === 0)})` : percent(score)
   }
   return text

@@ -15,16 +15,19 @@ import { workLeftMs } from './work-left.ts'
 /** Resources with a column. Of others only whether there is room is looked at, and only on what would be chosen. */
 export const COLUMNS_MAX = 16
 /**
- * A row begins with what is measured of cpu and of memory, then how many tasks the device holds and how much work it
- * has left (ms, once that is watched), then the columns. What is measured and the columns are a share and a factor.
+ * A row begins with what is unused of cpu and of memory by what is measured, then how many tasks the device holds and how
+ * much work it has left (ms, once that is watched), then what its last heartbeat said of cpu and of memory: the share in
+ * use and what was reserved then. Then come the columns. What is unused and the columns are a share and a factor.
  */
-const MEASURED = { cpu: 0, memory: 2 } as const
+const MEASURED = [
+  { resource: 'cpu', unused: 0, factor: 1, share: 6, before: 7 },
+  { resource: 'memory', unused: 2, factor: 3, share: 8, before: 9 },
+] as const
 export const HELD = 4
 export const WORK = 5
-const FIRST_COLUMN = 6
+const FIRST_COLUMN = 10
 /** Instead of the inverse of a capacity of nothing: whatever is asked of it is too much. */
 const NOTHING = 1e300
-const NOTHING_MEASURED: Utilization['parts'] = []
 const ROWS_MIN = 64
 
 export class FleetTable {
@@ -45,8 +48,9 @@ export class FleetTable {
   /** Slots found closed, and where looking whether they opened goes on. */
   readonly #shut: number[] = []
   #cursor = 0
-  /** By slot: the record's count of changes when its row was read. */
+  /** By slot: the record's count of changes when its row was read, and the measurement that was. */
   #read = new Float64Array(0)
+  readonly #seen: (Utilization | undefined)[] = []
   /**
    * Rows that changed: where anything rose or the device may have opened, and where all that changed fell. Each log goes
    * back at least as many changes as there are rows, since then all may be looked at.
@@ -96,6 +100,7 @@ export class FleetTable {
     if (slot === undefined) return undefined
     this.#known.delete(device)
     device.slot = undefined
+    this.#seen[slot] = undefined
     this.#freeSlots.push(slot)
     this.devices[slot] = undefined
     this.closed[slot] = 0
@@ -110,6 +115,7 @@ export class FleetTable {
       index = this.#columns.push(name) - 1
       this.stride += 2
       this.rows = new Float64Array(this.capacity * this.stride)
+      this.#seen.fill(undefined)
       for (const { slot } of this.#known) {
         if (slot === undefined) continue
         this.#measure(slot)
@@ -192,18 +198,16 @@ export class FleetTable {
     const { reserved, utilization } = device
     const at = slot * this.stride
     let rose = false
-    const parts = utilization === undefined ? NOTHING_MEASURED : utilization.parts
-    for (let i = 0; i < parts.length; i++) {
-      const { resource, share, total, reserved: before } = parts[i] as Utilization['parts'][number]
-      const since = (resource === 'cpu' ? (reserved['cpu'] ?? 0) : (reserved['memory'] ?? 0)) - before
-      const place = at + MEASURED[resource]
-      const factor = 1 / total
-      const unused = since > 0 ? 1 - share - since * factor : 1 - share
-      if (unused > (rows[place] as number)) rose = true
-      rows[place] = unused
-      rows[place + 1] = factor
+    if (utilization !== this.#seen[slot] || utilization === undefined) this.#see(slot, utilization)
+    for (let i = 0; i < MEASURED.length; i++) {
+      const { resource, unused, factor, share, before } = MEASURED[i] as (typeof MEASURED)[number]
+      const now = resource === 'cpu' ? reserved['cpu'] : reserved['memory']
+      const since = (now ?? 0) - (rows[at + before] as number)
+      const open = 1 - (rows[at + share] as number)
+      const left = since > 0 ? open - since * (rows[at + factor] as number) : open
+      if (left > (rows[at + unused] as number)) rose = true
+      rows[at + unused] = left
     }
-    if (parts.length < 2) rose = this.#unmeasured(at, parts) || rose
     rows[at + HELD] = device.held
     if (this.#worked) rows[at + WORK] = workLeftMs(device)
     for (let i = 0; i < this.#columns.length; i++) {
@@ -218,17 +222,17 @@ export class FleetTable {
     return rose
   }
 
-  /** What is not measured counts as unused. */
-  #unmeasured(at: number, parts: Utilization['parts']): boolean {
-    let rose = false
-    for (const resource of ['cpu', 'memory'] as const) {
-      if (parts.some((part) => part.resource === resource)) continue
-      const place = at + MEASURED[resource]
-      if ((this.rows[place] as number) < 1) rose = true
-      this.rows[place] = 1
-      this.rows[place + 1] = 0
+  /** Takes in what a heartbeat said. What is not measured counts as unused. */
+  #see(slot: number, utilization: Utilization | undefined): void {
+    this.#seen[slot] = utilization
+    const { rows } = this
+    const at = slot * this.stride
+    for (const { resource, factor, share, before } of MEASURED) {
+      const part = utilization?.parts.find((one) => one.resource === resource)
+      rows[at + factor] = part === undefined ? 0 : 1 / part.total
+      rows[at + share] = part?.share ?? 0
+      rows[at + before] = part?.reserved ?? 0
     }
-    return rose
   }
 
   #grow(slots: number): void {

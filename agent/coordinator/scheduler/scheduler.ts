@@ -119,7 +119,7 @@ export class Scheduler {
     this.#waiting++
     this.#turns.disturbed()
     shape.waiting.add(task, rank)
-    this.#waitingShapes.add(shape)
+    if (shape.waiting.size === 1) this.#waitingShapes.add(shape)
     this.#replaying.asked(shape, task)
     // Room that is kept from the others need not be kept from this one.
     if (shape.blocked && task.queued === shape.waiting.first()) shape.hinted = true
@@ -298,7 +298,7 @@ export class Scheduler {
     const scores = explainScores(shape, ranking) + this.#batches.whyAlone(shape)
     let last: TaskRecord | undefined
     let placed = 0
-    while (placed < length && hasRoom(device, shape.resources)) {
+    while (placed < length && (placed === 0 || hasRoom(device, shape.resources))) {
       const task = shape.waiting.first()?.task
       if (task === undefined || device.isKeptFrom(task)) break
       // What is behind the first by priority or deadline may be behind another kind, too.
@@ -308,7 +308,7 @@ export class Scheduler {
       if (unit === undefined) break
       const own = judged ? this.#replaying.gpusOn(device, shape.resources) : undefined
       const gpus = own ?? device.gpus.choose(gpuMilliOf(shape.resources)) ?? []
-      const explanation = explainPlacement(shape, ranking, gpus, scores)
+      const explanation = explainPlacement(shape, ranking, gpus, scores, placed)
       const of = unit.element?.of
       const follows = of !== undefined && of === last
       reserve({ task: unit, device, gpus, explanation, candidates: ranking.best, follows })

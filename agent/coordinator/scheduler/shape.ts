@@ -47,6 +47,10 @@ export class Shape {
   readonly #defaults: Defaults
   readonly #own: Strategy | undefined
   readonly #objective: ObjectiveName | undefined
+  /** The strategy, as of what was asked for and towards which objective. */
+  #strategy: Strategy = STRATEGY.greedy
+  #asked: Strategy | undefined
+  #towards: ObjectiveName | undefined
   /** About how long its tasks are expected to run. */
   readonly durationMs: number
   readonly waiting = new WaitingQueue(this)
@@ -90,9 +94,16 @@ export class Shape {
     this.composed = this.byLabels !== undefined || needs.spread !== undefined
   }
 
-  /** How a device is chosen. */
+  /** How a device is chosen. It is asked many times a decision, and changes with the mesh's settings alone. */
   get strategy(): Strategy {
-    return towards(this.#own ?? this.#defaults.strategy, this.objective)
+    const asked = this.#own ?? this.#defaults.strategy
+    const { objective } = this
+    if (asked !== this.#asked || objective !== this.#towards) {
+      this.#asked = asked
+      this.#towards = objective
+      this.#strategy = towards(asked, objective)
+    }
+    return this.#strategy
   }
 
   /** What the choice is to achieve: its tasks' own objective, or the mesh's of the moment. */
