@@ -39,7 +39,7 @@ export class PageIndex {
     for (const [i, element] of this.#elements.entries()) {
       const n = this.#ns[i] as number
       const reign = this.#reigns[this.#reignOf[i] as number]
-      const attempt = n === 0 || reign === undefined ? undefined : { ...reign, n }
+      const attempt = n === 0 || reign === undefined ? undefined : { term: reign.term, agent: reign.agent, n }
       yield { element, state: ELEMENT_STATES[this.#states[i] as number] as ElementState, attempt }
     }
   }

@@ -76,7 +76,7 @@ export class Placing {
       task.spec !== undefined && task.demand !== undefined,
       () => `${task.id} is placed without a spec`,
     )
-    const attempt: Attempt = { ...reign, n: ++this.#attempts }
+    const attempt: Attempt = { term: reign.term, agent: reign.agent, n: ++this.#attempts }
     task.current = { attempt, device: device.id }
     task.device = device.id
     tally(task, 'attempts')
@@ -128,7 +128,10 @@ export class Placing {
   /** A spec as devices get it: with the mesh's default timeout, and with what predecessors put out. */
   #sent(spec: TaskSpec): TaskSpec {
     const { ledger, settings } = this.#office
-    const timed = spec.timeout === undefined ? { ...spec, timeout: `${settings.defaultTimeoutMs}ms` } : spec
+    const timed =
+      spec.timeout === undefined
+        ? Object.assign({}, spec, { timeout: `${settings.defaultTimeoutMs}ms` })
+        : spec
     return handOver(timed, (id) => ledger.get(id))
   }
 }

@@ -113,8 +113,8 @@ export class HeldTable {
   admit(attempt: Attempt, task: string, spec: TaskSpec, demand: Demand, gpus: readonly number[] = []): Held {
     const key = attemptKey(attempt)
     invariant(!this.#held.has(key), () => `attempt ${key} is admitted twice`)
-    const head = { key, attempt, task, spec, demand, gpus }
-    const held: Held = { ...head, phase: 'queued', logSeq: 0, reportable: false }
+    const phase = 'queued'
+    const held: Held = { key, attempt, task, spec, demand, gpus, phase, logSeq: 0, reportable: false }
     this.#held.set(key, held)
     this.#digest = undefined
     this.#count(held, 1)

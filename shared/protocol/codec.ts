@@ -62,24 +62,29 @@ export function decode(
   const { route } = address
   const id = address.id ?? ''
   const { page } = address
-  const head = page === undefined ? { route, id, retained } : { route, id, page, retained }
-  if (bytes === 0) return { ...head, empty: true } as Incoming
+  const as = (content: object) => {
+    // Not as one literal that begins with a spread: each of those would have a hidden class of its own in V8, and
+    // whatever reads messages would be slow.
+    const head = page === undefined ? { route, id, retained } : { route, id, page, retained }
+    return Object.assign(head, content) as Incoming
+  }
+  if (bytes === 0) return as({ empty: true })
   if (address.id !== undefined && !isId(id)) {
     const shown = JSON.stringify(id.slice(0, ID_CHARS_MAX))
-    return { ...head, rejection: rejection('E_ID', '', `${shown} in the topic is not an id`) } as Incoming
+    return as({ rejection: rejection('E_ID', '', `${shown} in the topic is not an id`) })
   }
   if (page !== undefined && !isPageName(page)) {
     const shown = JSON.stringify(page.slice(0, ID_CHARS_MAX))
-    return { ...head, rejection: rejection('E_ID', '', `${shown} in the topic names no page`) } as Incoming
+    return as({ rejection: rejection('E_ID', '', `${shown} in the topic names no page`) })
   }
   if (bytes > payloadBytesMax(route)) {
-    return { ...head, rejection: tooLarge(bytes, payloadBytesMax(route)) } as Incoming
+    return as({ rejection: tooLarge(bytes, payloadBytesMax(route)) })
   }
   const decoded = decodeBody(route, text)
   if (route === 'spec' && 'body' in decoded && bytes > specBytesMax(decoded.body)) {
-    return { ...head, rejection: tooLarge(bytes, specBytesMax(decoded.body)) } as Incoming
+    return as({ rejection: tooLarge(bytes, specBytesMax(decoded.body)) })
   }
-  return { ...head, ...decoded } as Incoming
+  return as(decoded)
 }
 
 function tooLarge(bytes: number, bytesMax: number): Rejection {

@@ -20,9 +20,8 @@ export function measuredOf(capacity: Resources, placed: Resources, busy: number)
   const { cpu = 0, memory = 0 } = capacity
   const used = (name: string) => USED_SHARE * (placed[name] ?? 0)
   const most = (share: number, total: number) => Math.min(total, share + busy * total) / MILLI
-  return {
-    ...(cpu > 0 ? { cpu: most(used('cpu'), cpu), cpuTotal: cpu / MILLI } : {}),
-    memoryUsed: most(used('memory') + IDLE_SHARE * memory, memory),
-    memoryTotal: memory / MILLI,
-  }
+  const memoryUsed = most(used('memory') + IDLE_SHARE * memory, memory)
+  const memoryTotal = memory / MILLI
+  if (cpu === 0) return { memoryUsed, memoryTotal }
+  return { cpu: most(used('cpu'), cpu), cpuTotal: cpu / MILLI, memoryUsed, memoryTotal }
 }

@@ -78,6 +78,8 @@ describe('where data lies', () => {
     const locality = new Locality([...DATA, { at: 'roof', size: '1Mi' }], mesh)
     expect(new Locality(DATA, mesh).text({ site: 'cellar' })).toBe('all of it is there')
     expect(locality.text({ site: 'barn' })).toBe('1.8m to fetch 129Mi from 2 sites')
+    const twice = new Locality([...DATA, ...DATA], mesh).text({ site: 'barn' })
+    expect(twice).toMatch(/^21\.\ds to fetch 256Mi from cellar over 100M$/)
     // Without a site it is as far as the default link says.
     expect(locality.text({ site: 'cellar' })).toBe('28ms to fetch 1Mi from roof over 1G')
     expect(new Locality(DATA, mesh).text({})).toBe(

@@ -45,7 +45,8 @@ export class Locality {
     if (cut !== undefined) return `no link to ${cut.at}${nowhere}`
     const bytes = away.reduce((sum, datum) => sum + datum.bytes, 0)
     const total = `${formatDuration(this.fetchMs(labels))} to fetch ${formatQuantity('disk', bytes * 1_000)}`
-    if (away.length > 1) return `${total} from ${new Set(away.map(({ at }) => at)).size} sites${nowhere}`
+    const sites = new Set(away.map(({ at }) => at)).size
+    if (sites > 1) return `${total} from ${sites} sites${nowhere}`
     const { bandwidth = 0 } = network.between(first.at, site) ?? {}
     return `${total} from ${first.at} over ${formatQuantity('network', bandwidth * 1_000)}${nowhere}`
   }
