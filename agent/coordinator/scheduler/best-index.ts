@@ -293,12 +293,14 @@ export class BestIndex {
   #read({ slots, head }: ChangeLog, from: number, strategy: Strategy): void {
     const { words } = this.#eligible
     const list = this.#list
+    const bottom = this.#levels[0] as Float64Array
     const mask = slots.length - 1
     for (let position = from; position < head; position++) {
       const slot = slots[position & mask] as number
       if (((words[slot >>> 5] ?? 0) & (1 << (slot & 31))) === 0) continue
       const rate = this.#rate(slot, strategy)
-      this.#raise(slot >>> FAN_BITS, rate)
+      const leaf = slot >>> FAN_BITS
+      if (rate > (bottom[leaf] as number)) this.#raise(leaf, rate)
       if (rate > list.rest && !list.has(slot)) list.offer(slot, rate)
     }
   }
