@@ -36,7 +36,8 @@ export class Offers {
 
   /** There is a coordinator. */
   filled(): void {
-    this.#heard.clear()
+    // It comes with every beacon, and to clear an empty set makes a new one.
+    if (this.#heard.size > 0) this.#heard.clear()
     this.#yielded = 0
   }
 
