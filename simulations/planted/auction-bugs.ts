@@ -32,7 +32,7 @@ export const AUCTION_BUGS: readonly Bug[] = [
         },
         {
           file: 'coordinator/scheduler/scheduler.ts',
-          find: 'while (placed < length && hasRoom(device, shape.resources)) {',
+          find: 'while (placed < length && (placed === 0 || hasRoom(device, shape.resources))) {',
           put: 'while (placed < length) {',
         },
         {

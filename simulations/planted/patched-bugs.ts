@@ -162,10 +162,10 @@ const CAPACITY: readonly Bug[] = [
           find: '      const place = this.#table.column(name)\n',
           put: "      if (name !== 'cpu') continue\n      const place = this.#table.column(name)\n",
         },
-        { file: INDEX, find: '!hasRoom(device, this.#need)', put: '!hasRoom(device, { cpu: this.#cpu })' },
+        { file: INDEX, find: 'hasRoom(device, this.#need)', put: 'hasRoom(device, { cpu: this.#cpu })' },
         {
           file: SCHEDULER,
-          find: 'while (placed < length && hasRoom(device, shape.resources)) {',
+          find: 'while (placed < length && (placed === 0 || hasRoom(device, shape.resources))) {',
           put: 'while (placed < length) {',
         },
       ],
