@@ -1,8 +1,9 @@
 /** The client: submits tasks, waits for them, and reads what the mesh says of itself. */
-import { CoveyError } from '../shared/errors/errors.ts'
+import { CoveyError, type Rejection } from '../shared/errors/errors.ts'
 import { checkBody, type Incoming, isWithdraw } from '../shared/protocol/codec.ts'
 import type {
   Beacon,
+  Desired,
   ElementResult,
   MeshConfig,
   TaskSpec,
@@ -13,10 +14,12 @@ import type { Topics } from '../shared/protocol/topics.ts'
 import type { BoundedQueue } from './bounded-queue.ts'
 import { deadline } from './deadline.ts'
 import { type Device, mergeDevice } from './device.ts'
+import { type DrainedOptions, untilDrained } from './drained.ts'
 import { bodyOf, readMessage } from './incoming.ts'
 import type { Link } from './link.ts'
 import { type ResultsOptions, resultsOf } from './results.ts'
 import { type ReadLimits, readOne, readRetained } from './retained.ts'
+import { revise } from './revise.ts'
 import { checkId, InvalidSpecError, type Receipt, type SubmitOptions, submit } from './submit.ts'
 import { type WaitOptions, waitFor } from './wait.ts'
 import { Watch } from './watch.ts'
@@ -92,15 +95,64 @@ export class Client {
   }
 
   /**
-   * Sets what the whole mesh goes by, in place of all that was set before; what is not named gets its default.
-   * Resolves when the broker has acknowledged it.
+   * Sets what the whole mesh goes by, in place of all that was set before; what is not named gets its default. Resolves
+   * when the broker has acknowledged it and handed it back.
    *
-   * @throws InvalidSpecError, CoveyError E_BROKER_REFUSED, E_WAIT_TIMEOUT
+   * @param config also as a function of what is set now, which may have been refused by the coordinator; it may be
+   * called again when others change it at the same time, see revise.ts
+   * @throws InvalidSpecError, CoveyError E_BROKER_REFUSED, E_WAIT_TIMEOUT, and what the function throws
    */
-  async configure(config: MeshConfig, options: WishOptions = {}): Promise<void> {
-    const fault = checkBody('config', JSON.parse(JSON.stringify(config)))
-    if (fault !== undefined) throw new InvalidSpecError(fault)
-    await this.#wish(this.#topics.of('config'), config, 'the settings', options)
+  async configure(
+    config: MeshConfig | ((now: Readonly<Record<string, unknown>>) => MeshConfig),
+    options: WishOptions = {},
+  ): Promise<void> {
+    const next = typeof config === 'function' ? config : () => config
+    await this.#revise('config', undefined, 'the settings', next, options)
+  }
+
+  /**
+   * Says what is wanted of a device, in place of what was; `{}` opens it. Resolves as `configure` does, and knows not
+   * whether there is such a device.
+   *
+   * @param desired also as a function of what was wanted, `{}` where no coordinator would take what is written there
+   * @throws as `configure`, CoveyError E_ID
+   */
+  async desire(
+    id: string,
+    desired: Desired | ((now: Desired) => Desired),
+    options: WishOptions = {},
+  ): Promise<void> {
+    checkId(id)
+    const next = (now: object) => {
+      if (typeof desired !== 'function') return desired
+      return desired(checkBody('desired', now) === undefined ? now : {})
+    }
+    await this.#revise('desired', id, `what is wanted of ${id}`, next, options)
+  }
+
+  /** Waits until devices that are drained hold nothing any more; see drained.ts for the errors. */
+  async drained(ids: readonly string[], options: DrainedOptions = {}): Promise<void> {
+    for (const id of ids) checkId(id)
+    await untilDrained(this, ids, options)
+  }
+
+  /** Changes what an operator has written; nothing is retained where nothing is wanted. */
+  async #revise(
+    route: 'config' | 'desired',
+    id: string | undefined,
+    what: string,
+    next: (now: Readonly<Record<string, unknown>>) => object,
+    options: WishOptions,
+  ): Promise<void> {
+    const change = (now: string) => {
+      const body: unknown = JSON.parse(JSON.stringify(next(objectOf(now))))
+      const fault = checkBody(route, body)
+      if (fault !== undefined) throw new InvalidSpecError(fault, what)
+      return Object.keys(body as object).length === 0 ? '' : JSON.stringify(body)
+    }
+    const timeoutMs = options.timeoutMs ?? READ_TIMEOUT_MS
+    const limits = { timeoutMs, signal: options.signal }
+    await revise(this.#link, this.#topics.of(route, id), this.#limits, what, change, limits)
   }
 
   /** Publishes what is wished for, retained. */
@@ -157,9 +209,17 @@ export class Client {
     return found
   }
 
-  /** What the mesh goes by; `undefined` when nobody has set anything. */
+  /** What the mesh goes by; `undefined` when nobody has set anything that a coordinator would take. */
   async config(): Promise<MeshConfig | undefined> {
-    return bodyOf(await this.#readOne(this.#topics.of('config')), 'config')
+    return (await this.settings()).config
+  }
+
+  /** What is set, or why a coordinator does not take it; neither when nobody has set anything. */
+  async settings(): Promise<{ readonly config?: MeshConfig; readonly fault?: Rejection }> {
+    const message = await this.#readOne(this.#topics.of('config'))
+    if (message !== undefined && 'rejection' in message) return { fault: message.rejection }
+    const config = bodyOf(message, 'config')
+    return config === undefined ? {} : { config }
   }
 
   /**
@@ -226,6 +286,18 @@ export class Client {
     const found = await readOne(this.#link, topic, this.#limits)
     return found && readMessage(this.#topics, topic, found.payload, found.retained)
   }
+}
+
+/** A JSON object as it was written by whomever; of anything else nothing can be kept. */
+function objectOf(text: string): Readonly<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse(text)
+    if (typeof value === 'object' && value !== null && !Array.isArray(value))
+      return value as Readonly<Record<string, unknown>>
+  } catch {
+    // Not JSON, or nothing.
+  }
+  return {}
 }
 
 function pause(ms: number): Promise<void> {

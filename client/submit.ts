@@ -42,8 +42,9 @@ export interface SubmitOptions {
 export class InvalidSpecError extends CoveyError {
   readonly path: string
 
-  constructor(fault: Rejection) {
-    const where = fault.path === '' ? 'the spec' : fault.path
+  /** @param whole what it is a part of */
+  constructor(fault: Rejection, whole = 'the spec') {
+    const where = fault.path === '' ? whole : fault.path
     super(fault.code as ErrorCode, `${where}: ${fault.message}`, { remedy: fault.remedy })
     this.name = 'InvalidSpecError'
     this.path = fault.path

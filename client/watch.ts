@@ -43,13 +43,13 @@ export class Watch {
     })
   }
 
-  /** Every device with all that is known of it, again after each of its messages, heartbeats included. */
-  devices(options: WatchOptions = {}): BoundedQueue<Device> {
+  /** Every device, or some, with all that is known of it, again after each of its messages, heartbeats included. */
+  devices(options: WatchOptions & { ids?: readonly string[] } = {}): BoundedQueue<Device> {
     const known = new Map<string, Device>()
-    const filters = (['state', 'desired', 'load'] as const).map((route): [string, 0] => [
-      this.#topics.all(route),
-      0,
-    ])
+    const filters = (['state', 'desired', 'load'] as const).flatMap((route) => {
+      const topics = options.ids?.map((id) => this.#topics.of(route, id)) ?? [this.#topics.all(route)]
+      return topics.map((topic): [string, 0] => [topic, 0])
+    })
     return this.#watch(filters, options.signal, (message, push) => {
       const device = mergeDevice(known, message)
       if (device !== undefined) push(device, device.id)

@@ -3,6 +3,7 @@
 import { parseDuration } from '../../shared/model/duration.ts'
 import { LEASE_HEARTBEATS } from '../../shared/model/lease.ts'
 import { type Marks, marksOf } from '../../shared/model/marks.ts'
+import { withDefaults } from '../../shared/model/mesh-defaults.ts'
 import { Network } from '../../shared/model/network.ts'
 import { DEFAULT_PREDECESSOR_WAIT_MS, DEFAULT_TIMEOUT_MS } from '../../shared/model/task.ts'
 import { type TenantRule, tenantRules } from '../../shared/model/tenants.ts'
@@ -21,8 +22,6 @@ import { STRATEGY } from './scheduler/strategies.ts'
 import { Tenants } from './tenants.ts'
 
 export const RUN_TIMER = 'coordinator/run'
-/** Waiting tasks; each is two retained messages on the broker. */
-export const PENDING_TASKS_MAX = 100_000
 
 const HEARTBEAT_MS_MAX = 30_000
 
@@ -137,17 +136,18 @@ export class Office {
 
 /** The mesh's settings with defaults filled in. */
 export function settingsOf(context: Context, config: MeshConfig | undefined): Settings {
+  const { pendingTasksMax, strategy, objective, preemption, improve } = withDefaults(config)
   return {
-    pendingTasksMax: config?.pendingTasksMax ?? PENDING_TASKS_MAX,
+    pendingTasksMax,
     lostGraceMs: durationOr(config?.lostGrace, context.timing.lostGraceMs),
     defaultTimeoutMs: durationOr(config?.defaultTimeout, DEFAULT_TIMEOUT_MS),
     predecessorWaitMs: durationOr(config?.predecessorWait, DEFAULT_PREDECESSOR_WAIT_MS),
     marks: marksOf(config),
-    strategy: config?.strategy ?? 'greedy',
-    objective: config?.objective ?? 'peak',
+    strategy,
+    objective,
     network: new Network(config),
-    preemption: config?.preemption ?? 'on',
-    improveMs: config?.improve === undefined ? undefined : parseDuration(config.improve),
+    preemption,
+    improveMs: improve === undefined ? undefined : parseDuration(improve),
     tenants: tenantRules(config),
   }
 }

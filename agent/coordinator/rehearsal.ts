@@ -5,6 +5,7 @@
 import type { Rejection } from '../../shared/errors/errors.ts'
 import { pastDeadline } from '../../shared/model/contradiction.ts'
 import { marksOf } from '../../shared/model/marks.ts'
+import { withDefaults } from '../../shared/model/mesh-defaults.ts'
 import { Network } from '../../shared/model/network.ts'
 import { DEFAULT_TIMEOUT_MS, demandOf } from '../../shared/model/task.ts'
 import { tenantRules } from '../../shared/model/tenants.ts'
@@ -79,7 +80,7 @@ export function rehearse(
 ): { outcomes: Outcome[]; unseen: number } {
   // Nobody else comes meanwhile.
   const scheduler = new Scheduler(new Tenants(), new Random('rehearsal'), 0)
-  const { strategy = 'greedy', objective = 'peak' } = situation.config ?? {}
+  const { strategy, objective } = withDefaults(situation.config)
   scheduler.configure({ strategy: STRATEGY[strategy], objective, network: new Network(situation.config) })
   scheduler.tenants.configure(tenantRules(situation.config))
   const devices = recordsOf(situation, scheduler, now)

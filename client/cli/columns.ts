@@ -1,7 +1,7 @@
 /** What the tables of `covey get` show. */
 import { formatQuantity, parseQuantity } from '../../shared/model/quantity.ts'
 import { valueBytes } from '../../shared/protocol/json-text.ts'
-import type { TaskStatus } from '../../shared/protocol/schemas/index.ts'
+import type { Desired, TaskStatus } from '../../shared/protocol/schemas/index.ts'
 import type { Device } from '../device.ts'
 import { age } from './ages.ts'
 import { progressOf } from './array-output.ts'
@@ -27,13 +27,24 @@ export const TASK_COLUMNS: readonly Column<TaskStatus>[] = [
   { title: 'WHY', text: remarkOf },
 ]
 
+export type Hold = NonNullable<Desired['hold']>
+
+/** A hold in words, after "is". */
+export const heldText = ({ by, reason, until }: Hold): string => `held by ${by} until ${until}: ${reason}`
+
+/** The hold on a device, unless it is over. */
+export function holdOf(desired: Desired | undefined, nowMs: number): Hold | undefined {
+  const hold = desired?.hold
+  return hold !== undefined && Date.parse(hold.until) > nowMs ? hold : undefined
+}
+
 /** One word for how a device is. */
-export function deviceState(device: Device): string {
+export function deviceState(device: Device, nowMs: number = Date.now()): string {
   if (device.state === undefined) return 'unknown'
   if (!device.state.online) return 'offline'
   if (device.desired?.drain === true) return 'draining'
-  if (device.desired?.hold !== undefined) return 'held'
-  return device.desired?.cordon === true ? 'cordoned' : 'online'
+  if (device.desired?.cordon === true) return 'cordoned'
+  return holdOf(device.desired, nowMs) === undefined ? 'online' : 'held'
 }
 
 const capacityOf = (resource: string) => (device: Device) => {
@@ -53,7 +64,11 @@ const bytes = (amount: number | undefined) =>
 
 export const DEVICE_COLUMNS: readonly Column<Device>[] = [
   { title: 'DEVICE', text: ({ id }) => id },
-  { title: 'STATE', text: deviceState, colour: (device) => stateColour(deviceState(device)) },
+  {
+    title: 'STATE',
+    text: (device) => deviceState(device),
+    colour: (device) => stateColour(deviceState(device)),
+  },
   { title: 'CPU', text: capacityOf('cpu') },
   { title: 'MEMORY', text: capacityOf('memory') },
   { title: 'VERSION', text: ({ state }) => state?.version ?? '' },

@@ -1,22 +1,8 @@
 /** The table of commands: what each is for, which options it takes, and where its code is. */
-import type { OptionName } from './options.ts'
+import { CONNECTION, type CommandRule, GENERAL } from './command-rule.ts'
+import { OPERATOR_COMMANDS } from './operator-commands.ts'
 
-export interface CommandRule {
-  readonly summary: string
-  /** What follows `covey NAME [options]`. */
-  readonly operands: string
-  readonly operandsMin: number
-  readonly operandsMax: number
-  /** Options end at the first operand, so that the rest can be another command with options of its own. */
-  readonly passesOn?: boolean
-  readonly options: readonly OptionName[]
-  readonly notes?: readonly string[]
-  readonly examples: readonly string[]
-}
-
-const CONNECTION = ['broker', 'mesh', 'username', 'password', 'passwordFile', 'ca', 'connectTimeout'] as const
 const SENDING = [...CONNECTION, 'artifacts'] as const
-const GENERAL = ['config', 'help'] as const
 const SERVING = ['host', 'port', 'wsPort', 'metricsPort', 'durability', 'passwords', 'insecure'] as const
 const WORKING = [
   'deviceId',
@@ -183,6 +169,7 @@ export const COMMANDS = {
     options: ['json', ...CONNECTION, ...GENERAL],
     examples: ['covey cancel uname-x7k2'],
   },
+  ...OPERATOR_COMMANDS,
   artifact: {
     summary: 'Put files where devices find them by their digest; list or remove them',
     operands: 'put FILE… | list | remove DIGEST…',

@@ -4,7 +4,7 @@ import { didYouMean } from '../../shared/errors/suggest.ts'
 import type { TaskStatus } from '../../shared/protocol/schemas/index.ts'
 import type { Client } from '../client.ts'
 import type { Device } from '../device.ts'
-import { DEVICE_COLUMNS, LOAD_COLUMNS, TASK_COLUMNS } from './columns.ts'
+import { DEVICE_COLUMNS, heldText, holdOf, LOAD_COLUMNS, TASK_COLUMNS } from './columns.ts'
 import type { OptionsOf } from './commands.ts'
 import type { Context } from './context.ts'
 import { noSuchTask } from './explain.ts'
@@ -19,6 +19,8 @@ type GetValues = Values<OptionsOf<'get'>>
 /** How long heartbeats are awaited for --load, if no beacon says how often they come. */
 const LOAD_WAIT_MS = 1_500
 const LOAD_WAIT_MS_MAX = 10_000
+/** How many holds are told with their reasons. */
+const HOLDS_MAX = 10
 const SUBJECTS = ['devices', 'tasks', 'task', 'coordinator'] as const
 
 /** @throws CoveyError E_USAGE, E_NO_TASK, and what the client throws */
@@ -80,8 +82,10 @@ async function getTask(context: Context, values: GetValues, client: Client, id: 
 async function getDevices(context: Context, values: GetValues, client: Client): Promise<number> {
   const loadWaitMs = values.load === true ? await loadWait(client) : 0
   const columns = values.load === true ? LOAD_COLUMNS : DEVICE_COLUMNS
-  const print = printer(context, values, columns, await client.devices({ loadWaitMs }))
+  const devices = await client.devices({ loadWaitMs })
+  const print = printer(context, values, columns, devices)
   print.all('no devices: start one with "covey agent"')
+  if (values.json !== true) tellHolds(context, devices)
   if (values.watch !== true) return 0
   for await (const device of client.watch.devices({ signal: context.interrupted })) {
     if (values.load === true) print.changed(device.id, device)
@@ -91,6 +95,16 @@ async function getDevices(context: Context, values: GetValues, client: Client): 
     }
   }
   throw context.interrupted.reason
+}
+
+/** Why devices are held has no room in the table. */
+function tellHolds(context: Context, devices: readonly Device[]): void {
+  const held = devices.flatMap(({ id, desired }) => {
+    const hold = holdOf(desired, Date.now())
+    return hold === undefined ? [] : [`${id} is ${heldText(hold)}`]
+  })
+  for (const line of held.slice(0, HOLDS_MAX)) remark(context, line)
+  if (held.length > HOLDS_MAX) remark(context, `${held.length - HOLDS_MAX} more are held: see --json`)
 }
 
 /** A little more than the interval at which devices send their load. */

@@ -18,6 +18,7 @@ export type Group =
   | 'Broker'
   | 'Agent'
   | 'Task'
+  | 'Mesh'
   | 'Users'
   | 'Demo'
   | 'Simulation'

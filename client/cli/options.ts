@@ -5,6 +5,7 @@
 
 import { DEFAULT_BROKER } from '../broker-url.ts'
 import { AGENT_OPTIONS } from './agent-options.ts'
+import { OPERATOR_OPTIONS } from './operator-options.ts'
 import type { OptionRule, Preference } from './option-rule.ts'
 import { SIM_OPTIONS } from './sim-options.ts'
 import { TASK_OPTIONS } from './task-options.ts'
@@ -171,6 +172,9 @@ export const OPTIONS = {
 
   // Task
   ...TASK_OPTIONS,
+
+  // Mesh
+  ...OPERATOR_OPTIONS,
 
   // Demo
   folder: {

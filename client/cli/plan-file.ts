@@ -1,11 +1,10 @@
 /** The tasks of `covey plan -f FILE`: YAML or JSON, specs by id or a list of them. */
-import { readFileSync } from 'node:fs'
-import { parse as parseYaml } from 'yaml'
 import { checkBody } from '../../shared/protocol/codec.ts'
 import { isId } from '../../shared/protocol/ids.ts'
 import { ARRAY_BYTES_MAX, type TaskSpec } from '../../shared/protocol/schemas/index.ts'
 import { InvalidSpecError } from '../submit.ts'
 import { wrongValue } from './values.ts'
+import { asJson, readYamlFile } from './yaml-text.ts'
 
 /** Tasks of one file. */
 export const PLANNED_MAX = 10_000
@@ -23,21 +22,7 @@ export interface Planned {
  * @throws CoveyError E_USAGE when it cannot be read or holds no tasks; InvalidSpecError for a wrong spec, with its id
  */
 export function readPlanFile(name: string): Planned[] {
-  let text: string
-  try {
-    text = readFileSync(name, 'utf8')
-  } catch (error) {
-    throw wrongValue('--file', `the file cannot be read: ${(error as Error).message}`, 'Name a readable file')
-  }
-  if (text.length > ARRAY_BYTES_MAX) {
-    throw wrongValue(name, `it exceeds ${ARRAY_BYTES_MAX} characters`, 'Plan fewer tasks at a time')
-  }
-  let value: unknown
-  try {
-    value = parseYaml(text)
-  } catch (error) {
-    throw wrongValue(name, `it is neither YAML nor JSON: ${(error as Error).message.split('\n')[0]}`, FORM)
-  }
+  const value = readYamlFile(name, ARRAY_BYTES_MAX, FORM)
   const entries = entriesOf(name, value)
   if (entries.length === 0) throw wrongValue(name, 'there is no task in it', FORM)
   if (entries.length > PLANNED_MAX) {
@@ -52,7 +37,7 @@ export function readPlanFile(name: string): Planned[] {
       const remedy = 'Use 1 to 64 letters, digits, "_" and "-", the first a letter or digit'
       throw wrongValue(name, `${JSON.stringify(id)} is not an id`, remedy)
     }
-    const plain = toJson(spec)
+    const plain = asJson(spec)
     const fault = checkBody('spec', plain)
     if (fault !== undefined) throw new InvalidSpecError({ ...fault, path: `${id}${fault.path}` })
     return { id, spec: plain as TaskSpec }
@@ -64,7 +49,3 @@ function entriesOf(name: string, value: unknown): [string, unknown][] {
   if (typeof value !== 'object' || value === null) throw wrongValue(name, 'it holds no tasks', FORM)
   return 'run' in value ? [['task-1', value]] : Object.entries(value)
 }
-
-/** As the spec would travel: dates and the like become what JSON has for them. */
-const toJson = (value: unknown): unknown =>
-  value === undefined ? undefined : JSON.parse(JSON.stringify(value) ?? 'null')

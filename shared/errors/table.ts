@@ -306,6 +306,16 @@ export const ERRORS = {
     remedy: 'See covey get tasks; a status is kept for the task’s ttl, an hour by default',
     retry: false,
   },
+  E_NO_DEVICE: {
+    about: 'The mesh knows no device of that id',
+    remedy: 'See covey get devices',
+    retry: false,
+  },
+  E_HELD: {
+    about: 'The device is held by somebody else',
+    remedy: 'Wait until the hold is over, ask its holder, or end it with covey release',
+    retry: true,
+  },
   E_SCENARIO: {
     about: 'A scenario, or a file that it needs, cannot be used; the message names line and column',
     remedy: 'Compare it with docs/simulation.md',

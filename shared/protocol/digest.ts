@@ -40,3 +40,9 @@ export function setDigest(names: Iterable<string>): string {
   if (count === 0) return DIGEST_OF_NONE
   return `${count.toString(36)}-${sum.toString(36)}-${mix.toString(36)}`
 }
+
+/** How many names a `setDigest` is of; `undefined` when it is none. */
+export function countOf(digest: string): number | undefined {
+  const [, count] = /^([0-9a-z]+)-[0-9a-z]+-[0-9a-z]+$/.exec(digest) ?? []
+  return count === undefined ? undefined : Number.parseInt(count, 36)
+}

@@ -75,13 +75,29 @@ function explain(errors: readonly ErrorObject[]): Rejection {
     return rejection('E_SHAPE', `${path}/${field}`, `"${field}" is required`)
   }
   if (telling.keyword === 'const')
-    return rejection('E_SHAPE', path, `${shown} must be ${show(telling.schema)}`)
+    return rejection('E_SHAPE', path, `${shown} must be ${allowedAt(path, errors).join(' or ')}`)
   if (telling.keyword === 'enum') {
     const allowed = (telling.params['allowedValues'] as unknown[]).map(show).join(', ')
     return rejection('E_SHAPE', path, `${shown} must be one of ${allowed}`)
   }
   if (telling.keyword === 'anyOf') return rejection('E_SHAPE', path, `${shown} has none of the allowed forms`)
   return rejection('E_SHAPE', path, `${shown} ${telling.message ?? 'does not match its schema'}`)
+}
+
+/** The values and types that the branches at one place allow: one literal seldom is the only way. */
+function allowedAt(path: string, errors: readonly ErrorObject[]): string[] {
+  const here = errors.filter(({ instancePath }) => instancePath === path)
+  const values = here.filter(({ keyword }) => keyword === 'const').map(({ schema }) => show(schema))
+  const types = here.filter(({ keyword }) => keyword === 'type').map(({ schema }) => TYPES[String(schema)])
+  return [...values, ...types].filter((text) => text !== undefined)
+}
+
+const TYPES: Readonly<Record<string, string>> = {
+  string: 'a text',
+  number: 'a number',
+  integer: 'a whole number',
+  object: 'an object',
+  array: 'a list',
 }
 
 /** A field that no schema names, or a name that is not of the form that names have there. */

@@ -1,0 +1,203 @@
+/** `covey config`: the settings of the mesh, shown or changed. */
+import { CoveyError } from '../../shared/errors/errors.ts'
+import { didYouMean } from '../../shared/errors/suggest.ts'
+import { withDefaults } from '../../shared/model/mesh-defaults.ts'
+import { checkBody } from '../../shared/protocol/codec.ts'
+import { MeshConfig, PAYLOAD_BYTES_MAX } from '../../shared/protocol/schemas/index.ts'
+import type { Client } from '../client.ts'
+import { InvalidSpecError } from '../submit.ts'
+import type { OptionsOf } from './commands.ts'
+import {
+  checkSetting,
+  type Edit,
+  edited,
+  isMapping,
+  readSet,
+  readUnset,
+  SETTINGS,
+  valueAt,
+} from './config-edit.ts'
+import type { Context } from './context.ts'
+import { withClient } from './open-client.ts'
+import type { Values } from './options.ts'
+import { remark } from './report-error.ts'
+import { type Column, formatTable } from './table.ts'
+import { printable } from './text-width.ts'
+import { wrongValue } from './values.ts'
+import { asJson, readYamlFile } from './yaml-text.ts'
+
+type ConfigValues = Values<OptionsOf<'config'>>
+
+const VERBS = ['set', 'unset'] as const
+
+/** @throws CoveyError E_USAGE, InvalidSpecError for settings that no coordinator would take, what the client throws */
+export async function run(
+  context: Context,
+  values: ConfigValues,
+  operands: readonly string[],
+): Promise<number> {
+  const [verb, ...words] = operands
+  if (values.settingsFile !== undefined) {
+    if (verb !== undefined) {
+      const message = `with --file there is nothing else to say, and ${JSON.stringify(verb)} follows`
+      throw new CoveyError('E_USAGE', message, { remedy: 'The file takes the place of all settings' })
+    }
+    const config = readSettings(values.settingsFile)
+    return withClient(context, values, (client) => replace(context, values, client, config))
+  }
+  if (verb === undefined) return withClient(context, values, (client) => show(context, values, client))
+  if (verb !== 'set' && verb !== 'unset') {
+    const hint = verb.includes('=') ? 'Did you mean "covey config set …"? ' : didYouMean(verb, VERBS)
+    const remedy = `${hint}Use one of: ${VERBS.join(', ')}, or nothing, which shows all settings`
+    throw new CoveyError('E_USAGE', `there is no "covey config ${verb}"`, { remedy })
+  }
+  if (words.length === 0) {
+    const remedy = verb === 'set' ? 'Write it like covey config set highMark=0.8' : 'See covey config'
+    throw new CoveyError('E_USAGE', `covey config ${verb} wants a setting`, { remedy })
+  }
+  const edits = words.map(verb === 'set' ? readSet : readUnset)
+  return withClient(context, values, (client) => change(context, values, client, edits))
+}
+
+async function show(context: Context, values: ConfigValues, client: Client): Promise<number> {
+  const { config, fault } = await client.settings()
+  if (fault !== undefined) {
+    const where = fault.path === '' ? '' : ` at ${fault.path}`
+    throw new CoveyError('E_SHAPE', `what is set is refused by coordinators${where}: ${fault.message}`, {
+      remedy:
+        'Correct that with covey config set or unset, or replace all with -f; until then a coordinator goes by what it had taken before, and a new one by the defaults',
+    })
+  }
+  if (values.json === true) writeJson(context, config)
+  else context.stdout.write(formatTable(context, COLUMNS, rowsOf(config)))
+  return 0
+}
+
+async function change(
+  context: Context,
+  values: ConfigValues,
+  client: Client,
+  edits: readonly Edit[],
+): Promise<number> {
+  let before: Readonly<Record<string, unknown>> = {}
+  let after: MeshConfig = {}
+  await client.configure((now) => {
+    for (const { key, path, value } of edits) {
+      // What is no setting may be set nevertheless, by whom nobody told, and is taken away then.
+      if (value === undefined && valueAt(now, path) === undefined) checkSetting(key)
+    }
+    before = now
+    after = edited(now, edits) as MeshConfig
+    return after
+  })
+  if (values.json === true) writeJson(context, after)
+  else for (const edit of edits) context.stdout.write(`${printable(told(edit, before, after))}\n`)
+  if (edits.some(({ path }) => path[0] === 'tenants')) await remarkStrangeQuotas(context, client, after)
+  return 0
+}
+
+/** `highMark: 0.8 (was 0.9, the default)`. */
+function told({ key, path }: Edit, before: object, after: MeshConfig): string {
+  const [was, is] = [valueAt(before, path), valueAt(after, path)]
+  const [wasText, isText] = [before, after].map((config) => {
+    const value = valueAt(withDefaults(config), path)
+    const text = value === undefined || isEmpty(value) ? 'not set' : textOf(value)
+    return text === 'not set' || valueAt(config, path) !== undefined ? text : `${text}, the default`
+  })
+  return JSON.stringify(was) === JSON.stringify(is)
+    ? `${key}: ${isText} (as before)`
+    : `${key}: ${isText} (was ${wasText})`
+}
+
+async function replace(
+  context: Context,
+  values: ConfigValues,
+  client: Client,
+  config: MeshConfig,
+): Promise<number> {
+  await client.configure(config)
+  const count = Object.keys(config).length
+  if (values.json === true) writeJson(context, config)
+  else
+    context.stdout.write(
+      `${count} ${count === 1 ? 'setting is' : 'settings are'} set, all others have their default\n`,
+    )
+  await remarkStrangeQuotas(context, client, config)
+  return 0
+}
+
+function readSettings(name: string): MeshConfig {
+  const form = 'Write lines like "highMark: 0.8", or {} for no settings'
+  const value = asJson(readYamlFile(name, PAYLOAD_BYTES_MAX, form))
+  if (!isMapping(value)) throw wrongValue(name, 'it holds no settings', form)
+  const fault = checkBody('config', value)
+  if (fault !== undefined) throw new InvalidSpecError(fault, name)
+  return value as MeshConfig
+}
+
+/** A quota binds only what devices have: a mistyped resource binds nothing. */
+async function remarkStrangeQuotas(context: Context, client: Client, { tenants }: MeshConfig): Promise<void> {
+  const named = Object.entries(tenants ?? {}).flatMap(([tenant, { quota = {} }]) =>
+    Object.keys(quota).map((resource) => ({ tenant, resource })),
+  )
+  if (named.length === 0) return
+  const devices = await client.devices()
+  const known = new Set(devices.flatMap(({ state }) => Object.keys(state?.capacity ?? {})))
+  if (known.size === 0) return
+  for (const { tenant, resource } of named) {
+    if (known.has(resource)) continue
+    const hint = didYouMean(resource, known).trim()
+    const what = `tenant ${tenant} has a quota of ${resource}, which no device has`
+    remark(context, hint === '' ? what : `${what}. ${hint}`)
+  }
+}
+
+function writeJson(context: Context, config: MeshConfig | undefined): void {
+  const both = { set: config ?? {}, effective: withDefaults(config) }
+  context.stdout.write(`${JSON.stringify(both, undefined, 2)}\n`)
+}
+
+interface Row {
+  readonly key: string
+  readonly value: string
+  readonly isSet: boolean
+  readonly about: string
+}
+
+function rowsOf(config: MeshConfig | undefined): Row[] {
+  const whole = withDefaults(config)
+  return SETTINGS.flatMap((setting) => {
+    const isSet = config?.[setting] !== undefined
+    return leavesOf(setting, whole[setting]).map(([key, value], index) => ({
+      key,
+      value,
+      isSet,
+      about: index === 0 ? aboutOf(setting) : '',
+    }))
+  })
+}
+
+function aboutOf(setting: keyof MeshConfig): string {
+  const schema: object = MeshConfig.properties[setting]
+  return 'description' in schema ? String(schema.description) : ''
+}
+
+/** A setting, or the parts of one, each under the name by which it is set. */
+function leavesOf(key: string, value: unknown): [key: string, value: string][] {
+  if (value === undefined) return [[key, '(off)']]
+  if (isEmpty(value)) return [[key, '(none)']]
+  if (!isMapping(value)) return [[key, textOf(value)]]
+  return Object.entries(value).flatMap(([name, part]) => leavesOf(`${key}.${name}`, part))
+}
+
+const isEmpty = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && Object.keys(value).length === 0
+
+const textOf = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value))
+
+const COLUMNS: readonly Column<Row>[] = [
+  { title: 'SETTING', text: ({ key }) => key },
+  { title: 'VALUE', text: ({ value }) => value, colour: ({ isSet }) => (isSet ? 'green' : undefined) },
+  { title: 'FROM', text: ({ isSet }) => (isSet ? 'set' : 'default') },
+  { title: 'MEANING', text: ({ about }) => about },
+]
