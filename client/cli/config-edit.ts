@@ -1,5 +1,6 @@
 /** Changes of single settings: `highMark=0.8`, `tenants.lab.quota.cpu=8`, as they are written and carried out. */
 import { didYouMean } from '../../shared/errors/suggest.ts'
+import { withDefaults } from '../../shared/model/mesh-defaults.ts'
 import { MeshConfig } from '../../shared/protocol/schemas/index.ts'
 import { wrongValue } from './values.ts'
 import { asJson, parseYaml } from './yaml-text.ts'
@@ -61,10 +62,18 @@ function pathOf(key: string): string[] {
   return [first, ...parts]
 }
 
-/** The settings with the changes made, one after another; what was given stays as it is. */
+/**
+ * The settings with the changes made, one after another; what was given stays as it is. A part of what is not set is
+ * changed in its default, so that the other parts remain.
+ */
 export function edited(settings: Settings, edits: readonly Edit[]): Settings {
+  const defaults: Settings = withDefaults(undefined)
   let now = settings
-  for (const { path, value } of edits) now = changed(now, path, value) ?? {}
+  for (const { path, value } of edits) {
+    const [first = '', ...parts] = path
+    const fresh = value !== undefined && parts.length > 0 && now[first] === undefined
+    now = changed(fresh ? { ...now, [first]: defaults[first] } : now, path, value) ?? {}
+  }
   return now
 }
 

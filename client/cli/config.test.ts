@@ -90,6 +90,13 @@ test('set changes what it names, unset brings back the default, and both leave t
   expect(retained.at(-1)).toBeNull()
 })
 
+test('A part of what is not set is changed in its default', async () => {
+  expect((await config('set', 'defaultLink.bandwidth=1G')).out).toBe(
+    'defaultLink.bandwidth: 1G (was 100M, the default)\n',
+  )
+  expect(retained.at(-1)).toEqual({ defaultLink: { latency: '10ms', bandwidth: '1G' } })
+})
+
 test('A file takes the place of everything, lists and mappings included', async () => {
   await config('set', 'highMark=0.8')
   const links = 'links:\n  - { between: [cellar, roof], latency: 20ms, bandwidth: 100M }\ndefaultLink: none\n'

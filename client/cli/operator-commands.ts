@@ -15,8 +15,8 @@ export const OPERATOR_COMMANDS = {
       'set changes what it names and leaves the rest; unset brings back the default; -f takes the place of everything, and a file with {} unsets all',
       'Parts are named with dots: tenants.lab.weight=2, defaultLink.bandwidth=1G. A VALUE is read as YAML, so lists and mappings can be written in braces',
       'All is checked as the coordinator checks it, before anything is sent',
-      'Two who change settings at the same time are noticed, and both changes are made; that is no lock, and of two files the later one wins',
-      'The whole list with --json is {"set","effective"}: what was set, and with defaults filled in',
+      'Who sees another change come in between makes its own once more upon that; this is no lock, and of two files the later one stands',
+      'With --json it prints {"set","effective"}: what is set, and the same with defaults filled in',
     ],
     examples: [
       'covey config',
@@ -45,7 +45,7 @@ export const OPERATOR_COMMANDS = {
     options: ['drainTimeout', 'wait', 'json', ...CONNECTION, ...GENERAL],
     notes: [
       'What runs is told to end, gets its grace for that, and is placed elsewhere; it waits where no other device can take it',
-      'Empty is what tells so in two heartbeats in a row. Exit code 1 when one is not in time, or offline: it is drained nevertheless',
+      'Empty is what tells so in two heartbeats in a row. Exit code 1 when one is not in time, or offline: it stays draining',
       'Ctrl-C ends the waiting; covey uncordon ends the drain',
     ],
     examples: ['covey drain pi-7', 'covey drain pi-7 --timeout 30s', 'covey drain pi-7 pi-8 --no-wait'],

@@ -220,7 +220,7 @@ export const OPTIONS = {
     kind: 'file',
     group: 'General',
     defaultText: './covey.yaml, ~/.config/covey/config.yaml',
-    about: 'Settings in YAML or JSON; keys are named like flags',
+    about: 'Options in YAML or JSON; keys are named like flags',
   },
   help: { kind: 'flag', short: 'h', group: 'General', about: 'Show help' },
 } as const satisfies Record<string, OptionRule>
