@@ -7,6 +7,8 @@ import { type Peer, startPeer, startTestBroker, type TestBroker } from '../testi
 import { dispatch } from './dispatch.ts'
 import { testTerminal } from './testing/terminal.ts'
 
+const BEACON = { term: 1, agent: 'pi-1', nonce: 'n', intervalMs: 1_000, heartbeatMs: 1_000, candidates: [] }
+
 let broker: TestBroker
 let peer: Peer
 let retained: unknown[]
@@ -21,6 +23,7 @@ beforeEach(async () => {
     if (topic.endsWith('/config')) retained.push(payload.length === 0 ? null : JSON.parse(payload.toString()))
   })
   await peer.mqtt.subscribeAsync('covey/v1/test/config', { qos: 1 })
+  await peer.say('coordinator', BEACON)
 })
 afterEach(async () => {
   await peer.close()
@@ -169,6 +172,12 @@ test('A wrong file is refused with its place, and a quota of what no device has 
   const { code, err } = await config('set', 'tenants.lab.quota.memoy=1Gi', 'tenants.lab.quota.cpu=1')
   expect(code).toBe(0)
   expect(err).toBe('covey: tenant lab has a quota of memoy, which no device has. Did you mean "memory"?\n')
+})
+
+test('A mesh that nobody knows may be a mistyped one', async () => {
+  const { code, err } = await config('set', 'highMark=0.8', '--mesh', 'tset')
+  expect(code).toBe(0)
+  expect(err).toBe('covey: mesh tset never had a coordinator; its settings are kept for the first\n')
 })
 
 test('What others have set wrong is told with the way out', async () => {

@@ -43,9 +43,9 @@ export async function run(
       throw new CoveyError('E_USAGE', message, { remedy: 'The file takes the place of all settings' })
     }
     const config = readSettings(values.settingsFile)
-    return withClient(context, values, (client) => replace(context, values, client, config))
+    return withMesh(context, values, (client) => replace(context, values, client, config))
   }
-  if (verb === undefined) return withClient(context, values, (client) => show(context, values, client))
+  if (verb === undefined) return withMesh(context, values, (client) => show(context, values, client))
   if (verb !== 'set' && verb !== 'unset') {
     const hint = verb.includes('=') ? 'Did you mean "covey config set …"? ' : didYouMean(verb, VERBS)
     const remedy = `${hint}Use one of: ${VERBS.join(', ')}, or nothing, which shows all settings`
@@ -56,7 +56,21 @@ export async function run(
     throw new CoveyError('E_USAGE', `covey config ${verb} wants a setting`, { remedy })
   }
   const edits = words.map(verb === 'set' ? readSet : readUnset)
-  return withClient(context, values, (client) => change(context, values, client, edits))
+  return withMesh(context, values, (client) => change(context, values, client, edits))
+}
+
+/** Settings may come before the mesh; but one that nobody knows may be a mistyped one. */
+function withMesh(
+  context: Context,
+  values: ConfigValues,
+  work: (client: Client) => Promise<number>,
+): Promise<number> {
+  return withClient(context, values, async (client) => {
+    const code = await work(client)
+    if ((await client.coordinator()) === undefined)
+      remark(context, `mesh ${client.mesh} never had a coordinator; its settings are kept for the first`)
+    return code
+  })
 }
 
 async function show(context: Context, values: ConfigValues, client: Client): Promise<number> {

@@ -113,6 +113,7 @@ function readHold(context: Context, values: Values<OptionsOf<'hold'>>): Hold {
     )
   if (reason.trim() === '') throw missing('a hold has a reason', 'Give it, like --reason "new SD card"')
   if (by === '') throw missing('a hold has a holder', 'Say who, with --by NAME')
-  const until = new Date(Date.now() + holdFor).toISOString().replace(/\.\d+Z$/, 'Z')
+  const untilMs = Math.ceil((Date.now() + holdFor) / 1_000) * 1_000
+  const until = new Date(untilMs).toISOString().replace('.000Z', 'Z')
   return { by, reason, until }
 }
