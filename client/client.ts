@@ -17,6 +17,7 @@ import { type Device, mergeDevice } from './device.ts'
 import { type DrainedOptions, untilDrained } from './drained.ts'
 import { bodyOf, readMessage } from './incoming.ts'
 import type { Link } from './link.ts'
+import type { Json } from './merge.ts'
 import { type ResultsOptions, resultsOf } from './results.ts'
 import { type ReadLimits, readOne, readRetained } from './retained.ts'
 import { revise } from './revise.ts'
@@ -99,15 +100,15 @@ export class Client {
    * when the broker has acknowledged it and handed it back.
    *
    * @param config also as a function of what is set now, which may have been refused by the coordinator; it may be
-   * called again when others change it at the same time, see revise.ts
+   * called again when others change it at the same time, and what they changed is kept, see revise.ts
    * @throws InvalidSpecError, CoveyError E_BROKER_REFUSED, E_WAIT_TIMEOUT, and what the function throws
    */
   async configure(
-    config: MeshConfig | ((now: Readonly<Record<string, unknown>>) => MeshConfig),
+    config: MeshConfig | ((now: Json) => MeshConfig),
     options: WishOptions = {},
   ): Promise<void> {
     const next = typeof config === 'function' ? config : () => config
-    await this.#revise('config', undefined, 'the settings', next, options)
+    await this.#revise('config', undefined, 'the settings', next, next !== config, options)
   }
 
   /**
@@ -127,7 +128,7 @@ export class Client {
       if (typeof desired !== 'function') return desired
       return desired(checkBody('desired', now) === undefined ? now : {})
     }
-    await this.#revise('desired', id, `what is wanted of ${id}`, next, options)
+    await this.#revise('desired', id, `what is wanted of ${id}`, next, typeof desired !== 'function', options)
   }
 
   /** Waits until devices that are drained hold nothing any more; see drained.ts for the errors. */
@@ -141,17 +142,18 @@ export class Client {
     route: 'config' | 'desired',
     id: string | undefined,
     what: string,
-    next: (now: Readonly<Record<string, unknown>>) => object,
+    next: (now: Json) => object,
+    whole: boolean,
     options: WishOptions,
   ): Promise<void> {
-    const change = (now: string) => {
-      const body: unknown = JSON.parse(JSON.stringify(next(objectOf(now))))
+    const change = (now: Json) => {
+      const body = JSON.parse(JSON.stringify(next(now)))
       const fault = checkBody(route, body)
       if (fault !== undefined) throw new InvalidSpecError(fault, what)
-      return Object.keys(body as object).length === 0 ? '' : JSON.stringify(body)
+      return body
     }
     const timeoutMs = options.timeoutMs ?? READ_TIMEOUT_MS
-    const limits = { timeoutMs, signal: options.signal }
+    const limits = { timeoutMs, signal: options.signal, whole }
     await revise(this.#link, this.#topics.of(route, id), this.#limits, what, change, limits)
   }
 
@@ -286,18 +288,6 @@ export class Client {
     const found = await readOne(this.#link, topic, this.#limits)
     return found && readMessage(this.#topics, topic, found.payload, found.retained)
   }
-}
-
-/** A JSON object as it was written by whomever; of anything else nothing can be kept. */
-function objectOf(text: string): Readonly<Record<string, unknown>> {
-  try {
-    const value: unknown = JSON.parse(text)
-    if (typeof value === 'object' && value !== null && !Array.isArray(value))
-      return value as Readonly<Record<string, unknown>>
-  } catch {
-    // Not JSON, or nothing.
-  }
-  return {}
 }
 
 function pause(ms: number): Promise<void> {

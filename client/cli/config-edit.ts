@@ -2,10 +2,9 @@
 import { didYouMean } from '../../shared/errors/suggest.ts'
 import { withDefaults } from '../../shared/model/mesh-defaults.ts'
 import { MeshConfig } from '../../shared/protocol/schemas/index.ts'
+import { isObject, type Json } from '../merge.ts'
 import { wrongValue } from './values.ts'
 import { asJson, parseYaml } from './yaml-text.ts'
-
-type Settings = Readonly<Record<string, unknown>>
 
 /** One setting, or a part of one, and what it is to be; `undefined`: its default. */
 export interface Edit {
@@ -66,8 +65,8 @@ function pathOf(key: string): string[] {
  * The settings with the changes made, one after another; what was given stays as it is. A part of what is not set is
  * changed in its default, so that the other parts remain.
  */
-export function edited(settings: Settings, edits: readonly Edit[]): Settings {
-  const defaults: Settings = withDefaults(undefined)
+export function edited(settings: Json, edits: readonly Edit[]): Json {
+  const defaults: Json = withDefaults(undefined)
   let now = settings
   for (const { path, value } of edits) {
     const [first = '', ...parts] = path
@@ -78,12 +77,8 @@ export function edited(settings: Settings, edits: readonly Edit[]): Settings {
 }
 
 /** `undefined` when nothing is left. */
-function changed(
-  inside: unknown,
-  [name = '', ...rest]: readonly string[],
-  value: unknown,
-): Settings | undefined {
-  const { [name]: former, ...others } = isMapping(inside) ? inside : {}
+function changed(inside: unknown, [name = '', ...rest]: readonly string[], value: unknown): Json | undefined {
+  const { [name]: former, ...others } = isObject(inside) ? inside : {}
   const next = rest.length === 0 ? value : changed(former, rest, value)
   if (next !== undefined) return { ...others, [name]: next }
   return Object.keys(others).length === 0 ? undefined : others
@@ -92,10 +87,6 @@ function changed(
 /** What stands there; `undefined` when nothing does. */
 export function valueAt(settings: unknown, path: readonly string[]): unknown {
   let value = settings
-  for (const name of path) value = isMapping(value) && Object.hasOwn(value, name) ? value[name] : undefined
+  for (const name of path) value = isObject(value) && Object.hasOwn(value, name) ? value[name] : undefined
   return value
-}
-
-export function isMapping(value: unknown): value is Settings {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

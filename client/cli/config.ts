@@ -5,18 +5,10 @@ import { withDefaults } from '../../shared/model/mesh-defaults.ts'
 import { checkBody } from '../../shared/protocol/codec.ts'
 import { MeshConfig, PAYLOAD_BYTES_MAX } from '../../shared/protocol/schemas/index.ts'
 import type { Client } from '../client.ts'
+import { isObject, type Json } from '../merge.ts'
 import { InvalidSpecError } from '../submit.ts'
 import type { OptionsOf } from './commands.ts'
-import {
-  checkSetting,
-  type Edit,
-  edited,
-  isMapping,
-  readSet,
-  readUnset,
-  SETTINGS,
-  valueAt,
-} from './config-edit.ts'
+import { checkSetting, type Edit, edited, readSet, readUnset, SETTINGS, valueAt } from './config-edit.ts'
 import type { Context } from './context.ts'
 import { withClient } from './open-client.ts'
 import type { Values } from './options.ts'
@@ -93,19 +85,20 @@ async function change(
   client: Client,
   edits: readonly Edit[],
 ): Promise<number> {
-  let before: Readonly<Record<string, unknown>> = {}
+  let before: Json | undefined
   let after: MeshConfig = {}
   await client.configure((now) => {
     for (const { key, path, value } of edits) {
       // What is no setting may be set nevertheless, by whom nobody told, and is taken away then.
       if (value === undefined && valueAt(now, path) === undefined) checkSetting(key)
     }
-    before = now
+    // What others make of it meanwhile is not what it was.
+    before ??= now
     after = edited(now, edits) as MeshConfig
     return after
   })
   if (values.json === true) writeJson(context, after)
-  else for (const edit of edits) context.stdout.write(`${printable(told(edit, before, after))}\n`)
+  else for (const edit of edits) context.stdout.write(`${printable(told(edit, before ?? {}, after))}\n`)
   if (edits.some(({ path }) => path[0] === 'tenants')) await remarkStrangeQuotas(context, client, after)
   return 0
 }
@@ -143,7 +136,7 @@ async function replace(
 function readSettings(name: string): MeshConfig {
   const form = 'Write lines like "highMark: 0.8", or {} for no settings'
   const value = asJson(readYamlFile(name, PAYLOAD_BYTES_MAX, form))
-  if (!isMapping(value)) throw wrongValue(name, 'it holds no settings', form)
+  if (!isObject(value)) throw wrongValue(name, 'it holds no settings', form)
   const fault = checkBody('config', value)
   if (fault !== undefined) throw new InvalidSpecError(fault, name)
   return value as MeshConfig
@@ -200,7 +193,7 @@ function aboutOf(setting: keyof MeshConfig): string {
 function leavesOf(key: string, value: unknown): [key: string, value: string][] {
   if (value === undefined) return [[key, '(off)']]
   if (isEmpty(value)) return [[key, '(none)']]
-  if (!isMapping(value)) return [[key, textOf(value)]]
+  if (!isObject(value)) return [[key, textOf(value)]]
   return Object.entries(value).flatMap(([name, part]) => leavesOf(`${key}.${name}`, part))
 }
 

@@ -81,14 +81,14 @@ async function wish(
     for (const { id, desired = {} } of devices) change(desired, id)
     const outcomes = await Promise.all(
       devices.map(async ({ id }) => {
-        let before: Desired = {}
+        let before: Desired | undefined
         let after: Desired = {}
         await client.desire(id, (now) => {
-          before = now
+          before ??= now
           after = change(now, id)
           return after
         })
-        return { device: id, before, after }
+        return { device: id, before: before ?? {}, after }
       }),
     )
     if (values.json === true) {

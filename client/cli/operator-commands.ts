@@ -15,7 +15,7 @@ export const OPERATOR_COMMANDS = {
       'set changes what it names and leaves the rest; unset brings back the default; -f takes the place of everything, and a file with {} unsets all',
       'Parts are named with dots: tenants.lab.weight=2, defaultLink.bandwidth=1G. A VALUE is read as YAML, so lists and mappings can be written in braces, with a space after each colon',
       'All is checked as the coordinator checks it, before anything is sent',
-      'Who sees another change come in between makes its own once more upon that; this is no lock, and of two files the later one stands',
+      'A change that comes in between from somewhere else is kept; this is no lock, and of two files the later one stands',
       'With --json it prints {"set","effective"}: what is set, and the same with defaults filled in',
     ],
     examples: [
