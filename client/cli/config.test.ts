@@ -136,6 +136,7 @@ test.each([
   [['set', 'strategy'], 2, '"strategy" has no KEY='],
   [['set', 'tenants.__proto__.weight=2'], 1, '"__proto__" cannot be a name here'],
   [['set'], 2, 'covey config set wants a setting'],
+  [['set', 'highMark=0.8', 'highMark=0.7'], 2, 'a setting is named twice'],
   [['unset', 'higMark'], 2, 'Did you mean "highMark"?'],
   [['unset', 'highMark=1'], 2, 'Write the KEY alone'],
   [['highMark=0.8'], 2, 'Did you mean "covey config set …"?'],
@@ -184,9 +185,15 @@ test('What others have set wrong is told with the way out', async () => {
   await peer.say('config', { strategy: 'fastest', speed: 9, lostGrace: '3s' })
   expect(await config()).toMatchObject({
     code: 1,
-    err: expect.stringMatching(/refused by coordinators at \/\w+: .*\n.*covey config set or unset/),
+    out: '',
+    err: expect.stringMatching(/^E_SHAPE: what is set is refused at \/\w+: .*\n.*covey config set or unset/),
   })
+  const error = { code: 'E_SHAPE', message: 'no' }
+  await peer.say('coordinator', { ...BEACON, configRefused: { error, goesBy: 'earlier' } })
+  expect((await config()).err).toContain('; the mesh goes by those before\n')
   expect(await config('set', 'lostGrace=4s')).toMatchObject({ code: 1 })
   expect(await config('unset', 'strategy', 'speed')).toMatchObject({ code: 0 })
   expect(retained.at(-1)).toEqual({ lostGrace: '3s' })
+  // As a coordinator of another version would say of what this one takes.
+  expect(await config()).toMatchObject({ code: 0, err: expect.stringContaining('refuses these settings') })
 })

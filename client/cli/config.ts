@@ -12,6 +12,7 @@ import { checkSetting, type Edit, edited, readSet, readUnset, SETTINGS, valueAt 
 import type { Context } from './context.ts'
 import { withClient } from './open-client.ts'
 import type { Values } from './options.ts'
+import { goesByInstead } from './refused-settings.ts'
 import { remark } from './report-error.ts'
 import { type Column, formatTable } from './table.ts'
 import { printable } from './text-width.ts'
@@ -48,6 +49,9 @@ export async function run(
     throw new CoveyError('E_USAGE', `covey config ${verb} wants a setting`, { remedy })
   }
   const edits = words.map(verb === 'set' ? readSet : readUnset)
+  const twice = words.length - new Set(edits.map(({ key }) => key)).size
+  if (twice > 0)
+    throw new CoveyError('E_USAGE', 'a setting is named twice', { remedy: 'Name each of them once' })
   return withMesh(context, values, (client) => change(context, values, client, edits))
 }
 
@@ -67,15 +71,23 @@ function withMesh(
 
 async function show(context: Context, values: ConfigValues, client: Client): Promise<number> {
   const { config, fault } = await client.settings()
+  const beacon = (await client.coordinator())?.beacon
+  const instead = beacon === undefined ? undefined : goesByInstead(beacon)
   if (fault !== undefined) {
     const where = fault.path === '' ? '' : ` at ${fault.path}`
-    throw new CoveyError('E_SHAPE', `what is set is refused by coordinators${where}: ${fault.message}`, {
-      remedy:
-        'Correct that with covey config set or unset, or replace all with -f; until then a coordinator goes by what it had taken before, and a new one by the defaults',
+    const goesBy = instead === undefined ? '' : `; the mesh goes by ${instead}`
+    throw new CoveyError('E_SHAPE', `what is set is refused${where}: ${fault.message}${goesBy}`, {
+      remedy: 'Correct it with covey config set or unset, or replace everything with -f',
     })
   }
   if (values.json === true) writeJson(context, config)
   else context.stdout.write(formatTable(context, COLUMNS, rowsOf(config)))
+  // Another version than this one may know less.
+  if (instead !== undefined)
+    remark(
+      context,
+      `the coordinator refuses these settings and goes by ${instead}: see covey get coordinator`,
+    )
   return 0
 }
 

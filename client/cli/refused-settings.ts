@@ -4,6 +4,11 @@ import { printable } from './text-width.ts'
 
 const GOES_BY = { earlier: 'those before', defaults: 'the defaults' } as const
 
+/** What the coordinator goes by instead, in words; nothing while it takes the settings. */
+export function goesByInstead({ configRefused }: Beacon): string | undefined {
+  return configRefused === undefined ? undefined : GOES_BY[configRefused.goesBy]
+}
+
 /** Rows of a name and a value; none while the settings are taken. */
 export function refusedSettings({ configRefused }: Beacon): [name: string, value: string][] {
   if (configRefused === undefined) return []
@@ -12,6 +17,6 @@ export function refusedSettings({ configRefused }: Beacon): [name: string, value
   const why = `refused, so it goes by ${GOES_BY[goesBy]}: ${error.code}: ${error.message}${at}`
   return [
     ['Settings', printable(why)],
-    ['Remedy', printable(error.remedy ?? 'Correct what is retained on the topic config')],
+    ['Remedy', printable(error.remedy ?? 'Correct them with covey config')],
   ]
 }
