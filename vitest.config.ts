@@ -3,6 +3,8 @@ import { defineConfig } from 'vitest/config'
 const never = ['**/node_modules/**', '**/dist/**']
 /** Rules over the text of the project; they start nothing and need no build. */
 const house = ['test/house-rules.test.ts', 'test/docs.test.ts']
+/** Limits of waits that a machine which stands still for seconds does not reach. */
+const setupFiles = ['test/patience.ts']
 
 export default defineConfig({
   test: {
@@ -12,6 +14,7 @@ export default defineConfig({
           name: 'house',
           include: house,
           exclude: never,
+          setupFiles,
           testTimeout: 60_000,
         },
       },
@@ -20,6 +23,7 @@ export default defineConfig({
           name: 'unit',
           include: ['{shared,agent,broker,client}/**/*.test.ts'],
           exclude: never,
+          setupFiles,
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },
@@ -29,6 +33,7 @@ export default defineConfig({
           name: 'simulation',
           include: ['simulations/**/*.test.ts'],
           exclude: never,
+          setupFiles,
           testTimeout: 120_000,
         },
       },
@@ -37,6 +42,7 @@ export default defineConfig({
           name: 'integration',
           include: ['test/**/*.test.ts'],
           exclude: [...never, ...house],
+          setupFiles,
           testTimeout: 120_000,
           hookTimeout: 60_000,
           maxWorkers: 2,

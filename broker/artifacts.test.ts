@@ -175,11 +175,11 @@ describe('what is wrong', () => {
     const body = '1234567890'
     const stuck = ask(base, 'PUT', pathOf(nameOf(body)), { body, stopAfter: 4 })
     stuck.catch(() => undefined)
-    await vi.waitFor(async () => expect(await stored()).toHaveLength(1), { timeout: 10_000 })
+    await vi.waitFor(async () => expect(await stored()).toHaveLength(1))
     const other = await ask(base, 'PUT', pathOf(nameOf('x')), { body: 'x' })
     expect(other).toMatchObject({ status: 503, error: { code: 'E_BROKER_LIMIT' } })
     await expect(stuck).rejects.toThrow()
-    await vi.waitFor(async () => expect(await stored()).toEqual([]), { timeout: 10_000 })
+    await vi.waitFor(async () => expect(await stored()).toEqual([]))
     expect(await ask(base, 'PUT', pathOf(nameOf(body)), { body })).toMatchObject({ status: 201 })
   })
 
@@ -199,7 +199,7 @@ describe('what is wrong', () => {
       return names.filter((name) => name.endsWith(path.slice('/sha256/'.length))).length
     }
     await new Promise((resolve) => socket.once('close', resolve).resume())
-    await vi.waitFor(async () => expect(await open()).toBe(0), { timeout: 10_000 })
+    await vi.waitFor(async () => expect(await open()).toBe(0))
     expect(await ask(base, 'GET', path)).toMatchObject({ status: 200 })
   })
 

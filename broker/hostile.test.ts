@@ -42,7 +42,7 @@ test('arbitrary bytes, before and after a CONNECT, only ever end their own conne
       async (connected, pieces) => {
         const connection = connected ? await raw(broker, 'hostile') : rawSocket(broker)
         connection.socket.end(Buffer.concat(pieces))
-        await vi.waitFor(() => expect(connection.closed).toBe(true), { timeout: 5_000, interval: 2 })
+        await vi.waitFor(() => expect(connection.closed).toBe(true), { interval: 2 })
         round += 1
         await witness.publishAsync('witness', String(round), { qos: 1 })
       },
@@ -51,7 +51,7 @@ test('arbitrary bytes, before and after a CONNECT, only ever end their own conne
   )
   await vi.waitFor(() => expect(got.at(-1)).toBe(`witness ${round}`))
   expect(got).toHaveLength(round)
-}, 60_000)
+})
 
 test('ids and topics that name inherited properties are ordinary ids and topics', async () => {
   const broker = await start()

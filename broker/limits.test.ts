@@ -22,7 +22,7 @@ async function limited(limits: Partial<Limits>, options: BrokerOptions = {}) {
   const broker = await start({ limits, logger, ...options })
   /** The connection is closed with that code, and others live on. */
   const refused = async (connection: Raw, code: string, text = ''): Promise<void> => {
-    await vi.waitFor(() => expect(connection.closed).toBe(true), 5_000)
+    await vi.waitFor(() => expect(connection.closed).toBe(true))
     await vi.waitFor(() => expect(logger.codes).toContain(code))
     expect(logger.lines.map(({ message }) => message).join('\n')).toContain(text)
     const other = await client(broker, { clientId: 'other' })
@@ -107,7 +107,7 @@ describe('what a CONNECT asks for', () => {
   test('keepaliveSecondsMax holds those who ask for none', async () => {
     const { broker } = await limited({ keepaliveSecondsMax: 1 })
     const connection = await raw(broker, 'silent', { keepalive: 0 })
-    await vi.waitFor(() => expect(connection.closed).toBe(true), 10_000)
+    await vi.waitFor(() => expect(connection.closed).toBe(true))
   })
 
   test('connectTimeoutMs', async () => {
@@ -298,22 +298,21 @@ describe('a reader that reads nothing', () => {
     // More than the sockets' buffers hold, and more messages than aedes would have on their way at once.
     for (let i = 0; i < 200; i++) publisher.publish('big', 'x'.repeat(100_000))
     await publisher.publishAsync('small', 'through', { qos: 1 })
-    await vi.waitFor(() => expect(got).toEqual(['small through']), 10_000)
+    await vi.waitFor(() => expect(got).toEqual(['small through']))
   })
 
   test('is closed at outgoingBytesPerClientMax', async () => {
     const { broker, logger, publisher } = await frozen({ outgoingBytesPerClientMax: 1_000_000 })
     for (let i = 0; i < 200; i++) await publisher.publishAsync('big', 'x'.repeat(100_000), { qos: 1 })
-    await vi.waitFor(() => expect(logger.codes).toEqual(['E_BROKER_LIMIT']), 10_000)
+    await vi.waitFor(() => expect(logger.codes).toEqual(['E_BROKER_LIMIT']))
     await vi.waitFor(() => expect(broker.metrics().connections).toBe(1))
   })
 
   test('is closed after drainTimeoutMs', async () => {
     const { broker, logger, publisher } = await frozen({ drainTimeoutMs: 50 })
     for (let i = 0; i < 200; i++) publisher.publish('big', 'x'.repeat(100_000))
-    await vi.waitFor(
-      () => expect(logger.lines.map(({ message }) => message).join()).toContain('drainTimeoutMs'),
-      10_000,
+    await vi.waitFor(() =>
+      expect(logger.lines.map(({ message }) => message).join()).toContain('drainTimeoutMs'),
     )
     await vi.waitFor(() => expect(broker.metrics().connections).toBe(1))
   })
@@ -339,7 +338,7 @@ describe('live messages behind retained ones', () => {
     reader.socket.resume()
     const topics = (): string[] =>
       reader.received.flatMap((packet) => (packet.cmd === 'publish' ? [packet.topic] : []))
-    await vi.waitFor(() => expect(topics()).toHaveLength(210), 10_000)
+    await vi.waitFor(() => expect(topics()).toHaveLength(210))
     expect(topics().slice(200)).toEqual(Array.from({ length: 10 }, (_, i) => `live/${i}`))
   })
 

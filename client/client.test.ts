@@ -330,7 +330,7 @@ test('A subscription that follows right behind the end of another of the same fi
     stop.abort()
     expect(await end).toBe('stopped')
   }
-}, 20_000)
+})
 
 test('A broker that closes the connection over a publish is understood to refuse it', async () => {
   await broker.close()

@@ -56,7 +56,7 @@ test('What no device could take is told at once and once, while it goes on waiti
     const digest = contentDigest(spec)
     for (const times of [{}, { seen: '2030-01-31T12:00:00.000Z' }])
       await say(`tasks/${id}/status`, { ...waits(id), digest, times })
-    await vi.waitFor(() => expect(err()).toContain(why), { timeout: 20_000 })
+    await vi.waitFor(() => expect(err()).toContain(why))
     await say(`tasks/${id}/status`, statusOf(id, 'succeeded', { digest, result: { exitCode: 0 } }))
   })
   const { terminal, exit } = start(['run', '--id', 't', '--', 'true'])
@@ -150,10 +150,7 @@ test('Options of run become the spec, and input may come from standard input', a
 test('While nothing places the task, run says why', async () => {
   await coordinator()
   const { terminal, exit } = start(['run', '--id', 'stuck', '--', 'x'])
-  await vi.waitFor(
-    () => expect(terminal.err()).toContain('task stuck is pending: no device is online'),
-    5_000,
-  )
+  await vi.waitFor(() => expect(terminal.err()).toContain('task stuck is pending: no device is online'))
   terminal.interrupt()
   expect(await exit).toBe(130)
 })
@@ -166,13 +163,11 @@ test('Ctrl-C withdraws the task and exits with 130, SIGTERM with 143', async () 
   ] as const) {
     const before = peer?.specs.length ?? 0
     const { terminal, exit } = start(['run', '--', 'sleep', '1000'])
-    await vi.waitFor(() => expect(peer?.specs.length).toBeGreaterThan(before), { timeout: 10_000 })
+    await vi.waitFor(() => expect(peer?.specs.length).toBeGreaterThan(before))
     const id = peer?.specs.at(-1)?.id
     terminal.interrupt(signal)
     expect(await exit).toBe(code)
-    await vi.waitFor(() => expect(peer?.specs.at(-1)).toEqual({ id, spec: { withdraw: true } }), {
-      timeout: 10_000,
-    })
+    await vi.waitFor(() => expect(peer?.specs.at(-1)).toEqual({ id, spec: { withdraw: true } }))
   }
 })
 

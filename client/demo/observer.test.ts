@@ -24,9 +24,7 @@ const status = (state: string, more: Record<string, unknown> = {}) =>
 const ended = (stdout: string, more: Record<string, unknown> = {}) =>
   status('succeeded', { result: { exitCode: 0, stdout }, ...more })
 const last = async (explanation: string) => {
-  await vi.waitFor(() => expect(observer.tasks.get('t')?.status.explanation).toBe(explanation), {
-    timeout: 5_000,
-  })
+  await vi.waitFor(() => expect(observer.tasks.get('t')?.status.explanation).toBe(explanation))
   return observer.tasks.get('t')!
 }
 
@@ -67,7 +65,7 @@ test('Elements end in pages, once however often a page is told, and the array be
   await page('attic', [element(0, '7'), element(1, '12')])
   const array = { elements: 2, states: { succeeded: 2 }, reported: 2, errors: [] }
   await peer.say('tasks/a/status', statusOf('a', 'succeeded', { array }))
-  await vi.waitFor(() => expect(observer.tasksEnded).toBe(1), { timeout: 5_000 })
+  await vi.waitFor(() => expect(observer.tasksEnded).toBe(1))
   expect([...observer.elements.keys()]).toEqual(['a[0]', 'a[1]'])
   expect(observer.elements.get('a[0]')).toMatchObject([{ stdout: '7', attempt: '1.attic.1' }])
   expect(observer.ended).toBe(2)
@@ -76,7 +74,7 @@ test('Elements end in pages, once however often a page is told, and the array be
 test('An element that another page tells to have ended by another attempt has two ends', async () => {
   await page('attic', [element(0, '7')])
   await page('cellar', [element(0, '7', { device: 'cellar', attempt: attempt(9) })])
-  await vi.waitFor(() => expect(observer.elements.get('a[0]')).toHaveLength(2), { timeout: 5_000 })
+  await vi.waitFor(() => expect(observer.elements.get('a[0]')).toHaveLength(2))
   expect(observer.ended).toBe(1)
 })
 
