@@ -9,6 +9,8 @@ describe('tasks after others', () => {
   let mesh: Mesh
   beforeAll(async () => {
     mesh = await Mesh.open(stage, await startBroker(stage, 'embedded'), 'after')
+    // They are submitted one by one, and none is to be given up before the last has come.
+    await mesh.observer.publish('config', { predecessorWait: '5m' })
     await Promise.all([mesh.agent('pi-1', { coordinator: 'prefer' }), mesh.agent('pi-2')])
     await mesh.serving(2)
   })

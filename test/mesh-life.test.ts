@@ -1,7 +1,8 @@
 /** The life of tasks and devices, by real agents on real brokers: what a user is promised, seen from outside. */
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { TaskStatus } from '../shared/protocol/schemas/index.ts'
+import { enoughTime } from './enough-time.ts'
 import { BROKERS, COVEY, startBroker, type TestBroker } from './mesh/brokers.ts'
 import { Mesh, shell } from './mesh/mesh.ts'
 import { Stage } from './mesh/stage.ts'
@@ -61,8 +62,9 @@ function taskTests(the: () => Mesh): void {
       result: { exitCode: 0, stdout: 'hello runs\n', stderr: 'careful\n' },
     })
     expect(['pi-1', 'pi-2']).toContain(status.device)
-    expect(status.attempt).toMatchObject({ term: status.term, agent: status.agent })
     const { observer } = the()
+    const { term, agent } = status.attempt ?? {}
+    expect(observer.beacons()).toContainEqual(expect.objectContaining({ term, agent }))
     await observer.until(() => observer.cleared('tasks/hello/spec'), 'the spec to be cleared')
     expect(observer.last<TaskStatus>('tasks/hello/status')?.state).toBe('succeeded')
     expect(observer.ends('hello')).toHaveLength(1)
@@ -115,10 +117,8 @@ function taskTests(the: () => Mesh): void {
       result: { exitCode: 0, stdout: 'third\n' },
     })
     expect(counted('tries')).toHaveLength(3)
-    const waits = the()
-      .observer.statuses('retry')
-      .filter(({ state, explanation }) => state === 'pending' && /again in \d+ ms/.test(explanation))
-    expect(waits.length).toBeGreaterThan(0)
+    const waits = status.history?.filter(({ text }) => /failed on .*: .*; again in \d+ ms$/.test(text))
+    expect(waits).toHaveLength(2)
   })
 
   it('says how a command failed', async () => {
@@ -174,20 +174,30 @@ function taskTests(the: () => Mesh): void {
   })
 
   it('ends a task at its timeout, with its whole group, even one that ignores TERM', async () => {
-    const pids = the().file('stubborn')
-    const script = `trap '' TERM; sh -c 'trap "" TERM; echo $$ >> ${pids}; while :; do sleep 0.1; done' & echo $$ >> ${pids}; while :; do sleep 0.1; done`
-    const status = await the().run('stubborn', script, { timeout: '700ms', grace: '300ms' })
+    const { status, pids } = await enoughTime(
+      async (limitMs, nth) => {
+        const file = the().file(`stubborn-${nth}`)
+        writeFileSync(file, '')
+        const script = `trap '' TERM; sh -c 'trap "" TERM; echo $$ >> ${file}; while :; do sleep 0.1; done' & echo $$ >> ${file}; while :; do sleep 0.1; done`
+        const limits = { timeout: `${limitMs}ms`, grace: '300ms' }
+        const status = await the().run(`stubborn-${nth}`, script, limits)
+        return { status, pids: readFileSync(file, 'utf8').trim().split('\n') }
+      },
+      ({ pids }) => pids.length === 2,
+    )
     expect(status).toMatchObject({ state: 'timed_out', failed: 1, error: { code: 'E_TIMEOUT' } })
     expect(status.result?.signal).toBe('SIGKILL')
-    const alive = () => counted('stubborn').filter((pid) => isAlive(Number(pid)))
-    expect(counted('stubborn')).toHaveLength(2)
-    await the().observer.until(() => alive().length === 0, 'the group to be gone')
+    expect(pids).toHaveLength(2)
+    await the().observer.until(() => !pids.some((pid) => isAlive(Number(pid))), 'the group to be gone')
   })
 
   it('lets a task that heeds TERM clean up at its timeout', async () => {
-    const script = `trap 'echo cleaned; exit 3' TERM; while :; do sleep 0.05; done`
-    const status = await the().run('polite', script, { timeout: '500ms', grace: '10s' })
-    expect(status).toMatchObject({ state: 'timed_out', result: { exitCode: 3, stdout: 'cleaned\n' } })
+    const script = `trap 'echo cleaned; exit 3' TERM; echo ready; while :; do sleep 0.05; done`
+    const status = await enoughTime(
+      (limitMs, nth) => the().run(`polite-${nth}`, script, { timeout: `${limitMs}ms`, grace: '30s' }),
+      ({ result }) => result?.stdout?.startsWith('ready') === true,
+    )
+    expect(status).toMatchObject({ state: 'timed_out', result: { exitCode: 3, stdout: 'ready\ncleaned\n' } })
   })
 
   it('hands the input to the command, and its output to the log as it comes', async () => {
@@ -202,7 +212,7 @@ function taskTests(the: () => Mesh): void {
         .map((log) => log.text)
         .join('')
     await observer.until(() => text('stderr') === 'done\n', 'the log of standard error')
-    expect(JSON.parse(text('stdout'))).toEqual(input)
+    await observer.until(() => text('stdout') === status.result?.stdout, 'the log of standard output')
 
     const gate = the().file('log-gate')
     await the().submit('live', shell(`echo early; until [ -e ${gate} ]; do sleep 0.05; done; echo late`))
@@ -246,7 +256,7 @@ function taskTests(the: () => Mesh): void {
     await the().submit('again', spec)
     const clearings = () =>
       observer.sightings.filter(({ topic, body }) => topic === 'tasks/again/spec' && body === undefined)
-    await observer.until(() => clearings().length === 2, 'the spec to be cleared again')
+    await observer.until(() => clearings().length >= 2, 'the spec to be cleared again')
     await the().quiet()
     expect(counted('again')).toEqual(['ran'])
     expect(observer.ends('again')).toHaveLength(1)
@@ -272,16 +282,24 @@ function taskTests(the: () => Mesh): void {
   })
 
   it('gives a task up at its deadline, running or waiting', async () => {
-    const deadline = new Date(Date.now() + 1_500).toISOString()
-    await the().submit('late-running', shell('sleep 600', { deadline, grace: '1s' }))
-    await the().submit('late-waiting', shell('true', { deadline, where: { room: 'nowhere' } }))
-    for (const id of ['late-running', 'late-waiting']) {
-      expect(await the().observer.ended(id)).toMatchObject({
-        state: 'timed_out',
-        error: { code: 'E_DEADLINE' },
-      })
-    }
-    expect(the().observer.statuses('late-waiting').at(-1)?.attempts).toBe(0)
+    const { observer } = the()
+    const [running, waiting] = await enoughTime(
+      async (limitMs, nth) => {
+        const deadline = new Date(Date.now() + limitMs).toISOString()
+        await the().submit(`late-running-${nth}`, shell('sleep 600', { deadline, grace: '1s' }))
+        const where = { room: 'nowhere' }
+        await the().submit(`late-waiting-${nth}`, shell('true', { deadline, where }))
+        return [
+          await observer.ended(`late-running-${nth}`),
+          await observer.ended(`late-waiting-${nth}`),
+        ] as const
+      },
+      // What comes after its deadline is rejected.
+      ([running, waiting]) => running.attempts === 1 && waiting.state !== 'rejected',
+    )
+    const late = { state: 'timed_out', error: { code: 'E_DEADLINE' } }
+    expect(running).toMatchObject({ ...late, attempts: 1 })
+    expect(waiting).toMatchObject({ ...late, attempts: 0 })
   })
 
   it('is not disturbed by a config that it cannot read, and says what is wrong', async () => {
@@ -342,7 +360,7 @@ function deviceTests(open: () => Promise<Mesh>): void {
     expect(await mesh.running(['moved'])).toEqual(new Map([['moved', other]]))
     await observer.publish(`devices/${held}/desired`, null)
     expect(await mesh.program(other).ended('SIGTERM')).toBe(0)
-    expect(observer.state(other)?.online).toBe(false)
+    await observer.until(() => observer.state(other)?.online === false, 'its goodbye')
     await observer.until(() => observer.statuses('moved').at(-1)?.device === held, 'the task to move')
     await mesh.run('open-gate', `touch ${gate}`)
     const [end] = await mesh.expectEndedOnce(['moved'], 'succeeded')

@@ -1,5 +1,5 @@
 /** The promise that any MQTT client will do: tasks submitted, watched, refused and cancelled by stock clients alone. */
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { MeshEvent } from '../shared/protocol/schemas/index.ts'
 import { PAYLOAD_BYTES_MAX } from '../shared/protocol/schemas/index.ts'
@@ -31,7 +31,7 @@ for (const on of BROKERS) {
     afterAll(() => stage.close())
 
     it('submit a task, follow it to its end, and read its result later', async () => {
-      await stock.submit('hello', { run: { exec: ['echo', 'hello', 'there'] }, timeout: '10s' })
+      await stock.submit('hello', { run: { exec: ['echo', 'hello', 'there'] }, timeout: '1m' })
       expect(await watch.ended('hello')).toMatchObject({
         state: 'succeeded',
         result: { exitCode: 0, stdout: 'hello there\n' },
@@ -96,11 +96,14 @@ for (const on of BROKERS) {
 
     it('may send the same spec again, also with its fields in another order', async () => {
       const file = mesh.file('same')
-      const spec = shell(`echo ran >> ${file}; sleep 0.5`, { priority: 60, timeout: '10s' })
+      const gate = mesh.file('same-gate')
+      const script = `echo ran >> ${file}; until [ -e ${gate} ]; do sleep 0.05; done`
+      const spec = shell(script, { priority: 60, timeout: '2m' })
       const turned = Object.fromEntries(Object.entries(spec).reverse())
       await stock.submit('same', spec)
       await watch.inState('same', 'running')
       await stock.submit('same', turned)
+      writeFileSync(gate, '')
       expect(await watch.ended('same')).toMatchObject({ state: 'succeeded' })
       await watch.cleared('tasks/same/spec')
       await stock.submit('same', turned)
