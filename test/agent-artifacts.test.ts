@@ -13,7 +13,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { ArtifactCache } from '../agent/shell/artifacts/cache.ts'
 import { ArtifactSource } from '../agent/shell/artifacts/source.ts'
 import { ExecExecutor } from '../agent/shell/exec.ts'
@@ -350,14 +350,16 @@ describe('what runs', () => {
     }
     const artifacts = { a: server.keep('hello') }
     const from = { monoMs: performance.now(), wallMs: Date.now() }
-    const leaseMs = 5_000
+    const leaseMs = 60_000
     const exclusive = { run: { exec: ['touch', join(folder, 'ran')] }, exclusive: true, artifacts }
     executor.run({ term: 1, agent: 'pi-1', n: 1 }, 'task', exclusive, { lease: { from, leaseMs } })
     await until(() => server.requests.length > 0, 'the request')
     // Then only the agent's own look at the clock is left.
-    const guard = (executor as ExecExecutor).guardPid as number
+    const guard = await until(() => (executor as ExecExecutor).guardPid, 'the guard')
     process.kill(guard, 'SIGSTOP')
-    await until(() => performance.now() - from.monoMs > leaseMs, 'the end of the lease')
+    const later = Date.now() + leaseMs
+    const clock = vi.spyOn(Date, 'now').mockReturnValue(later)
+    onTestFinished(() => clock.mockRestore())
     answer()
     const { end } = await recorder.wait('ended')
     expect(end).toMatchObject({ outcome: 'failed', lapsed: true, error: { code: 'E_LEASE' } })

@@ -1,5 +1,13 @@
 import { spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -192,9 +200,16 @@ describe('the output of a command', () => {
   })
 
   it('is passed on live with characters whole that came in pieces', async () => {
-    const script = `const b = Buffer.from('€€€'); let i = 0
-      const next = () => i < b.length && process.stdout.write(b.subarray(i, ++i), () => setTimeout(next, 5)); next()`
+    const gate = join(data, 'gate')
+    // The second character comes in part, and the rest of it after the first has been passed on.
+    const script = `const b = Buffer.from('€€€'); let i = 4
+      process.stdout.write(b.subarray(0, i))
+      const isOpen = () => require('node:fs').existsSync(${JSON.stringify(gate)})
+      const next = () => i < b.length && process.stdout.write(b.subarray(i, ++i), () => setTimeout(next, 5))
+      const wait = setInterval(() => { if (isOpen()) { clearInterval(wait); next() } }, 20)`
     const { end, text, recorder } = start(node(script), { limits: { logFlushMs: 1 } })
+    await until(() => text('stdout') === '€', 'the first character alone')
+    writeFileSync(gate, '')
     expect((await end()).result?.stdout).toBe('€€€')
     expect(text('stdout')).toBe('€€€')
     expect(recorder.of('output').length).toBeGreaterThan(1)
@@ -280,11 +295,11 @@ describe('ending a command', () => {
   })
 
   it('does not wait for a grandchild that left the group and holds the output', async () => {
-    const { end, text } = start(sh('setsid sh -c "echo \\$\\$; exec sleep 600" & sleep 0.3'), {
-      limits: { pipeDrainMs: 50 },
-    })
+    const file = join(data, 'escaped')
+    const script = `setsid sh -c 'echo $$ > ${file}; exec sleep 600' & until [ -s ${file} ]; do sleep 0.05; done`
+    const { end } = start(sh(script), { limits: { pipeDrainMs: 50 } })
     expect(await end()).toMatchObject({ outcome: 'succeeded' })
-    const pid = Number(/\d+/.exec(text('stdout'))?.[0])
+    const pid = Number(readFileSync(file, 'utf8'))
     expect(isGone(pid)).toBe(false)
     expect(reapLeftovers(data, [], recordLog())).toBe(1)
     await until(() => isGone(pid), 'the escaped grandchild to go')

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -10,10 +10,11 @@ import { readProcess } from '../agent/shell/process-table.ts'
 import type { Now } from '../shared/ports.ts'
 import { InputRecorder, recordLog, until } from './agent-shell-support.ts'
 import { processesOf } from './covey-program.ts'
+import { enoughTime } from './enough-time.ts'
 import { DIST } from './mesh/brokers.ts'
 
 const PROGRAM = join(DIST, 'agent/shell/guard-main.js')
-const attempt = { term: 1, agent: 'pi-1', n: 1 }
+const attempt = (n: number) => ({ term: 1, agent: 'pi-1', n })
 let data: string
 let executor: ExecExecutor
 let recorder: InputRecorder
@@ -34,72 +35,121 @@ function executorWith(options: GuardOptions): ExecExecutor {
 }
 const now = (): Now => ({ monoMs: performance.now(), wallMs: Date.now() })
 const isGone = (pid: number) => (readProcess(pid)?.state ?? 'Z') === 'Z'
-const start = (script: string, leaseMs: number, from = now()) =>
+const start = (script: string, leaseMs: number, { from = now(), nth = 0 } = {}) =>
   executor.run(
-    attempt,
+    attempt(nth),
     'once',
     { run: { exec: ['sh', '-c', script] }, exclusive: true },
     { lease: { from, leaseMs } },
   )
 const started = async () => (await recorder.wait('started')).pid
+const endOf = (nth: number) => recorder.of('ended').find((one) => one.attempt.n === nth)
+const ended = (nth: number) => until(() => endOf(nth), `the end of attempt ${nth}`)
+/** The process of an attempt; `undefined` when its lease was over before it began. */
+const pidOf = async (nth: number) => {
+  const begun = () => recorder.of('started').find((one) => one.attempt.n === nth)
+  await until(() => begun() ?? endOf(nth), `attempt ${nth} to begin, or to end`)
+  return begun()?.pid
+}
 const lapsed = { end: { outcome: 'failed', lapsed: true } }
 
 describe('the guard', () => {
   it('ends what outlives its lease, also what has made itself a session of its own', async () => {
-    start(`setsid sleep 60 & echo $! > ${data}/escaped; trap "" TERM; sleep 60; sleep 60`, 1_500)
-    const pid = await started()
-    expect(await recorder.wait('ended')).toMatchObject(lapsed)
-    expect(isGone(pid)).toBe(true)
-    const escaped = Number(readFileSync(join(data, 'escaped'), 'utf8'))
-    await until(() => isGone(escaped), 'the end of what escaped')
+    const { end, pid, escaped } = await enoughTime(
+      async (leaseMs, nth) => {
+        const file = join(data, `escaped-${nth}`)
+        start(`setsid sleep 60 & echo $! > ${file}; trap "" TERM; sleep 60; sleep 60`, leaseMs, { nth })
+        const pid = await pidOf(nth)
+        const end = await ended(nth)
+        return { end, pid, escaped: existsSync(file) ? readFileSync(file, 'utf8') : '' }
+      },
+      ({ escaped }) => escaped !== '',
+    )
+    expect(end).toMatchObject(lapsed)
+    expect(isGone(pid as number)).toBe(true)
+    expect(escaped).toMatch(/^\d+\n$/)
+    await until(() => isGone(Number(escaped)), 'the end of what escaped')
   })
 
   it('ends what is stopped, which does not go on before', async () => {
-    start(`kill -STOP $$; echo resumed`, 1_500)
-    expect(await recorder.wait('ended')).toMatchObject(lapsed)
+    const { end, stopped } = await enoughTime(
+      async (leaseMs, nth) => {
+        start(`kill -STOP $$; echo resumed`, leaseMs, { nth })
+        const pid = await pidOf(nth)
+        const isStopped = () => pid !== undefined && readProcess(pid)?.state === 'T'
+        await until(() => isStopped() || endOf(nth) !== undefined, 'the command to stop')
+        return { stopped: isStopped(), end: await ended(nth) }
+      },
+      ({ stopped }) => stopped,
+    )
+    expect(stopped).toBe(true)
+    expect(end).toMatchObject(lapsed)
     expect(recorder.of('output')).toEqual([])
   })
 
   it('lets run what is renewed, and what ended before its lease', async () => {
-    start('sleep 3', 2_000)
-    const pid = await started()
-    const renewal = setInterval(() => executor.extend(now()), 200)
-    const { end } = await recorder.wait('ended')
-    clearInterval(renewal)
+    const { end, pid } = await enoughTime(
+      async (leaseMs, nth) => {
+        const gate = join(data, `gate-${nth}`)
+        const from = now()
+        start(`until [ -e ${gate} ]; do sleep 0.05; done`, leaseMs, { from, nth })
+        const renewal = setInterval(() => executor.extend(now()), 200)
+        const pid = await pidOf(nth)
+        await until(() => performance.now() > from.monoMs + leaseMs, 'the end of the first lease')
+        writeFileSync(gate, '')
+        const { end } = await ended(nth)
+        clearInterval(renewal)
+        return { end, pid }
+      },
+      // A renewal that is late by a whole lease is none.
+      ({ end }) => end.outcome === 'succeeded',
+    )
     expect(end).toMatchObject({ outcome: 'succeeded' })
-    expect(isGone(pid)).toBe(true)
+    expect(isGone(pid as number)).toBe(true)
   })
 
   it('brings nothing back by a renewal that comes too late', async () => {
-    const from = now()
-    start('sleep 60', 1_000, from)
-    const pid = await started()
-    await until(() => isGone(pid), 'its end')
-    executor.extend(now())
-    expect(await recorder.wait('ended')).toMatchObject(lapsed)
+    const { end, pid } = await enoughTime(
+      async (leaseMs, nth) => {
+        start('sleep 60', leaseMs, { nth })
+        const pid = await pidOf(nth)
+        await until(() => pid === undefined || isGone(pid), 'its end')
+        executor.extend(now())
+        return { end: await ended(nth), pid }
+      },
+      ({ pid }) => pid !== undefined,
+    )
+    expect(pid).toBeDefined()
+    expect(end).toMatchObject(lapsed)
   })
 
   it('does not let start what has no lease any more', async () => {
-    start(`touch ${data}/ran`, 1_000, { ...now(), wallMs: Date.now() - 5_000 })
+    start(`touch ${data}/ran`, 1_000, { from: { ...now(), wallMs: Date.now() - 5_000 } })
     expect(await recorder.wait('ended')).toMatchObject(lapsed)
     expect(recorder.of('started')).toEqual([])
   })
 
   it('is started again when it dies, with all that it has to end', async () => {
-    start('sleep 60', 4_000)
-    const pid = await started()
-    const first = executor.guardPid as number
-    process.kill(first, 'SIGKILL')
-    await until(() => executor.guardPid !== undefined && executor.guardPid !== first, 'another guard')
-    expect(isGone(pid)).toBe(false)
-    expect(await recorder.wait('ended')).toMatchObject(lapsed)
+    const { end, outlived } = await enoughTime(
+      async (leaseMs, nth) => {
+        start('sleep 60', leaseMs, { nth })
+        const pid = await pidOf(nth)
+        const first = await until(() => executor.guardPid, 'a guard')
+        process.kill(first, 'SIGKILL')
+        await until(() => executor.guardPid !== undefined && executor.guardPid !== first, 'another guard')
+        return { outlived: pid !== undefined && !isGone(pid), end: await ended(nth) }
+      },
+      ({ outlived }) => outlived,
+    )
+    expect(outlived).toBe(true)
+    expect(end).toMatchObject(lapsed)
   })
 
   it('is ended and started again when it stands still, though the agent does not', async () => {
     executor = executorWith({ program: PROGRAM, silenceMsMax: 1_500 })
     start('sleep 60', 60_000)
     const pid = await started()
-    const first = executor.guardPid as number
+    const first = await until(() => executor.guardPid, 'a guard')
     process.kill(first, 'SIGSTOP')
     await until(() => executor.guardPid !== undefined && executor.guardPid !== first, 'another guard')
     expect(isGone(first)).toBe(true)

@@ -5,7 +5,7 @@
  */
 
 /** Each is enough on a machine that stands still a good while longer than the one before is enough for. */
-const LIMITS_MS = [1_500, 6_000, 25_000] as const
+const LIMITS_MS = [1_500, 6_000, 20_000] as const
 
 /**
  * Tries with a short limit, and with a longer one as long as it was too short for what must come first.

@@ -28,10 +28,10 @@ describe('exclusive work on real devices', () => {
     const interruption = new AbortController()
     const trial = runExclusive({ rounds: 1, seed: 'gate', program, signal: interruption.signal })
     const failed = expect(trial).rejects.toThrow('interrupted')
-    await vi.waitFor(() => expect(processesOf(temporary) ?? 4).toBe(4), { timeout: 30_000 })
+    await vi.waitFor(() => expect(processesOf(temporary) ?? 4).toBeGreaterThanOrEqual(4))
     interruption.abort()
     await failed
-    await vi.waitFor(() => expect(processesOf(temporary) ?? 0).toBe(0), { timeout: 30_000 })
+    await vi.waitFor(() => expect(processesOf(temporary) ?? 0).toBe(0))
     expect(readdirSync(temporary)).toEqual([])
   })
 })
