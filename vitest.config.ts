@@ -43,8 +43,9 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: [...never, ...house],
           setupFiles,
-          testTimeout: 120_000,
-          hookTimeout: 60_000,
+          // More than one wait of a test may come near its limit, and tells more than the end of the test.
+          testTimeout: 240_000,
+          hookTimeout: 120_000,
           maxWorkers: 2,
         },
       },

@@ -94,7 +94,7 @@ describe.skipIf(!containers.available)('containers', () => {
   })
 
   it('that a killed agent left running are gone before its next start takes work', async () => {
-    await mesh.submit('orphan', boxed('echo begun; while :; do busybox sleep 0.1; done', { timeout: '60s' }))
+    await mesh.submit('orphan', boxed('echo begun; while :; do busybox sleep 0.1; done', { timeout: '10m' }))
     await mesh.running(['orphan'])
     const id = await mesh.observer.until(
       () => podman.call('ps', '--quiet').trim() || undefined,

@@ -1,7 +1,8 @@
 /** A broker that is full of tasks that wait: submitters are refused, and the mesh goes on. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Client, type CoveyError, connect } from '../client/index.ts'
-import { startLimitedBroker } from './mesh/brokers.ts'
+import { Topics } from '../shared/protocol/topics.ts'
+import { startLimitedBroker, type TestBroker } from './mesh/brokers.ts'
 import { Mesh, shell } from './mesh/mesh.ts'
 import { Stage } from './mesh/stage.ts'
 
@@ -11,13 +12,14 @@ const SPECS_MAX = 40
 
 describe('a broker that is full of tasks that wait', () => {
   let stage: Stage
+  let broker: TestBroker
   let mesh: Mesh
   let submitter: Client
   const waiting: string[] = []
 
   beforeAll(async () => {
     stage = new Stage()
-    const broker = await startLimitedBroker(stage, { retainedMessagesMax: RETAINED_MAX })
+    broker = await startLimitedBroker(stage, { retainedMessagesMax: RETAINED_MAX })
     mesh = await Mesh.open(stage, broker, 'full')
     await mesh.start(['pi-1', 'pi-2'])
     submitter = await connect({ url: broker.url, mesh: 'full' })
@@ -45,11 +47,17 @@ describe('a broker that is full of tasks that wait', () => {
     expect(refusal?.remedy).toContain('E_BROKER_LIMIT')
   })
 
-  it('leaves the coordinator in office, and lets every task be withdrawn and end', async () => {
-    const { term } = mesh.beacon()
+  /** Client ids of connections that the broker closed over a limit. */
+  const refused = () =>
+    broker.program.stderr
+      .filter((line) => line.includes('E_BROKER_LIMIT'))
+      .map((line) => (JSON.parse(line) as { clientId?: string }).clientId)
+
+  it('leaves the coordinator its seat, and lets every task be withdrawn and end', async () => {
     for (const id of waiting) await submitter.withdraw(id)
     for (const id of waiting) expect(await mesh.observer.ended(id)).toMatchObject({ state: 'cancelled' })
-    expect(mesh.beacon().term).toBe(term)
+    expect(refused()).toContainEqual(expect.stringMatching(/^covey-/))
+    expect(refused()).not.toContain(new Topics(mesh.name).seatClientId())
   })
 
   it('takes work again when there is room', async () => {

@@ -135,7 +135,7 @@ describe('modules', () => {
 
   it('that a killed agent left running are ended by its next start, and run again', async () => {
     const module = await put(modules.dozes())
-    await mesh.submit('orphan', { run: { wasm: { module } }, timeout: '60s' })
+    await mesh.submit('orphan', { run: { wasm: { module } }, timeout: '10m' })
     await mesh.running(['orphan'])
     const journal = mesh.data('handy')
     const pid = await mesh.observer.until(() => pidIn(journal), 'the process in the journal')

@@ -41,6 +41,9 @@ export async function startLimitedBroker(stage: Stage, limits: Partial<Limits>):
 
 export type BrokerKind = 'embedded' | 'mosquitto'
 
+/** Ports that others may have taken between the moment in which they were free and Mosquitto's start. */
+const PORT_TRIES_MAX = 5
+
 const mosquitto = requires('mosquitto')
 /** The brokers, and whether they are on this machine. */
 export const BROKERS: readonly { readonly kind: BrokerKind; readonly available: boolean }[] = [
@@ -80,8 +83,20 @@ function documented(language: string): string {
   return block
 }
 
-async function startMosquitto(stage: Stage, { port = 0, users }: BrokerOptions): Promise<TestBroker> {
-  const at = port === 0 ? await freePort() : port
+async function startMosquitto(stage: Stage, options: BrokerOptions): Promise<TestBroker> {
+  for (let tries = 1; ; tries++) {
+    const { port = 0 } = options
+    const at = port === 0 ? await freePort() : port
+    try {
+      return await startMosquittoAt(stage, at, options)
+    } catch (error) {
+      const isTaken = String(error).includes('Address already in use')
+      if (port !== 0 || !isTaken || tries === PORT_TRIES_MAX) throw error
+    }
+  }
+}
+
+async function startMosquittoAt(stage: Stage, at: number, { users }: BrokerOptions): Promise<TestBroker> {
   const file = join(stage.folder, 'mosquitto.conf')
   writeFileSync(file, configuration(stage.folder, at, users !== undefined))
   const password = users === undefined ? undefined : randomBytes(9).toString('base64url')
