@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { ElementResult } from '../shared/protocol/schemas/index.ts'
-import { type Client, connect } from './index.ts'
+import { enoughTime } from '../test/enough-time.ts'
+import { type Client, type CoveyError, connect } from './index.ts'
 import { type Peer, startPeer, startTestBroker, statusOf, type TestBroker } from './testing/mesh.ts'
 
 let broker: TestBroker
@@ -79,10 +80,16 @@ test('An array that was rejected, and a task that is none, have no results', asy
 test('Waiting for results ends at its limit and says what is missing', async () => {
   await page(0, [0])
   await seat.say('tasks/a/status', statusOf('a', 'running', progress(2, 1)))
-  const late = async () => {
-    for await (const _ of client.results('a', { timeoutMs: 300 }));
+  const late = async (timeoutMs: number) => {
+    try {
+      for await (const _ of client.results('a', { timeoutMs }));
+    } catch (error) {
+      return error as CoveyError
+    }
+    throw new Error('it should have failed')
   }
-  await expect(late()).rejects.toMatchObject({
+  const error = await enoughTime(late, ({ message }) => message.includes('1 results'), [300, 3_000, 10_000])
+  expect(error).toMatchObject({
     code: 'E_WAIT_TIMEOUT',
     message: expect.stringMatching(/running, 1 results have come/),
   })

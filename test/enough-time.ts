@@ -12,14 +12,17 @@ const LIMITS_MS = [1_500, 6_000, 20_000] as const
  *
  * @param run does all of it within a limit in milliseconds; `nth` tells the tries apart
  * @param inTime whether what must come first has happened in time; what follows is for the caller to judge
+ * @param limitsMs the limits, the shortest first
  * @returns what was seen by the first try that was in time, or else by the last
  */
 export async function enoughTime<T>(
   run: (limitMs: number, nth: number) => Promise<T>,
   inTime: (seen: T) => boolean,
+  limitsMs: readonly [number, ...number[]] = LIMITS_MS,
 ): Promise<T> {
-  let seen = await run(LIMITS_MS[0], 0)
-  for (const [i, limitMs] of LIMITS_MS.slice(1).entries()) {
+  const [firstMs, ...longerMs] = limitsMs
+  let seen = await run(firstMs, 0)
+  for (const [i, limitMs] of longerMs.entries()) {
     if (inTime(seen)) break
     seen = await run(limitMs, i + 1)
   }

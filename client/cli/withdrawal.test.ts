@@ -27,11 +27,11 @@ async function covey(...words: string[]) {
   return { code: await dispatch(words, terminal.context), out: terminal.out(), err: terminal.err() }
 }
 
-/** Receipts that are missed after a moment already. */
+/** Receipts that are missed after a moment already, in which the broker has answered. */
 function impatient(): void {
   const submit = Client.prototype.submit
   vi.spyOn(Client.prototype, 'submit').mockImplementation(function (this: Client, spec, options) {
-    return submit.call(this, spec, { ...options, timeoutMs: 200 })
+    return submit.call(this, spec, { ...options, timeoutMs: 1_000 })
   })
 }
 
