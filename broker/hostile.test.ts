@@ -5,7 +5,7 @@ import { expect, test, vi } from 'vitest'
 import { client, connectPacket, inbox, publishPacket, raw, rawSocket, start } from '../test/broker-harness.ts'
 
 test('arbitrary bytes, before and after a CONNECT, only ever end their own connection', async () => {
-  const broker = await start({ limits: { connectTimeoutMs: 500 } })
+  const broker = await start({ limits: { connectTimeoutMs: 20_000 } })
   const witness = await client(broker)
   const got = inbox(witness)
   await witness.subscribeAsync('witness')

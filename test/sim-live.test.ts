@@ -145,7 +145,7 @@ describe('a live run that is ended early', () => {
           readEnvironment(pid).includes('COVEY_MESH=live') &&
           readEnvironment(pid).some((variable) => variable.includes(temporary)),
       )
-    await vi.waitFor(() => expect(sleeps().length).toBeGreaterThan(3), { timeout: 30_000, interval: 100 })
+    await vi.waitFor(() => expect(sleeps().length).toBeGreaterThan(3), { timeout: 90_000, interval: 100 })
     return run
   }
 
