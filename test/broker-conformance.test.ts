@@ -23,7 +23,7 @@ import { requires } from './requires.ts'
 const mosquitto = requires('mosquitto')
 const nats = requires('nats')
 /** Mosquitto looks for silent clients every few seconds. */
-const UNTIL_MS_MAX = 20_000
+const UNTIL_MS_MAX = 60_000
 const LOOK_EVERY_MS = 2
 
 /** A client on a socket of its own: it pings nobody and does nothing by itself but acknowledge. */
