@@ -44,8 +44,8 @@ export default defineConfig({
           exclude: [...never, ...house],
           setupFiles,
           // More than one wait of a test may come near its limit, and tells more than the end of the test.
-          testTimeout: 240_000,
-          hookTimeout: 120_000,
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
           maxWorkers: 2,
         },
       },

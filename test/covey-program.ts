@@ -5,7 +5,7 @@ import { expect, vi } from 'vitest'
 import { listProcesses, readArguments, readEnvironment } from '../agent/shell/process-table.ts'
 import { COVEY } from './mesh/brokers.ts'
 
-const GONE_MS_MAX = 30_000
+const GONE_MS_MAX = 60_000
 
 export interface Running {
   readonly child: ChildProcess

@@ -7,6 +7,8 @@ import type { Context } from './context.ts'
 import { remark } from './report-error.ts'
 
 export const NOTICE_AFTER_MS = 2_000
+/** A timer that is later than this tells of a process that stood still. */
+const LATE_MS = 500
 
 export class WaitingNotice {
   readonly #context: Context
@@ -14,11 +16,13 @@ export class WaitingNotice {
   readonly #id: string
   #status: TaskStatus | undefined
   #told = ''
+  #lookedMs = performance.now()
+  #passedOver = false
 
   constructor(context: Context, id: string) {
     this.#context = context
     this.#id = id
-    this.#timer = setInterval(() => this.#tell(), NOTICE_AFTER_MS)
+    this.#timer = setInterval(() => this.#look(), NOTICE_AFTER_MS)
   }
 
   /** Takes the newest status. */
@@ -29,6 +33,15 @@ export class WaitingNotice {
 
   stop(): void {
     clearInterval(this.#timer)
+  }
+
+  /** Where this process has stood still, timers come before what the socket holds: then the next one tells. */
+  #look(): void {
+    const nowMs = performance.now()
+    const isLate = nowMs - this.#lookedMs > NOTICE_AFTER_MS + LATE_MS
+    this.#lookedMs = nowMs
+    this.#passedOver = isLate && !this.#passedOver
+    if (!this.#passedOver) this.#tell()
   }
 
   #tell(): void {

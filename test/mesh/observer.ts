@@ -24,7 +24,7 @@ export interface Sighting {
 }
 
 /** A broker that is started again meanwhile must have answered by then. */
-const PUBACK_MS_MAX = 30_000
+const PUBACK_MS_MAX = 60_000
 const SHOWN_MAX = 60
 const SHOWN_CHARS_MAX = 260
 

@@ -9,7 +9,7 @@ export interface UntilOptions {
   readonly seen?: () => string
 }
 
-export const LIMIT_MS = 40_000
+export const LIMIT_MS = 90_000
 
 /**
  * Looks until `read` gives something other than `undefined` or `false`, and hands that on.
