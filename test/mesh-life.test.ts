@@ -5,6 +5,7 @@ import type { TaskStatus } from '../shared/protocol/schemas/index.ts'
 import { enoughTime } from './enough-time.ts'
 import { BROKERS, COVEY, startBroker, type TestBroker } from './mesh/brokers.ts'
 import { Mesh, shell } from './mesh/mesh.ts'
+import { refusal } from './mesh/refusal.ts'
 import { Stage } from './mesh/stage.ts'
 
 let stage: Stage
@@ -266,19 +267,19 @@ function taskTests(the: () => Mesh): void {
     const { observer } = the()
     const gate = the().file('twice-gate')
     const spec = shell(`until [ -e ${gate} ]; do sleep 0.05; done; echo first`)
-    await the().submit('twice', spec)
-    await the().running(['twice'])
-    await the().submit('twice', shell('echo second'))
+    const begin = async (id: string) => {
+      await the().submit(id, spec)
+      await the().running([id])
+    }
+    const replace = (id: string) => the().submit(id, shell('echo second'))
+    const { id, status } = await refusal(observer, 'twice', begin, replace)
+    expect(status.refused?.error.code).toBe('E_ID_TAKEN')
     await observer.until(
-      () => observer.statuses('twice').some(({ refused }) => refused?.error.code === 'E_ID_TAKEN'),
-      'the refusal',
-    )
-    await observer.until(
-      () => JSON.stringify(observer.last('tasks/twice/spec')) === JSON.stringify(spec),
+      () => JSON.stringify(observer.last(`tasks/${id}/spec`)) === JSON.stringify(spec),
       'the first content to be there again',
     )
     await the().run('open-twice-gate', `touch ${gate}`)
-    expect(await observer.ended('twice')).toMatchObject({ state: 'succeeded', result: { stdout: 'first\n' } })
+    expect(await observer.ended(id)).toMatchObject({ state: 'succeeded', result: { stdout: 'first\n' } })
   })
 
   it('gives a task up at its deadline, running or waiting', async () => {

@@ -5,6 +5,7 @@ import type { MeshEvent } from '../shared/protocol/schemas/index.ts'
 import { PAYLOAD_BYTES_MAX } from '../shared/protocol/schemas/index.ts'
 import { BROKERS, startBroker, type TestBroker } from './mesh/brokers.ts'
 import { Mesh, shell } from './mesh/mesh.ts'
+import { refusal } from './mesh/refusal.ts'
 import { Stage } from './mesh/stage.ts'
 import { PUB, StockClients, SUB, type Watch } from './mesh/stock.ts'
 import { isAlive } from './mesh/witness.ts'
@@ -83,15 +84,16 @@ for (const on of BROKERS) {
 
     it('learn that an id is taken, and the first content stands', async () => {
       const gate = mesh.file('taken-gate')
-      await stock.submit('taken', shell(`until [ -e ${gate} ]; do sleep 0.05; done; echo first`))
-      await watch.inState('taken', 'running')
-      await stock.submit('taken', shell('echo second'))
-      const refusal = () => watch.statuses('taken').find(({ refused }) => refused !== undefined)
-      const { refused, state } = await watch.until(refusal, 'the refusal')
-      expect(state).toBe('running')
-      expect(refused?.error.code).toBe('E_ID_TAKEN')
+      const begin = async (id: string) => {
+        await stock.submit(id, shell(`until [ -e ${gate} ]; do sleep 0.05; done; echo first`))
+        await watch.inState(id, 'running')
+      }
+      const replace = (id: string) => stock.submit(id, shell('echo second'))
+      const { id, status } = await refusal(watch, 'taken', begin, replace)
+      expect(status.state).toBe('running')
+      expect(status.refused?.error.code).toBe('E_ID_TAKEN')
       await stock.submit('open', shell(`touch ${gate}`))
-      expect(await watch.ended('taken')).toMatchObject({ state: 'succeeded', result: { stdout: 'first\n' } })
+      expect(await watch.ended(id)).toMatchObject({ state: 'succeeded', result: { stdout: 'first\n' } })
     })
 
     it('may send the same spec again, also with its fields in another order', async () => {
@@ -189,14 +191,12 @@ for (const on of BROKERS) {
     })
 
     it('are refused a withdrawal that is not one', async () => {
-      const pid = await submitRunning('stays')
-      await stock.submit('stays', { withdraw: 'yes' })
-      const refusal = () => watch.statuses('stays').find(({ refused }) => refused !== undefined)
-      const { refused } = await watch.until(refusal, 'the refusal')
-      expect(refused?.error.code).toBe('E_SHAPE')
+      const replace = (id: string) => stock.submit(id, { withdraw: 'yes' })
+      const { id, status, begun: pid } = await refusal(watch, 'stays', submitRunning, replace)
+      expect(status.refused?.error.code).toBe('E_SHAPE')
       expect(isAlive(pid)).toBe(true)
-      await stock.submit('stays', WITHDRAW)
-      expect(await watch.ended('stays')).toMatchObject({ state: 'cancelled' })
+      await stock.submit(id, WITHDRAW)
+      expect(await watch.ended(id)).toMatchObject({ state: 'cancelled' })
     })
 
     describe('large payloads, in a mesh of their own', () => {

@@ -16,6 +16,7 @@ import { listProcesses, readEnvironment } from '../agent/shell/process-table.ts'
 import type { SimReport } from '../simulations/report/model.ts'
 import { readCalibration } from '../simulations/scenario/calibration.ts'
 import { nothingRemains, type Running, startCovey } from './covey-program.ts'
+import { enoughTime } from './enough-time.ts'
 import { BROKERS, COVEY } from './mesh/brokers.ts'
 
 const SCENARIO = `name: small
@@ -44,6 +45,13 @@ faults:
 expect: { lost: 0, endedTwice: 0, unfinished: 0, violations: 0, ended.failed: 3 }
 `
 
+/** The same with longer seconds, for a machine that is slow. */
+const slowed = (secondMs: number): string =>
+  SCENARIO.replace(/\b(\d+)s\b/g, (_, seconds) => `${Number(seconds) * secondMs}ms`).replace(
+    'rate: 5',
+    `rate: ${5_000 / secondMs}`,
+  )
+
 let root: string
 /** The run's idea of the system's folder for temporary files. */
 let temporary: string
@@ -70,18 +78,32 @@ function live(...words: string[]): Running {
 describe.each(BROKERS)('a live run on $kind', (broker) => {
   it.skipIf(!broker.available)('ends every task once although devices and the coordinator die', async () => {
     const variant = broker.kind === 'embedded' ? 'covey' : broker.kind
-    const run = live('--seed', '7', '--variant', variant, '--report', 'page.html', '--calibrate', 'c')
-    const code = await run.exit
-    const report = JSON.parse(run.out) as SimReport
-    expect(report.violations).toEqual([])
-    expect(report.expectations.filter(({ met }) => !met)).toEqual([])
-    expect([code, run.err]).toEqual([0, expect.not.stringContaining('E_')])
-    expect(report).toMatchObject({ mode: 'live', devices: 20, partial: false })
+    const { report, calibration } = await enoughTime(
+      async (secondMs) => {
+        writeFileSync(join(root, 'small.yaml'), slowed(secondMs))
+        const run = live('--seed', '7', '--variant', variant, '--report', 'page.html', '--calibrate', 'c')
+        const code = await run.exit
+        const report = JSON.parse(run.out) as SimReport
+        expect(report.violations).toEqual([])
+        expect(report.expectations.filter(({ met }) => !met)).toEqual([])
+        expect([code, run.err]).toEqual([0, expect.not.stringContaining('E_')])
+        expect(report).toMatchObject({ mode: 'live', devices: 20, partial: false })
+        expect(report.totals).toMatchObject({
+          ...{ submitted: 39, receipted: 39, lost: 0, endedTwice: 0, unfinished: 0, faults: 3 },
+          ended: { succeeded: 36, failed: 3 },
+        })
+        const calibration = readCalibration(readFileSync(join(root, 'c'), 'utf8'), 'c')
+        return { report, calibration }
+      },
+      // The faults met a mesh that was at work, and something was heard of it every now and then.
+      ({ report: { totals, rerouteMs, series }, calibration }) =>
+        totals.terms > 1 &&
+        rerouteMs.count > 0 &&
+        Math.min(...series.devicesUp.slice(2)) < 12 &&
+        calibration.linkMs > 0,
+      [1_000, 2_500, 5_000],
+    )
     const { totals } = report
-    expect(totals).toMatchObject({
-      ...{ submitted: 39, receipted: 39, lost: 0, endedTwice: 0, unfinished: 0, faults: 3 },
-      ended: { succeeded: 36, failed: 3 },
-    })
     expect(totals.terms).toBeGreaterThan(1)
     expect(totals.reroutes).toBeGreaterThan(0)
     expect(report.failoverMs.count).toBeGreaterThan(0)
@@ -93,7 +115,6 @@ describe.each(BROKERS)('a live run on $kind', (broker) => {
     expect(Math.min(...report.series.devicesUp.slice(2))).toBeLessThan(12)
     expect(Math.max(...report.series.running)).toBeGreaterThan(0)
     expect(readFileSync(join(root, 'page.html'), 'utf8')).toContain('live')
-    const calibration = readCalibration(readFileSync(join(root, 'c'), 'utf8'), 'c')
     expect(calibration).toMatchObject({ scenario: 'small', broker: variant, devices: 20 })
     for (const name of [
       'brokerPacketUs',
