@@ -152,7 +152,7 @@ for (const on of BROKERS) {
 
     it('withdraw a task that waits', async () => {
       await stock.submit('waiting', { run, where: { planet: 'mars' } })
-      expect((await watch.inState('waiting', 'pending')).explanation).toMatch(/planet/)
+      await watch.waiting('waiting', /planet/)
       await stock.submit('waiting', WITHDRAW)
       expect(await watch.ended('waiting')).toMatchObject({ state: 'cancelled', attempts: 0 })
       await watch.cleared('tasks/waiting/spec')

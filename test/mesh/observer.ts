@@ -171,6 +171,13 @@ export class Observer {
     return this.until(found, `${task} to be ${state}`, limitMs)
   }
 
+  /** Waits until a status says that the task waits, and why; a first word may say less. */
+  waiting(task: string, why: RegExp): Promise<TaskStatus> {
+    const found = () =>
+      this.statuses(task).findLast(({ state, explanation }) => state === 'pending' && why.test(explanation))
+    return this.until(found, `${task} to wait because of ${why}`)
+  }
+
   /** What came last, without what comes all the time. */
   story(): string {
     const told = this.sightings.filter(({ topic }) => topic !== 'coordinator' && !topic.endsWith('/load'))

@@ -96,6 +96,13 @@ export class Watch {
     return this.until(found, `${task} to be ${state}`)
   }
 
+  /** Waits until a status says that the task waits, and why; a first word may say less. */
+  waiting(task: string, why: RegExp): Promise<TaskStatus> {
+    const found = () =>
+      this.statuses(task).find(({ state, explanation }) => state === 'pending' && why.test(explanation))
+    return this.until(found, `${task} to wait because of ${why}`)
+  }
+
   ended(task: string): Promise<TaskStatus> {
     return this.until(() => this.statuses(task).find(({ state }) => isTerminal(state)), `the end of ${task}`)
   }
