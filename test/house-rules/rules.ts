@@ -104,7 +104,7 @@ export const fixedSleeps: Rule = (path, text) => {
   if (!isTest(path) || !isSource(path)) return []
   const pattern = path.endsWith('.test.ts') ? SLEEP : SLEEP_FOR_OTHERS
   return each(path, mask(text).code, pattern, (match) => {
-    return `"${match}" sleeps; wait for the condition: vi.waitFor(() => …, { timeout })`
+    return `"${match}" sleeps; wait for the condition: vi.waitFor(() => …)`
   })
 }
 
