@@ -14,7 +14,6 @@ export default defineConfig({
           name: 'house',
           include: house,
           exclude: never,
-          setupFiles,
           testTimeout: 60_000,
         },
       },
@@ -24,8 +23,8 @@ export default defineConfig({
           include: ['{shared,agent,broker,client}/**/*.test.ts'],
           exclude: never,
           setupFiles,
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
         },
       },
       {
@@ -34,7 +33,8 @@ export default defineConfig({
           include: ['simulations/**/*.test.ts'],
           exclude: never,
           setupFiles,
-          testTimeout: 120_000,
+          // They compute, and share the machine with others.
+          testTimeout: 300_000,
         },
       },
       {

@@ -141,7 +141,7 @@ test(`kill -9 of the broker, ${KILLS} times, loses nothing that was acknowledged
   process.stdout.write(
     `durability: ${acknowledged} acknowledged, ${unacknowledged} not, 0 lost in ${KILLS} kills\n`,
   )
-}, 300_000)
+})
 
 test('a broker that is asked to stop ends in order and with code 0', async () => {
   const data = await temporaryFolder()

@@ -81,5 +81,5 @@ describe('a device that its work heats', () => {
     await mesh.withdraw('burns')
     expect(await observer.ended('burns')).toMatchObject({ state: 'cancelled' })
     expect(await observer.ended(late)).toMatchObject({ state: 'succeeded', device: 'spiky' })
-  }, 300_000)
+  })
 })
