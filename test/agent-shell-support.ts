@@ -77,7 +77,7 @@ export async function startSilentServer(connack = false): Promise<{ port: number
 }
 
 /** Waits until `read` gives something other than undefined or false. */
-export function until<T>(read: () => T, what: string, limitMs = 30_000): Promise<NonNullable<T>> {
+export function until<T>(read: () => T, what: string, limitMs = 60_000): Promise<NonNullable<T>> {
   return vi.waitFor(
     () => {
       const value = read()

@@ -5,7 +5,7 @@
  */
 import { vi } from 'vitest'
 
-const LIMIT_MS = 30_000
+const LIMIT_MS = 60_000
 const LOOK_EVERY_MS = 20
 
 const { waitFor } = vi

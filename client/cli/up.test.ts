@@ -32,7 +32,7 @@ beforeAll(async () => {
     'error',
   ]
   service = { terminal, exit: dispatch(words, terminal.context) }
-  await vi.waitFor(() => expect(terminal.out(), terminal.err()).toMatch(/\n$/))
+  await vi.waitFor(() => expect(terminal.out(), terminal.err()).toMatch(/\n$/), { timeout: 100_000 })
   ready = JSON.parse(terminal.out())
 })
 
