@@ -294,7 +294,7 @@ describe('what runs', () => {
       executor.run(attempt, 'task', spec)
       const end = async (): Promise<RunEnd> => {
         const ended = () => recorder.of('ended').find((one) => one.attempt.n === attempt.n)
-        return (await until(ended, 'the end', 30_000)).end
+        return (await until(ended, 'the end')).end
       }
       return { attempt, end }
     }

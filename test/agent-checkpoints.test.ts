@@ -53,7 +53,7 @@ function begin(executor: Executor, recorder: InputRecorder, spec: TaskSpec, give
     recorder,
     executor,
     end: async () => {
-      const { end } = await until(() => recorder.of('ended')[0], 'the end', 30_000)
+      const { end } = await until(() => recorder.of('ended')[0], 'the end')
       const work = join(data, 'work')
       await until(
         () => !existsSync(work) || readdirSync(work).length === 0,

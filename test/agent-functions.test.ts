@@ -96,7 +96,7 @@ async function executor(text = HANDLERS, limits: Partial<ShellLimits> = {}) {
         .map((output) => output.text)
         .join('')
     const end = async (): Promise<RunEnd> =>
-      (await until(() => mine(recorder.of('ended'))[0], `the end of ${name}`, 30_000)).end
+      (await until(() => mine(recorder.of('ended'))[0], `the end of ${name}`)).end
     return { attempt, end, text }
   }
   return { made, begin, module, log, recorder }

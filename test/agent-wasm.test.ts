@@ -66,7 +66,7 @@ async function executor(wished: Partial<ShellLimits> = {}, execLimits: 'auto' | 
     const mine = <T extends { attempt: { n: number } }>(inputs: readonly T[]) =>
       inputs.filter((one) => one.attempt.n === attempt.n)
     const end = async (): Promise<RunEnd> =>
-      (await until(() => mine(recorder.of('ended'))[0], `the end of ${module}`, 30_000)).end
+      (await until(() => mine(recorder.of('ended'))[0], `the end of ${module}`)).end
     const printed = () =>
       mine(recorder.of('output'))
         .map(({ text }) => text)
