@@ -115,13 +115,13 @@ test('Settings that are refused are told, and why, also of a task that waits', a
     await configure('{"strategy":"magic"}')
     const refused =
       /^Settings +refused, so it goes by the defaults: E_SHAPE: "magic" must be one of .* \(at \/strategy\)$/m
-    await vi.waitFor(async () => expect(await shown()).toMatch(refused), { timeout: 10_000 })
+    await vi.waitFor(async () => expect(await shown()).toMatch(refused))
     expect(JSON.parse((await covey('get', 'coordinator', '--json')).out)).toMatchObject({
       beacon: { configRefused: { error: { code: 'E_SHAPE', path: '/strategy' }, goesBy: 'defaults' } },
     })
     expect((await covey('explain', waiting)).out).toMatch(refused)
     await configure('')
-    await vi.waitFor(async () => expect(await shown()).not.toContain('Settings'), { timeout: 10_000 })
+    await vi.waitFor(async () => expect(await shown()).not.toContain('Settings'))
   } finally {
     await broker.endAsync()
     await covey('cancel', waiting)

@@ -1,5 +1,5 @@
 /** Other content under the id of a task that runs: refused, unless nobody was in office just then. */
-import type { TaskStatus } from '../../shared/protocol/schemas/index.ts'
+import { isTerminal, type TaskStatus } from '../../shared/protocol/schemas/index.ts'
 
 /** A reign ends by chance only where the machine stands still for longer than a lease. */
 const TRIES_MAX = 10
@@ -36,10 +36,8 @@ export async function refusal<T>(
     const begun = await begin(id)
     await replace(id)
     const told = () =>
-      onlooker
-        .statuses(id)
-        .find(({ refused, error }) => refused !== undefined || error?.code === 'E_OVERWRITTEN')
+      onlooker.statuses(id).find(({ refused, state }) => refused !== undefined || isTerminal(state))
     const status = await onlooker.until(told, `the refusal of other content for ${id}`)
-    if (status.refused !== undefined || n === TRIES_MAX) return { id, status, begun }
+    if (!isTerminal(status.state) || n === TRIES_MAX) return { id, status, begun }
   }
 }
