@@ -52,7 +52,7 @@ async function processesRun(): Promise<void> {
 }
 
 it('exits with 0 when all ended once with the right result although memory was taken, and device, coordinator and broker killed', async () => {
-  const run = demo('--json')
+  const run = demo('--json', '--timeout', '4m')
   const code = await run.exit
   const report = JSON.parse(run.out) as Report
   expect(report.problems).toEqual([])
