@@ -9,8 +9,8 @@
 import { CoveyError } from '../shared/errors/errors.ts'
 import type { Link, Listener } from './link.ts'
 
-/** A timer is late from such a part of the settling time on. */
-const LATE_PART = 10
+/** So many parts of the settling time must pass; one whose timer is late by more than itself does not count. */
+const PARTS = 10
 
 export interface ReadLimits {
   /** How long it must be quiet. */
@@ -74,13 +74,18 @@ function read(
       if (unanswered.size > 0) return
       clearTimeout(quiet)
       clearImmediate(turn)
-      const dueMs = performance.now() + limits.settleMs
-      // Where this process has stood still, timers come before what the socket holds: that gets its turn first. A
-      // timer that is late by more tells that nobody listened for so long, and what is on its way may take several turns.
+      listen(PARTS)
+    }
+    // Where this process has stood still, timers come before what the socket holds: that gets its turn first. A timer
+    // that is late tells that nobody listened for so long, and what is on its way may take several turns.
+    const listen = (parts: number) => {
+      const partMs = limits.settleMs / PARTS
+      const dueMs = performance.now() + partMs
       quiet = setTimeout(() => {
-        if (performance.now() - dueMs > limits.settleMs / LATE_PART) settle()
+        const left = performance.now() - dueMs > partMs ? parts : parts - 1
+        if (left > 0) listen(left)
         else turn = setImmediate(end)
-      }, limits.settleMs)
+      }, partMs)
     }
     const limit = setTimeout(() => {
       if (unanswered.size === 0) return end()
