@@ -196,9 +196,11 @@ function rowsOf(config: MeshConfig | undefined): Row[] {
   })
 }
 
+/** What the protocol says of it, without the last sentence where that is the default, which the table has. */
 function aboutOf(setting: keyof MeshConfig): string {
   const schema: object = MeshConfig.properties[setting]
-  return 'description' in schema ? String(schema.description) : ''
+  const text = 'description' in schema ? String(schema.description) : ''
+  return text.replace(/\. [^.].*$/, '')
 }
 
 /** A setting, or the parts of one, each under the name by which it is set. */
