@@ -22,7 +22,7 @@ import { Sequences } from './sequences.ts'
 import { answer, ROUNDING, type Timed } from './solution.ts'
 
 /** How often a task is put back when nothing else is asked for. */
-export const EVALUATIONS_MAX = 40_000
+export const EVALUATIONS_MAX = 100_000
 /** Tasks that are taken out at once. */
 const TAKEN_MAX = 10
 /** How much longer than the best a schedule may be at first, as a share. */
