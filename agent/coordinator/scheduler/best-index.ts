@@ -31,6 +31,8 @@ const FAN_BITS = 3
 const LEAF_BITS = 0xff
 /** The most nodes of the highest level. */
 const TOP_MAX = 32
+/** Leaves that a search looks at without making room for more. */
+const VISITS_MIN = 32
 
 export interface Seeker {
   /** Hears of a device that is open and has room, and of its score by the strategy. */
@@ -64,12 +66,13 @@ export class BestIndex {
   /** What the last search found best, and what the one under way does. */
   #list = new Shortlist()
   #found = new Shortlist()
-  readonly #rateOf = (slot: number): number =>
-    this.#eligible.has(slot) ? this.#rate(slot, this.#strategy as Strategy) : NONE
-  /** Of the search under way: nodes that were looked at, and what their bounds are. */
-  readonly #visited: number[] = []
-  readonly #bounds: number[] = []
-  /** Of the slots of a leaf that are looked at: those that may be chosen, and their scores. */
+  /** Of the search under way: leaves that were looked at, and what their bounds are. They are kept for the next one. */
+  #visited = new Int32Array(VISITS_MIN)
+  #bounds = new Float64Array(VISITS_MIN)
+  /**
+   * Of the slots of a leaf that are looked at: those that may be chosen, and their scores. Scores are handed on in arrays,
+   * since a number that is no integer is boxed wherever a function takes it that is not inlined.
+   */
   readonly #slots = new Int32Array(FAN)
   readonly #rates = new Float64Array(FAN)
 
@@ -93,20 +96,40 @@ export class BestIndex {
     const list = this.#list
     const found = this.#found
     found.clear(NONE)
+    let visits = 0
     for (;;) {
       const leaf = this.#highest(seeker.enough())
       if (leaf < 0) break
-      this.#visited.push(leaf)
-      this.#bounds.push(this.#visit(leaf, strategy, now, seeker))
+      if (visits === this.#visited.length) this.#makeRoom()
+      this.#visited[visits] = leaf
+      this.#visit(leaf, strategy, now, seeker, visits++)
       bottom[leaf] = NONE
     }
     found.rest = Math.max(found.rest, this.#most)
-    for (let i = 0; i < list.length; i++) found.offer(list.slots[i] as number, list.rates[i] as number)
-    for (let leaf = this.#visited.pop(); leaf !== undefined; leaf = this.#visited.pop()) {
-      this.#raise(leaf, this.#bounds.pop() as number)
-    }
+    for (let i = 0; i < list.length; i++) found.offer(list.slots[i] as number, list.rates, i)
+    while (visits-- > 0) this.#raise(this.#visited[visits] as number, this.#bounds, visits)
     this.#list = found
     this.#found = list
+  }
+
+  /** For twice as many visits. */
+  #makeRoom(): void {
+    const [visited, bounds] = [this.#visited, this.#bounds]
+    this.#visited = new Int32Array(2 * visited.length)
+    this.#bounds = new Float64Array(2 * bounds.length)
+    this.#visited.set(visited)
+    this.#bounds.set(bounds)
+  }
+
+  /** Rates what is listed from a place on anew. */
+  #rateListed(from: number): void {
+    const { slots, rates, length } = this.#list
+    for (let i = from; i < length; i++) {
+      const slot = slots[i] as number
+      if (this.#eligible.has(slot)) this.#rate(slot, this.#strategy as Strategy, rates, i)
+      else rates[i] = NONE
+    }
+    this.#list.sortFrom(from, NONE)
   }
 
   /** Looks at what the last search found best, as far as it is worthwhile. */
@@ -116,7 +139,7 @@ export class BestIndex {
       const slot = list.slots[i] as number
       const rate = list.rates[i] as number
       if (rate < seeker.worthwhile() - SAME) return
-      if (this.#table.refresh(slot)) list.sortFrom(i, this.#rateOf, NONE)
+      if (this.#table.refresh(slot)) this.#rateListed(i)
       else if (this.#look(slot, rate, now, seeker)) i++
       else list.drop(i)
     }
@@ -149,27 +172,30 @@ export class BestIndex {
   /** Whether looking again could help, after a search that found nothing, since the slot's row has changed. */
   mayTake(slot: number): boolean {
     if (!this.#eligible.has(slot)) return false
-    return this.#strategy === undefined || this.#rate(slot, this.#strategy) !== NONE
+    if (this.#strategy === undefined) return true
+    this.#rate(slot, this.#strategy, this.#rates, 0)
+    return this.#rates[0] !== NONE
   }
 
-  /** The score of a slot by its row. */
-  #rate(slot: number, strategy: Strategy): number {
+  /** Puts the score of a slot by its row there. */
+  #rate(slot: number, strategy: Strategy, rates: Float64Array, at: number): void {
+    rates[at] = NONE
     const { rows, stride, closed } = this.#table
-    if (closed[slot] === 1) return NONE
-    const at = slot * stride
+    if (closed[slot] === 1) return
+    const row = slot * stride
     const needs = this.#needs
     const places = this.#places
     let left = 1
     for (let i = 0; i < needs.length; i++) {
-      const place = at + (places[i] as number)
+      const place = row + (places[i] as number)
       const share = (rows[place] as number) - (needs[i] as number) * (rows[place + 1] as number)
       if (share < left) left = share
     }
-    if (left < -SAME) return NONE
-    const cpu = (rows[at] as number) - this.#cpu * (rows[at + 1] as number)
-    const memory = (rows[at + 2] as number) - this.#memory * (rows[at + 3] as number)
-    const seen = strategy.sees === undefined ? 0 : this.#seen(strategy.sees, at)
-    return strategy.rank(left, cpu < memory ? cpu : memory, seen)
+    if (left < -SAME) return
+    const cpu = (rows[row] as number) - this.#cpu * (rows[row + 1] as number)
+    const memory = (rows[row + 2] as number) - this.#memory * (rows[row + 3] as number)
+    const seen = strategy.sees === undefined ? 0 : this.#seen(strategy.sees, row)
+    rates[at] = strategy.rank(left, cpu < memory ? cpu : memory, seen)
   }
 
   /** What a strategy sees of a row besides what is left. */
@@ -190,8 +216,8 @@ export class BestIndex {
     return asked === 0 ? 1 : product / asked
   }
 
-  /** Looks at the slots of a leaf, the best first, but for those listed. @returns the highest score that is left there */
-  #visit(leaf: number, strategy: Strategy, now: Now, seeker: Seeker): number {
+  /** Looks at the slots of a leaf, the best first, but for those listed; the highest score that is left there is its bound. */
+  #visit(leaf: number, strategy: Strategy, now: Now, seeker: Seeker, visit: number): void {
     const table = this.#table
     const list = this.#list
     const found = this.#found
@@ -204,35 +230,34 @@ export class BestIndex {
     const mask = LEAF_BITS << ((leaf & 3) << FAN_BITS)
     for (let bits = (this.#eligible.words[word] as number) & mask; bits !== 0; bits &= bits - 1) {
       const slot = slotOf(word, bits)
-      const rate = this.#rate(slot, strategy)
+      this.#rate(slot, strategy, rates, count)
+      const rate = rates[count] as number
       if (rate === NONE) continue
-      if (list.has(slot)) {
-        if (rate > bound) bound = rate
-      } else if (rate >= floor) {
-        slots[count] = slot
-        rates[count++] = rate
-      } else {
-        if (rate > bound) bound = rate
-        found.offer(slot, rate)
+      if (rate >= floor && !list.has(slot)) {
+        slots[count++] = slot
+        continue
       }
+      if (rate > bound) bound = rate
+      if (rate < floor && !list.has(slot)) found.offer(slot, rates, count)
     }
     while (count > 0) {
       const place = highestOf(rates, 0, count)
       const slot = slots[place] as number
       // What was placed there since makes it worse, and then others may be better.
       if (table.refresh(slot)) {
-        rates[place] = this.#rate(slot, strategy)
+        this.#rate(slot, strategy, rates, place)
         continue
       }
       const rate = rates[place] as number
       slots[place] = slots[--count] as number
       rates[place] = rates[count] as number
+      rates[count] = rate
       if (rate === NONE) continue
       if (rate >= seeker.worthwhile() - SAME && !this.#look(slot, rate, now, seeker)) continue
       if (rate > bound) bound = rate
-      found.offer(slot, rate)
+      found.offer(slot, rates, count)
     }
-    return bound
+    this.#bounds[visit] = bound
   }
 
   /** The leaf with the highest bound; below zero when it is not above `limit`. */
@@ -262,8 +287,9 @@ export class BestIndex {
     }
   }
 
-  /** The bound of a leaf, and what is above it, is at least that. */
-  #raise(leaf: number, bound: number): void {
+  /** The bound of a leaf, and what is above it, is at least what stands there. */
+  #raise(leaf: number, bounds: Float64Array, at: number): void {
+    const bound = bounds[at] as number
     let node = leaf
     for (const nodes of this.#levels) {
       if (bound <= (nodes[node] as number)) return
@@ -282,7 +308,7 @@ export class BestIndex {
     if (strategy !== this.#strategy || this.#levels[0]?.length !== leaves || lost)
       this.#build(strategy, leaves)
     else {
-      this.#list.sortFrom(0, this.#rateOf, NONE)
+      this.#rateListed(0)
       this.#read(raised, this.#raisedUpTo, strategy)
       if (strategy.fallsWithLoad !== true) this.#read(lowered, this.#loweredUpTo, strategy)
     }
@@ -294,14 +320,16 @@ export class BestIndex {
     const { words } = this.#eligible
     const list = this.#list
     const bottom = this.#levels[0] as Float64Array
+    const rates = this.#rates
     const mask = slots.length - 1
     for (let position = from; position < head; position++) {
       const slot = slots[position & mask] as number
       if (((words[slot >>> 5] ?? 0) & (1 << (slot & 31))) === 0) continue
-      const rate = this.#rate(slot, strategy)
+      this.#rate(slot, strategy, rates, 0)
+      const rate = rates[0] as number
       const leaf = slot >>> FAN_BITS
-      if (rate > (bottom[leaf] as number)) this.#raise(leaf, rate)
-      if (rate > list.rest && !list.has(slot)) list.offer(slot, rate)
+      if (rate > (bottom[leaf] as number)) this.#raise(leaf, rates, 0)
+      if (rate > list.rest && !list.has(slot)) list.offer(slot, rates, 0)
     }
   }
 
@@ -328,7 +356,8 @@ export class BestIndex {
     for (let word = 0; word < bits.length; word++) {
       for (let rest = bits[word] as number; rest !== 0; rest &= rest - 1) {
         const slot = slotOf(word, rest)
-        this.#raise(slot >>> FAN_BITS, this.#rate(slot, strategy))
+        this.#rate(slot, strategy, this.#rates, 0)
+        this.#raise(slot >>> FAN_BITS, this.#rates, 0)
       }
     }
   }

@@ -25,9 +25,10 @@ export class Shortlist {
     return false
   }
 
-  /** Takes in a slot that is not listed, or the bound of it where it is not among the best. */
-  offer(slot: number, rate: number): void {
+  /** Takes in a slot that is not listed and is rated as it stands there, or the bound of it where it is not among the best. */
+  offer(slot: number, from: Float64Array, at: number): void {
     const { slots, rates } = this
+    const rate = from[at] as number
     const last = LISTED_MAX - 1
     if (this.length > last) {
       const least = rates[last] as number
@@ -46,13 +47,13 @@ export class Shortlist {
     slots[place] = slot
   }
 
-  /** Rates what is listed from a place on anew and puts it in order; what is rated `none` is dropped. */
-  sortFrom(from: number, rate: (slot: number) => number, none: number): void {
+  /** Puts what is listed from a place on in order, as it is rated now; what is rated `none` is dropped. */
+  sortFrom(from: number, none: number): void {
     const { slots, rates, length } = this
     let kept = from
     for (let i = from; i < length; i++) {
       const slot = slots[i] as number
-      const rated = rate(slot)
+      const rated = rates[i] as number
       if (rated === none) continue
       let place = kept++
       for (; place > from && (rates[place - 1] as number) < rated; place--) {
