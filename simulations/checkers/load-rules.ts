@@ -4,11 +4,13 @@
  * - Nothing is placed on a device whose last heartbeat that its coordinator heard was at or above the high mark.
  * - Nothing exclusive is moved.
  *
- * Judged is when it is decided: what is exclusive is sent only when the broker has its status.
+ * What a task is, is what submitters have said of it: where they said different things under one id, any will do. Judged is
+ * when it is decided: what is exclusive is sent only when the broker has its status.
  */
 
 import { DEFAULT_HIGH_MARK } from '../../shared/model/marks.ts'
 import type { AgentEffect, AgentInput } from '../../shared/ports.ts'
+import { parseWork } from '../../shared/protocol/ids.ts'
 import type { DeviceLoad, TaskSpec, Withdraw } from '../../shared/protocol/schemas/index.ts'
 import type { Packet } from '../broker/packet.ts'
 import type { SimNode } from '../node/node.ts'
@@ -27,7 +29,8 @@ export class LoadChecker implements Checker {
   readonly name = 'wire'
   readonly #violations: Violations
   readonly #known = new Map<string, Map<string, Known>>()
-  readonly #exclusive = new Set<string>()
+  /** By task: whether it is exclusive, by all that submitters have said under its id. */
+  readonly #exclusive = new Map<string, boolean>()
 
   constructor(violations: Violations) {
     this.#violations = violations
@@ -37,7 +40,8 @@ export class LoadChecker implements Checker {
     if (packet.route !== 'spec') return
     const spec = packet.body as TaskSpec | Withdraw | undefined
     const { id = '' } = packet.address ?? {}
-    if (spec !== undefined && 'exclusive' in spec && spec.exclusive === true) this.#exclusive.add(id)
+    if (spec === undefined || !('run' in spec)) return
+    this.#exclusive.set(id, spec.exclusive === true && this.#exclusive.get(id) !== false)
   }
 
   node(node: SimNode, event: NodeEvent): void {
@@ -53,7 +57,7 @@ export class LoadChecker implements Checker {
         continue
       const { kind, task = '', device = '' } = effect.message.body
       if (kind === 'placed') this.#placed(node, task, device)
-      else if (kind === 'moved' && this.#exclusive.has(task)) {
+      else if (kind === 'moved' && this.#exclusive.get(parseWork(task).task) === true) {
         this.#violations.add('wire', `task ${task}`, 'exclusive work to stay where it is', 'it is moved')
       }
     }
