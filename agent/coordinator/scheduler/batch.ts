@@ -19,6 +19,7 @@ import type { Waiting } from './queue.ts'
 import { isRelated } from './relations.ts'
 import type { Shape } from './shape.ts'
 import { type BatchBounds, STRATEGY, towards } from './strategies.ts'
+import { Visits } from './visits.ts'
 import { workLeftMs } from './work-left.ts'
 
 /** What the scheduler lends. */
@@ -152,6 +153,7 @@ function best(shape: Shape, max: number, now: Now, strategy = shape.strategy): D
   const found: { readonly device: DeviceRecord; readonly score: number }[] = []
   for (const { index } of shape.tiers.sorted) {
     index.search(strategy, now, {
+      visits: new Visits(),
       look: (device, score) => found.push({ device, score }),
       enough: () => (found.length < max ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY),
       worthwhile: () => Number.NEGATIVE_INFINITY,

@@ -19,6 +19,7 @@ import { type FleetTable, HELD, WORK } from './fleet-table.ts'
 import { hasRoom } from './score.ts'
 import { Shortlist } from './shortlist.ts'
 import type { Sight, Strategy } from './strategies.ts'
+import type { Visits } from './visits.ts'
 
 /** Below every score: no room, or not open. */
 export const NONE = Number.NEGATIVE_INFINITY
@@ -31,10 +32,10 @@ const FAN_BITS = 3
 const LEAF_BITS = 0xff
 /** The most nodes of the highest level. */
 const TOP_MAX = 32
-/** Leaves that a search looks at without making room for more. */
-const VISITS_MIN = 32
 
 export interface Seeker {
+  /** For the search to note in. */
+  readonly visits: Visits
   /** Hears of a device that is open and has room, and of its score by the strategy. */
   look(device: DeviceRecord, score: number): void
   /** The search ends when no other device can have a score above that; what ties with it may be left out. */
@@ -66,9 +67,6 @@ export class BestIndex {
   /** What the last search found best, and what the one under way does. */
   #list = new Shortlist()
   #found = new Shortlist()
-  /** Of the search under way: leaves that were looked at, and what their bounds are. They are kept for the next one. */
-  #visited = new Int32Array(VISITS_MIN)
-  #bounds = new Float64Array(VISITS_MIN)
   /**
    * Of the slots of a leaf that are looked at: those that may be chosen, and their scores. Scores are handed on in arrays,
    * since a number that is no integer is boxed wherever a function takes it that is not inlined.
@@ -96,29 +94,19 @@ export class BestIndex {
     const list = this.#list
     const found = this.#found
     found.clear(NONE)
-    let visits = 0
+    const { visits } = seeker
+    visits.length = 0
     for (;;) {
       const leaf = this.#highest(seeker.enough())
       if (leaf < 0) break
-      if (visits === this.#visited.length) this.#makeRoom()
-      this.#visited[visits] = leaf
-      this.#visit(leaf, strategy, now, seeker, visits++)
+      this.#visit(leaf, strategy, now, seeker, visits.add(leaf))
       bottom[leaf] = NONE
     }
     found.rest = Math.max(found.rest, this.#most)
     for (let i = 0; i < list.length; i++) found.offer(list.slots[i] as number, list.rates, i)
-    while (visits-- > 0) this.#raise(this.#visited[visits] as number, this.#bounds, visits)
+    for (let i = visits.length - 1; i >= 0; i--) this.#raise(visits.leaves[i] as number, visits.bounds, i)
     this.#list = found
     this.#found = list
-  }
-
-  /** For twice as many visits. */
-  #makeRoom(): void {
-    const [visited, bounds] = [this.#visited, this.#bounds]
-    this.#visited = new Int32Array(2 * visited.length)
-    this.#bounds = new Float64Array(2 * bounds.length)
-    this.#visited.set(visited)
-    this.#bounds.set(bounds)
   }
 
   /** Rates what is listed from a place on anew. */
@@ -257,7 +245,7 @@ export class BestIndex {
       if (rate > bound) bound = rate
       found.offer(slot, rates, count)
     }
-    this.#bounds[visit] = bound
+    seeker.visits.bounds[visit] = bound
   }
 
   /** The leaf with the highest bound; below zero when it is not above `limit`. */

@@ -7,6 +7,7 @@ import type { Destinations } from './destinations.ts'
 import { Ranking } from './ranking.ts'
 import { JUDGED_LOOKS_MAX, type Replaying } from './replaying.ts'
 import type { Shape } from './shape.ts'
+import { Visits } from './visits.ts'
 import { leastOwn, mostOf, scoreOf } from './weighing.ts'
 
 /** Devices with room that are compared where others count besides: how evenly they would stand is in no index. */
@@ -14,6 +15,7 @@ const SPREAD_LOOKS_MAX = 256
 
 /** One for all searches of a scheduler, which come one after another and by the thousand. */
 export class Search implements Seeker {
+  readonly visits = new Visits()
   readonly #replaying: Replaying
   readonly #destinations: Destinations
   #shape: Shape | undefined
