@@ -4,7 +4,7 @@ import { withDefaults } from '../../shared/model/mesh-defaults.ts'
 import { MeshConfig } from '../../shared/protocol/schemas/index.ts'
 import { isObject, type Json } from '../merge.ts'
 import { wrongValue } from './values.ts'
-import { asJson, parseYaml } from './yaml-text.ts'
+import { parseYaml } from './yaml-text.ts'
 
 /** One setting, or a part of one, and what it is to be; `undefined`: its default. */
 export interface Edit {
@@ -26,8 +26,8 @@ export function readSet(word: string): Edit {
   const key = word.slice(0, equals)
   checkSetting(key)
   const path = pathOf(key)
-  const value = asJson(parseYaml(key, word.slice(equals + 1), 'Put what has special characters in quotes'))
-  if (value === null || value === undefined)
+  const value = parseYaml(key, word.slice(equals + 1), 'Put what has special characters in quotes')
+  if (value === null)
     throw wrongValue(key, 'its value is empty', `For the default: covey config unset ${key}`)
   return { key, path, value }
 }

@@ -1,13 +1,13 @@
 /** The config file: found, read, and checked against the table of options. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { parse as parseYaml } from 'yaml'
 import { CoveyError } from '../../shared/errors/errors.ts'
 import { didYouMean } from '../../shared/errors/suggest.ts'
 import { type CommandName, commandRule, isCommand } from './commands.ts'
 import type { Context } from './context.ts'
 import { flagOf, OPTIONS, type OptionName, ruleOf } from './options.ts'
 import { wrongValue } from './values.ts'
+import { parseYaml } from './yaml-text.ts'
 
 const CONFIG_BYTES_MAX = 1024 * 1024
 
@@ -40,18 +40,8 @@ export function readConfigFile(
   const shown = named ?? path
   const content = readText(path, named !== undefined)
   if (content === undefined) return undefined
-  let value: unknown
-  try {
-    value = parseYaml(content)
-  } catch (error) {
-    const message = (error as Error).message.split('\n')[0]
-    throw wrongValue(
-      shown,
-      `it is neither YAML nor JSON: ${message}`,
-      'Correct it, or name another with --config',
-    )
-  }
-  if (value === null || value === undefined) return { path: shown, texts: new Map() }
+  const value = parseYaml(shown, content, 'Correct it, or name another with --config')
+  if (value === null) return { path: shown, texts: new Map() }
   if (!isMapping(value)) throw wrongValue(shown, 'it is not a mapping', 'Write lines like "mesh: home"')
   const texts = new Map<string, readonly string[]>()
   const sections: [string, unknown][] = []

@@ -132,6 +132,8 @@ test.each([
   ],
   [['set', 'links.0.bandwidth=1G'], 2, 'links are a list, which is set as a whole'],
   [['set', 'strategy=[oops'], 2, 'strategy: it is neither YAML nor JSON'],
+  [['set', 'links=&all [*all]'], 2, 'links: something in it contains itself'],
+  [['set', 'highMark=!share 0.8'], 2, 'highMark: it is neither YAML nor JSON: Unresolved tag: !share'],
   [['set', 'strategy='], 2, 'For the default: covey config unset strategy'],
   [['set', 'strategy'], 2, '"strategy" has no KEY='],
   [['set', 'tenants.__proto__.weight=2'], 1, '"__proto__" cannot be a name here'],
@@ -157,6 +159,10 @@ test('A wrong file is refused with its place, and a quota of what no device has 
   expect(await config('-f', file('- a'))).toMatchObject({
     code: 2,
     err: expect.stringContaining('no settings'),
+  })
+  expect(await config('-f', file('links: &all [*all]'))).toMatchObject({
+    code: 2,
+    err: expect.stringContaining('mesh.yaml: something in it contains itself'),
   })
   expect(await config('set', '-f', file('{}'))).toMatchObject({ code: 2 })
   expect(retained).toEqual([])

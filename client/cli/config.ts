@@ -17,7 +17,7 @@ import { remark } from './report-error.ts'
 import { type Column, formatTable } from './table.ts'
 import { printable } from './text-width.ts'
 import { wrongValue } from './values.ts'
-import { asJson, readYamlFile } from './yaml-text.ts'
+import { readYamlFile } from './yaml-text.ts'
 
 type ConfigValues = Values<OptionsOf<'config'>>
 
@@ -147,7 +147,7 @@ async function replace(
 
 function readSettings(name: string): MeshConfig {
   const form = 'Write lines like "highMark: 0.8", or {} for no settings'
-  const value = asJson(readYamlFile(name, PAYLOAD_BYTES_MAX, form))
+  const value = readYamlFile(name, PAYLOAD_BYTES_MAX, form)
   if (!isObject(value)) throw wrongValue(name, 'it holds no settings', form)
   const fault = checkBody('config', value)
   if (fault !== undefined) throw new InvalidSpecError(fault, name)

@@ -4,7 +4,7 @@ import { isId } from '../../shared/protocol/ids.ts'
 import { ARRAY_BYTES_MAX, type TaskSpec } from '../../shared/protocol/schemas/index.ts'
 import { InvalidSpecError } from '../submit.ts'
 import { wrongValue } from './values.ts'
-import { asJson, readYamlFile } from './yaml-text.ts'
+import { readYamlFile } from './yaml-text.ts'
 
 /** Tasks of one file. */
 export const PLANNED_MAX = 10_000
@@ -37,10 +37,9 @@ export function readPlanFile(name: string): Planned[] {
       const remedy = 'Use 1 to 64 letters, digits, "_" and "-", the first a letter or digit'
       throw wrongValue(name, `${JSON.stringify(id)} is not an id`, remedy)
     }
-    const plain = asJson(spec)
-    const fault = checkBody('spec', plain)
+    const fault = checkBody('spec', spec)
     if (fault !== undefined) throw new InvalidSpecError({ ...fault, path: `${id}${fault.path}` })
-    return { id, spec: plain as TaskSpec }
+    return { id, spec: spec as TaskSpec }
   })
 }
 

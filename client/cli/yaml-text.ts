@@ -1,6 +1,6 @@
 /** YAML, of which JSON is a part, as it is read from files and from words of a command line. */
 import { readFileSync } from 'node:fs'
-import { parse } from 'yaml'
+import { parseDocument } from 'yaml'
 import { wrongValue } from './values.ts'
 
 /**
@@ -21,16 +21,22 @@ export function readYamlFile(name: string, charsMax: number, form: string): unkn
   return parseYaml(name, text, form)
 }
 
-/** @throws CoveyError E_USAGE that names `where` */
+/**
+ * What the text says, as it would travel: dates and the like become what JSON has for them.
+ *
+ * @throws CoveyError E_USAGE that names `where`
+ */
 export function parseYaml(where: string, text: string, form: string): unknown {
   try {
-    return parse(text)
+    const document = parseDocument(text, { logLevel: 'error' })
+    // Of an unknown tag or directive there is only a warning, and what it was to mean would be lost.
+    const fault = document.errors[0] ?? document.warnings[0]
+    if (fault !== undefined) throw fault
+    return JSON.parse(JSON.stringify(document.toJS()) ?? 'null')
   } catch (error) {
-    throw wrongValue(where, `it is neither YAML nor JSON: ${(error as Error).message.split('\n')[0]}`, form)
+    // Of all that may go wrong only a circle of aliases is found by JSON.
+    if (error instanceof TypeError) throw wrongValue(where, 'something in it contains itself', form)
+    const message = (error as Error).message.split('\n')[0]?.replace(/:$/, '')
+    throw wrongValue(where, `it is neither YAML nor JSON: ${message}`, form)
   }
-}
-
-/** As it would travel: dates and the like become what JSON has for them. */
-export function asJson(value: unknown): unknown {
-  return value === undefined ? undefined : JSON.parse(JSON.stringify(value) ?? 'null')
 }
