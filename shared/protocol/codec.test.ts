@@ -280,6 +280,7 @@ describe('the marks of a mesh', () => {
     [{ lowMark: 0.95 }, '/lowMark', 'lowMark 0.95 is above highMark 0.9'],
     [{ highMark: 0 }, '/highMark', '0 must be > 0'],
     [{ highMark: 'off' }, '/highMark', '"off" must be "never" or a number'],
+    [{ highMark: null }, '/highMark', 'null must be "never" or a number'],
     [{ moveAfter: '15' }, '/moveAfter', '"15" is not a duration'],
   ])('cannot be %j', (config, path, message) => {
     expect(checkBody('config', config)).toMatchObject({ path, message })

@@ -88,7 +88,11 @@ function explain(errors: readonly ErrorObject[]): Rejection {
 function allowedAt(path: string, errors: readonly ErrorObject[]): string[] {
   const here = errors.filter(({ instancePath }) => instancePath === path)
   const values = here.filter(({ keyword }) => keyword === 'const').map(({ schema }) => show(schema))
-  const types = here.filter(({ keyword }) => keyword === 'type').map(({ schema }) => TYPES[String(schema)])
+  // A literal has a type too, which says less than its value.
+  const typed = here.filter(
+    ({ keyword, parentSchema }) => keyword === 'type' && !Object.hasOwn(parentSchema ?? {}, 'const'),
+  )
+  const types = typed.map(({ schema }) => TYPES[String(schema)])
   return [...values, ...types].filter((text) => text !== undefined)
 }
 
