@@ -26,6 +26,8 @@ export interface DrainedOptions {
 
 interface Mesh {
   readonly watch: Watch
+  /** Why there is no connection at the moment. */
+  readonly down: string | undefined
   tasks(): Promise<TaskStatus[]>
 }
 
@@ -39,7 +41,10 @@ interface Emptying {
   empty: number
 }
 
-/** @throws CoveyError E_WAIT_TIMEOUT, which says what each device that is left still holds; E_BROKER_REFUSED */
+/**
+ * @throws CoveyError E_WAIT_TIMEOUT, which says what each device that is left still holds, or that the connection is lost;
+ * E_BROKER_REFUSED
+ */
 export async function untilDrained(
   mesh: Mesh,
   ids: readonly string[],
@@ -49,7 +54,7 @@ export async function untilDrained(
   const left = new Map<string, Emptying>()
   for (const id of ids) left.set(id, { online: true, heartbeat: '', held: undefined, empty: 0 })
   if (left.size === 0) return
-  const limit = deadline(timeoutMs, () => notInTime(timeoutMs, left), options.signal)
+  const limit = deadline(timeoutMs, () => notInTime(timeoutMs, left, mesh.down), options.signal)
   const devices = mesh.watch.devices({ ids: [...left.keys()], signal: limit.signal })
   try {
     for await (const device of devices) {
@@ -86,7 +91,17 @@ function hear(emptying: Emptying, { id, state, load }: Device, { onHeld }: Drain
 
 const nameOf = ({ nonce, seq }: DeviceLoad): string => `${nonce}/${seq}`
 
-function notInTime(timeoutMs: number, left: ReadonlyMap<string, Emptying>): CoveyError {
+function notInTime(
+  timeoutMs: number,
+  left: ReadonlyMap<string, Emptying>,
+  down: string | undefined,
+): CoveyError {
+  if (down !== undefined) {
+    return new CoveyError(
+      'E_WAIT_TIMEOUT',
+      `not drained within ${timeoutMs} ms: the connection is lost: ${down}`,
+    )
+  }
   const each = [...left].map(([id, { online, held, empty }]) => {
     if (!online) return `${id} is offline, and what it runs cannot be seen`
     if (held === undefined) return `${id} sent no heartbeat`

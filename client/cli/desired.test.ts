@@ -194,6 +194,23 @@ test('drain ends at its limit, says what is left, and leaves the device draining
   expect(desired).toEqual({ 'pi-1': { drain: true }, 'pi-2': { drain: true } })
 })
 
+test('drain says that the broker is gone, when it is', async () => {
+  const gone = await startTestBroker()
+  const other = await startPeer(gone.url, 'test')
+  await other.say('devices/pi-1/state', state)
+  await other.close()
+  const waits = new Promise<void>((resolve) =>
+    gone.aedes.on('subscribe', (subscriptions) => {
+      if (subscriptions.some(({ topic }) => topic.endsWith('/pi-1/load'))) resolve()
+    }),
+  )
+  const { terminal, exit } = start(['drain', 'pi-1', '--timeout', '2s'], { COVEY_BROKER: gone.url })
+  await waits
+  await gone.close()
+  expect(await exit).toBe(1)
+  expect(terminal.err()).toMatch(/E_WAIT_TIMEOUT: not drained within 2000 ms: the connection is lost: /)
+})
+
 test('drain waits for no device that is offline, nor with --no-wait, and says so', async () => {
   await peer.say('devices/pi-2/state', { ...state, online: false })
   const offline = await covey('drain', 'pi-2')
