@@ -56,19 +56,35 @@ export async function untilDrained(
   if (left.size === 0) return
   const limit = deadline(timeoutMs, () => notInTime(timeoutMs, left, mesh.down), options.signal)
   const devices = mesh.watch.devices({ ids: [...left.keys()], signal: limit.signal })
+  let reading = false
+  // Beside the heartbeats: those that become empty meanwhile share the next reading.
+  const judge = async () => {
+    reading = true
+    try {
+      for (let asked = seemEmpty(left); asked.length > 0; asked = seemEmpty(left)) {
+        const busy = devicesOf(await abortable(mesh.tasks(), limit.signal))
+        for (const [id, emptying] of asked) {
+          if (busy.has(id)) emptying.empty = 0
+          if (emptying.empty < EMPTY_HEARTBEATS) continue
+          left.delete(id)
+          options.onHeld?.(id, 0)
+        }
+      }
+      if (left.size === 0) devices.end()
+    } catch (error) {
+      devices.end(error)
+    } finally {
+      reading = false
+    }
+  }
   try {
     for await (const device of devices) {
       const emptying = left.get(device.id)
-      if (emptying === undefined || !hear(emptying, device, options)) continue
-      const statuses = await abortable(mesh.tasks(), limit.signal)
-      if (statuses.some((status) => !isTerminal(status.state) && status.device === device.id)) {
-        emptying.empty = 0
-        continue
-      }
-      left.delete(device.id)
-      options.onHeld?.(device.id, 0)
-      if (left.size === 0) return
+      if (emptying === undefined) continue
+      hear(emptying, device, options)
+      if (emptying.empty >= EMPTY_HEARTBEATS && !reading) void judge()
     }
+    if (left.size === 0) return
     limit.signal.throwIfAborted()
     throw new CoveyError('E_WAIT_TIMEOUT', 'the client was closed')
   } finally {
@@ -77,16 +93,25 @@ export async function untilDrained(
   }
 }
 
-/** True when the device seems to be empty. */
-function hear(emptying: Emptying, { id, state, load }: Device, { onHeld }: DrainedOptions): boolean {
+/** Those that have told of nothing often enough. */
+function seemEmpty(left: ReadonlyMap<string, Emptying>): [string, Emptying][] {
+  return [...left].filter(([, { empty }]) => empty >= EMPTY_HEARTBEATS)
+}
+
+/** Where tasks stand that have not ended. */
+function devicesOf(statuses: readonly TaskStatus[]): ReadonlySet<string | undefined> {
+  return new Set(statuses.filter(({ state }) => !isTerminal(state)).map(({ device }) => device))
+}
+
+/** Takes in what a device says of itself. */
+function hear(emptying: Emptying, { id, state, load }: Device, { onHeld }: DrainedOptions): void {
   emptying.online = state?.online === true
-  if (load === undefined || nameOf(load) === emptying.heartbeat) return false
+  if (load === undefined || nameOf(load) === emptying.heartbeat) return
   emptying.heartbeat = nameOf(load)
   const held = countOf(load.heldDigest)
   if (held !== emptying.held && held !== undefined && held > 0) onHeld?.(id, held)
   emptying.held = held
   emptying.empty = held === 0 ? emptying.empty + 1 : 0
-  return emptying.empty >= EMPTY_HEARTBEATS
 }
 
 const nameOf = ({ nonce, seq }: DeviceLoad): string => `${nonce}/${seq}`

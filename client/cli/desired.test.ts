@@ -194,6 +194,29 @@ test('drain ends at its limit, says what is left, and leaves the device draining
   expect(desired).toEqual({ 'pi-1': { drain: true }, 'pi-2': { drain: true } })
 })
 
+test('drain of many devices that become empty together reads the statuses for several at once', async () => {
+  const many = Array.from({ length: 12 }, (_, n) => `pi-${n + 1}`)
+  for (const id of many) await peer.say(`devices/${id}/state`, state)
+  let reads = 0
+  broker.aedes.on('subscribe', (subscriptions) => {
+    if (subscriptions.some(({ topic }) => topic.endsWith('/tasks/+/status'))) reads++
+  })
+  const { terminal, exit } = start(['drain', ...many])
+  let code: number | undefined
+  void exit.then((value) => {
+    code = value
+  })
+  await vi.waitFor(
+    async () => {
+      await Promise.all(many.map((id) => heartbeat(id, 0)))
+      expect(code).toBe(0)
+    },
+    { timeout: 20_000 },
+  )
+  expect(terminal.out().split('\n').sort()).toEqual(['', ...many.map((id) => `${id} is drained`)].sort())
+  expect(reads).toBeLessThan(many.length / 2)
+})
+
 test('drain says that the broker is gone, when it is', async () => {
   const gone = await startTestBroker()
   const other = await startPeer(gone.url, 'test')
