@@ -151,6 +151,22 @@ test.each([
   expect(retained).toEqual([{ lostGrace: '2s' }])
 })
 
+test('What is wrong already is told with its code, and how to correct it with a change of something else', async () => {
+  await peer.say('config', { highMrak: 0.5, lowMark: 0.6 })
+  expect(await config()).toMatchObject({
+    code: 1,
+    err: expect.stringContaining('E_UNKNOWN_FIELD: what is set is refused at /highMrak: unknown field'),
+  })
+  const set = await config('set', 'moveAfter=20s')
+  expect(set.code).toBe(1)
+  expect(set.err).toContain('E_UNKNOWN_FIELD: /highMrak: unknown field')
+  expect(set.err).toContain('It was set before: correct it in the same command, or see covey config')
+  expect((await config('unset', 'highMrak')).code).toBe(0)
+  const marks = await config('set', 'highMark=0.5')
+  expect(marks.err).toContain('lowMark 0.6 is above highMark 0.5')
+  expect(marks.err).toContain('It was set before')
+})
+
 test('A wrong file is refused with its place, and a quota of what no device has is remarked', async () => {
   expect(await config('-f', file('moveAfter: soon'))).toMatchObject({
     code: 1,
@@ -192,7 +208,7 @@ test('What others have set wrong is told with the way out', async () => {
   expect(await config()).toMatchObject({
     code: 1,
     out: '',
-    err: expect.stringMatching(/^E_SHAPE: what is set is refused at \/\w+: .*\n.*covey config set or unset/),
+    err: expect.stringMatching(/^E_UNKNOWN_FIELD: what is set is refused at \/speed: .*\n.*covey config set or unset/),
   })
   const error = { code: 'E_SHAPE', message: 'no' }
   await peer.say('coordinator', { ...BEACON, configRefused: { error, goesBy: 'earlier' } })

@@ -1,6 +1,7 @@
 /** `covey config`: the settings of the mesh, shown or changed. */
 import { CoveyError } from '../../shared/errors/errors.ts'
 import { didYouMean } from '../../shared/errors/suggest.ts'
+import type { ErrorCode } from '../../shared/errors/table.ts'
 import { withDefaults } from '../../shared/model/mesh-defaults.ts'
 import { checkBody } from '../../shared/protocol/codec.ts'
 import { MeshConfig, PAYLOAD_BYTES_MAX } from '../../shared/protocol/schemas/index.ts'
@@ -76,9 +77,13 @@ async function show(context: Context, values: ConfigValues, client: Client): Pro
   if (fault !== undefined) {
     const where = fault.path === '' ? '' : ` at ${fault.path}`
     const goesBy = instead === undefined ? '' : `; the mesh goes by ${instead}`
-    throw new CoveyError('E_SHAPE', `what is set is refused${where}: ${fault.message}${goesBy}`, {
-      remedy: 'Correct it with covey config set or unset, or replace everything with -f',
-    })
+    throw new CoveyError(
+      fault.code as ErrorCode,
+      `what is set is refused${where}: ${fault.message}${goesBy}`,
+      {
+        remedy: 'Correct it with covey config set or unset, or replace everything with -f',
+      },
+    )
   }
   if (values.json === true) writeJson(context, config)
   else context.stdout.write(formatTable(context, COLUMNS, rowsOf(config)))
@@ -99,7 +104,7 @@ async function change(
 ): Promise<number> {
   let before: Json | undefined
   let after: MeshConfig = {}
-  await client.configure((now) => {
+  const carriedOut = client.configure((now) => {
     for (const { key, path, value } of edits) {
       // What is no setting may be set nevertheless, by whom nobody told, and is taken away then.
       if (value === undefined && valueAt(now, path) === undefined) checkSetting(key)
@@ -109,10 +114,22 @@ async function change(
     after = edited(now, edits) as MeshConfig
     return after
   })
+  await carriedOut.catch((error) => {
+    throw notOf(edits, error)
+  })
   if (values.json === true) writeJson(context, after)
   else for (const edit of edits) context.stdout.write(`${printable(told(edit, before ?? {}, after))}\n`)
   if (edits.some(({ path }) => path[0] === 'tenants')) await remarkStrangeQuotas(context, client, after)
   return 0
+}
+
+/** The error as it is to be told: what is wrong may be none of the changes, but what was set before them. */
+function notOf(edits: readonly Edit[], error: unknown): unknown {
+  if (!(error instanceof InvalidSpecError) || error.path === '') return error
+  const [, first] = error.path.split('/')
+  if (edits.some(({ path }) => path[0] === first)) return error
+  const remedy = `It was set before: correct it in the same command, or see covey config. ${error.remedy}`
+  return new CoveyError(error.code, error.message, { remedy })
 }
 
 /** `highMark: 0.8 (was 0.9, the default)`. */
