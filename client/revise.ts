@@ -8,6 +8,7 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import { CoveyError } from '../shared/errors/errors.ts'
+import { nestedTooDeep } from '../shared/protocol/nesting.ts'
 import { backoffMs, Random } from '../shared/random/random.ts'
 import { deadline } from './deadline.ts'
 import { abortable, type Link } from './link.ts'
@@ -100,11 +101,18 @@ export async function revise(
   }
 }
 
-/** A JSON object as it was written by whomever; of anything else nothing can be kept. */
+/**
+ * A JSON object as it was written by whomever; of anything else nothing can be kept. A member that is nested too deep to be
+ * walked is null, so that it can be seen and taken away.
+ */
 function objectOf(text: string): Json {
   try {
     const value: unknown = JSON.parse(text)
-    if (isObject(value)) return value
+    if (!isObject(value)) return {}
+    const members = Object.entries(value)
+    return Object.fromEntries(
+      members.map(([name, item]) => [name, nestedTooDeep('config', item) === undefined ? item : null]),
+    )
   } catch {
     // Not JSON, or nothing.
   }

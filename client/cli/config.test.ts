@@ -167,6 +167,18 @@ test('What is wrong already is told with its code, and how to correct it with a 
   expect(marks.err).toContain('It was set before')
 })
 
+test('What is nested too deep to be walked is told, and can be taken away', async () => {
+  const deep = `{"lostGrace":"3s","input":${'['.repeat(50_000)}${']'.repeat(50_000)}}`
+  await peer.mqtt.publishAsync('covey/v1/test/config', deep, { qos: 1, retain: true })
+  expect((await config()).err).toContain('what is set is refused at /input: it is nested deeper than')
+  expect(await config('set', 'moveAfter=20s')).toMatchObject({
+    code: 1,
+    err: expect.stringContaining('E_UNKNOWN_FIELD: /input: unknown field "input"'),
+  })
+  expect(await config('unset', 'input')).toMatchObject({ code: 0 })
+  expect(retained.at(-1)).toEqual({ lostGrace: '3s' })
+})
+
 test('A wrong file is refused with its place, and a quota of what no device has is remarked', async () => {
   expect(await config('-f', file('moveAfter: soon'))).toMatchObject({
     code: 1,
@@ -208,7 +220,9 @@ test('What others have set wrong is told with the way out', async () => {
   expect(await config()).toMatchObject({
     code: 1,
     out: '',
-    err: expect.stringMatching(/^E_UNKNOWN_FIELD: what is set is refused at \/speed: .*\n.*covey config set or unset/),
+    err: expect.stringMatching(
+      /^E_UNKNOWN_FIELD: what is set is refused at \/speed: .*\n.*covey config set or unset/,
+    ),
   })
   const error = { code: 'E_SHAPE', message: 'no' }
   await peer.say('coordinator', { ...BEACON, configRefused: { error, goesBy: 'earlier' } })
