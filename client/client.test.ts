@@ -91,6 +91,19 @@ test('An invalid spec is refused before anything is sent, with code, path and re
   expect(coordinator.specs).toEqual([])
 })
 
+test('A spec that is nested too deep to be written is refused as any other, also one that contains itself', async () => {
+  const client = await open()
+  let deep: unknown = 1
+  for (let n = 0; n < 50_000; n++) deep = [deep]
+  const circle: unknown[] = []
+  circle.push(circle)
+  for (const input of [deep, circle]) {
+    const refused = await failure(client.submit({ run: { exec: ['true'] }, input }))
+    expect(refused).toBeInstanceOf(InvalidSpecError)
+    expect(refused).toMatchObject({ code: 'E_SHAPE', path: '/input' })
+  }
+})
+
 test('An acknowledged task without a status is reported as exactly that', async () => {
   const client = await open()
   const error = await enoughTime(

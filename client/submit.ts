@@ -10,6 +10,7 @@ import { pastDeadline } from '../shared/model/contradiction.ts'
 import { checkBody } from '../shared/protocol/codec.ts'
 import { contentDigest } from '../shared/protocol/digest.ts'
 import { ID_CHARS_MAX, isId } from '../shared/protocol/ids.ts'
+import { nestedTooDeep } from '../shared/protocol/nesting.ts'
 import { isTerminal, specBytesMax, type TaskSpec, type TaskStatus } from '../shared/protocol/schemas/index.ts'
 import type { Topics } from '../shared/protocol/topics.ts'
 import { deadline } from './deadline.ts'
@@ -65,6 +66,9 @@ export function randomTaskId(prefix = ''): string {
  * @throws InvalidSpecError when it does not pass the codec or is larger than a payload may be
  */
 export function encodeSpec(spec: TaskSpec): { payload: string; digest: string } {
+  // What is too deep to be walked is too deep to be written.
+  const deep = nestedTooDeep('spec', spec)
+  if (deep !== undefined) throw new InvalidSpecError(deep)
   const payload = JSON.stringify(spec) as string | undefined
   const value: unknown = payload === undefined ? undefined : JSON.parse(payload)
   const fault = checkBody('spec', value)
