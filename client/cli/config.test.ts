@@ -161,6 +161,9 @@ test('What is wrong already is told with its code, and how to correct it with a 
   expect(set.code).toBe(1)
   expect(set.err).toContain('E_UNKNOWN_FIELD: /highMrak: unknown field')
   expect(set.err).toContain('It was set before: correct it in the same command, or see covey config')
+  expect(JSON.parse((await config('set', 'moveAfter=20s', '--json')).err)).toMatchObject({
+    error: { code: 'E_UNKNOWN_FIELD', path: '/highMrak' },
+  })
   expect((await config('unset', 'highMrak')).code).toBe(0)
   const marks = await config('set', 'highMark=0.5')
   expect(marks.err).toContain('lowMark 0.6 is above highMark 0.5')

@@ -1,5 +1,5 @@
 /** `covey config`: the settings of the mesh, shown or changed. */
-import { CoveyError } from '../../shared/errors/errors.ts'
+import { CoveyError, type Rejection } from '../../shared/errors/errors.ts'
 import { didYouMean } from '../../shared/errors/suggest.ts'
 import type { ErrorCode } from '../../shared/errors/table.ts'
 import { withDefaults } from '../../shared/model/mesh-defaults.ts'
@@ -104,7 +104,7 @@ async function change(
 ): Promise<number> {
   let before: Json | undefined
   let after: MeshConfig = {}
-  const carriedOut = client.configure((now) => {
+  await client.configure((now) => {
     for (const { key, path, value } of edits) {
       // What is no setting may be set nevertheless, by whom nobody told, and is taken away then.
       if (value === undefined && valueAt(now, path) === undefined) checkSetting(key)
@@ -112,10 +112,9 @@ async function change(
     // What others make of it meanwhile is not what it was.
     before ??= now
     after = edited(now, edits) as MeshConfig
+    const fault = checkBody('config', after)
+    if (fault !== undefined) throw new InvalidSpecError(toldOf(edits, fault), 'the settings')
     return after
-  })
-  await carriedOut.catch((error) => {
-    throw notOf(edits, error)
   })
   if (values.json === true) writeJson(context, after)
   else for (const edit of edits) context.stdout.write(`${printable(told(edit, before ?? {}, after))}\n`)
@@ -123,13 +122,12 @@ async function change(
   return 0
 }
 
-/** The error as it is to be told: what is wrong may be none of the changes, but what was set before them. */
-function notOf(edits: readonly Edit[], error: unknown): unknown {
-  if (!(error instanceof InvalidSpecError) || error.path === '') return error
-  const [, first] = error.path.split('/')
-  if (edits.some(({ path }) => path[0] === first)) return error
-  const remedy = `It was set before: correct it in the same command, or see covey config. ${error.remedy}`
-  return new CoveyError(error.code, error.message, { remedy })
+/** A fault as it is to be told: what is wrong may be none of the changes, but what was set before them. */
+function toldOf(edits: readonly Edit[], fault: Rejection): Rejection {
+  const [, first] = fault.path.split('/')
+  if (first === undefined || edits.some(({ path }) => path[0] === first)) return fault
+  const remedy = `It was set before: correct it in the same command, or see covey config. ${fault.remedy}`
+  return { ...fault, remedy }
 }
 
 /** `highMark: 0.8 (was 0.9, the default)`. */
