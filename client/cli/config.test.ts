@@ -143,6 +143,7 @@ test.each([
   [['unset', 'highMark=1'], 2, 'Write the KEY alone'],
   [['highMark=0.8'], 2, 'Did you mean "covey config set …"?'],
   [['-f', '/nonexistent/mesh.yaml'], 2, '--file: the file cannot be read'],
+  [['-f', '/dev/zero'], 2, '/dev/zero: it exceeds 262144 characters'],
 ])('config %j is refused with exit code %i, and nothing is published', async (words, code, message) => {
   const refused = await config(...words)
   expect(refused.err).toContain(message)

@@ -1,7 +1,10 @@
 /** YAML, of which JSON is a part, as it is read from files and from words of a command line. */
-import { readFileSync } from 'node:fs'
+import { closeSync, openSync, readSync } from 'node:fs'
 import { parseDocument } from 'yaml'
 import { wrongValue } from './values.ts'
+
+/** Bytes that a character of a text, which counts UTF-16, has at most. */
+const UTF8_BYTES_MAX = 3
 
 /**
  * Reads the file that `--file` names.
@@ -12,13 +15,28 @@ import { wrongValue } from './values.ts'
 export function readYamlFile(name: string, charsMax: number, form: string): unknown {
   let text: string
   try {
-    text = readFileSync(name, 'utf8')
+    text = readText(name, charsMax)
   } catch (error) {
     throw wrongValue('--file', `the file cannot be read: ${(error as Error).message}`, 'Name a readable file')
   }
   if (text.length > charsMax)
     throw wrongValue(name, `it exceeds ${charsMax} characters`, 'Say less in one file')
   return parseYaml(name, text, form)
+}
+
+/** The text of a file; of one that is longer than so many characters, or has no end, as much as shows that. */
+function readText(name: string, charsMax: number): string {
+  const bytes = Buffer.alloc(UTF8_BYTES_MAX * charsMax + 1)
+  const file = openSync(name, 'r')
+  try {
+    let length = 0
+    for (let read = -1; read !== 0 && length < bytes.length; length += read) {
+      read = readSync(file, bytes, length, bytes.length - length, null)
+    }
+    return bytes.toString('utf8', 0, length)
+  } finally {
+    closeSync(file)
+  }
 }
 
 /**
