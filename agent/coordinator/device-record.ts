@@ -110,6 +110,8 @@ export class DeviceRecord {
   exclusiveStrays = 0
   /** Grows with everything that may change the digest; equal at two heartbeats means nothing was under way. */
   changes = 0
+  /** `changes` when the scheduler was told last that it has measured itself. */
+  lookedAt = -1
   /** Disagreements in a row, and `changes` at the last one, or at the agreement after it. */
   mismatches = 0
   mismatchChanges = -1
@@ -163,7 +165,7 @@ export class DeviceRecord {
   /** A heartbeat. @returns true when it is not above the high mark any more */
   measured(load: DeviceLoad, highMark: number, nowMs: number): boolean {
     this.load = load
-    this.utilization = utilizationOf(load, this.capacity, this.reserved)
+    this.utilization = utilizationOf(load, this.capacity, this.reserved, this.utilization)
     this.measuredMs = nowMs
     return this.judge(highMark, nowMs)
   }

@@ -186,8 +186,14 @@ export class Fleet {
 
   /** What a device measures; below the high mark again it is looked at for what waits. */
   measured(device: DeviceRecord, load: DeviceLoad): void {
-    if (device.measured(load, this.#office.settings.marks.high, this.#nowMs)) this.#office.freed(device)
-    else this.#office.scheduler.deviceMeasured(device)
+    const before = device.utilization
+    if (device.measured(load, this.#office.settings.marks.high, this.#nowMs))
+      return this.#office.freed(device)
+    // Most devices have nothing to do and find themselves as they were: the scheduler need not look at them again.
+    const asBefore = device.utilization === before && device.placements.size === 0
+    if (asBefore && device.lookedAt === device.changes) return
+    device.lookedAt = device.changes
+    this.#office.scheduler.deviceMeasured(device)
   }
 
   /** The mesh has other settings. */
@@ -341,8 +347,10 @@ export class Fleet {
   watch(gapMs: number): void {
     const { heartbeatMs } = this.#office
     for (const device of this.#office.devices.values()) {
-      device.lastHeardMs += gapMs
-      if (device.hot !== undefined) device.hot.sinceMs += gapMs
+      if (gapMs > 0) {
+        device.lastHeardMs += gapMs
+        if (device.hot !== undefined) device.hot.sinceMs += gapMs
+      }
       this.#tend(device)
       if (!device.state.online || device.condition === 'lost' || device.condition === 'blinking') continue
       const silentMs = this.#nowMs - device.lastHeardMs

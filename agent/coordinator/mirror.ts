@@ -136,7 +136,8 @@ export class Mirror {
    * A status is cleared long after its task's spec. If the copy has a spec then, it came after its own clearing, by
    * another server of a cluster, or was submitted again just now: only the broker can tell.
    */
-  #doubt({ id, ...message }: Of<'status'>): void {
+  #doubt(message: Of<'status'>): void {
+    const { id } = message
     if (!('empty' in message) || !this.specs.has(id)) {
       this.doubtful.delete(id)
       return

@@ -8,6 +8,9 @@ import { type Route, TOPICS, Topics } from '../../shared/protocol/topics.ts'
 import { Random } from '../../shared/random/random.ts'
 import { type AgentOptions, DEFAULT_TIMING, type Timing } from './options.ts'
 
+/** What a step without effects returns; nothing is ever added to it. */
+const NO_EFFECTS: AgentEffect[] = []
+
 export class Context {
   readonly options: AgentOptions
   readonly timing: Timing
@@ -16,7 +19,7 @@ export class Context {
   /** Whether the agent may become coordinator; `never` as well once the broker has shown that it must not. */
   candidacy: Candidacy
   now: Now = { monoMs: 0, wallMs: 0 }
-  #effects: AgentEffect[] = []
+  #effects = NO_EFFECTS
   #token = 0
   /** The last instant that was asked for: one step asks for the same again and again. */
   #instant = { wallMs: Number.NaN, text: '' }
@@ -38,13 +41,19 @@ export class Context {
   }
 
   emit(effect: AgentEffect): void {
-    this.#effects.push(effect)
+    const effects = this.#effects
+    const [first] = effects
+    // Nearly all steps have one effect or two. A list that grows takes room for sixteen at once, which is much to clear
+    // for every beacon and heartbeat.
+    if (first === undefined) this.#effects = [effect]
+    else if (effects.length === 1) this.#effects = [first, effect]
+    else effects.push(effect)
   }
 
   /** Hands over what was emitted since the last call. */
   take(): readonly AgentEffect[] {
     const effects = this.#effects
-    this.#effects = []
+    this.#effects = NO_EFFECTS
     return effects
   }
 
@@ -56,7 +65,9 @@ export class Context {
   /** Composes a message with the quality of service and retention that its topic has. */
   message<R extends Route>(route: R, id: string | undefined, body: Messages[R] | null): Outgoing {
     const { qos, retained } = TOPICS[route]
-    const topic = id === this.options.device ? this.#ownTopic(route) : this.topics.of(route, id)
+    // Compared only when it is there: then engines compare two strings, and not two values of any kind.
+    const own = id !== undefined && id === this.options.device
+    const topic = own ? this.#ownTopic(route) : this.topics.of(route, id)
     return { route, topic, body, qos, retain: retained } as Outgoing
   }
 

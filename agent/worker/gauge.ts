@@ -25,7 +25,9 @@ export class Gauge {
 
   /** Asks the shell. */
   measure(purpose: Purpose): void {
-    this.#asked.push(purpose)
+    // Mostly nothing else is open, and a list of one takes less room than one that grows.
+    if (this.#asked.length === 0) this.#asked = [purpose]
+    else this.#asked.push(purpose)
     if (this.#asked.length > OPEN_MAX) this.#asked.shift()
     this.#context.emit({ do: 'measure' })
   }

@@ -106,15 +106,20 @@ export class Reports {
     const parts = this.#split(source)
     const full = this.#full
     const id = full ? ++this.#fullId : 0
-    parts.forEach((part, index) => {
-      const body: DeviceReport = {
-        incarnation,
-        nonce,
-        highestTerm: this.#fence.highest,
-        inboxSeq: this.#fence.seq,
-        ...(full ? { full: { id, part: index, last: index === parts.length - 1 } } : {}),
-        ...part,
-      }
+    const { highest: highestTerm, seq: inboxSeq } = this.#fence
+    parts.forEach(({ held, rejected, results }, index) => {
+      const body: DeviceReport = full
+        ? {
+            incarnation,
+            nonce,
+            highestTerm,
+            inboxSeq,
+            full: { id, part: index, last: index === parts.length - 1 },
+            held,
+            rejected,
+            results,
+          }
+        : { incarnation, nonce, highestTerm, inboxSeq, held, rejected, results }
       this.#context.publish('device', 'report', this.#context.options.device, body)
     })
     this.#full = false

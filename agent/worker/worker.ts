@@ -11,7 +11,14 @@ import type { Resources } from '../../shared/model/resources.ts'
 import type { AgentInput, Journal, Measured } from '../../shared/ports.ts'
 import type { Reign } from '../../shared/protocol/attempt.ts'
 import { elementName } from '../../shared/protocol/ids.ts'
-import type { Auction, Beacon, DeviceState, Inbox, TaskSpec } from '../../shared/protocol/schemas/index.ts'
+import type {
+  Auction,
+  Beacon,
+  DeviceLoad,
+  DeviceState,
+  Inbox,
+  TaskSpec,
+} from '../../shared/protocol/schemas/index.ts'
 import { backoffMs } from '../../shared/random/random.ts'
 import type { Context } from '../core/context.ts'
 import { Attempts, TIMEOUT_TIMER } from './attempts.ts'
@@ -228,15 +235,15 @@ export class Worker {
   /** A heartbeat goes out whoever is in office: one of too low a reign learns from it that it must leave. */
   #beat(load: Measured): void {
     this.#leases.sent(++this.#heartbeatSeq)
-    this.#context.publish('device', 'load', this.#context.options.device, {
+    const beat = {
       incarnation: this.membership.incarnation,
       nonce: this.membership.nonce,
       seq: this.#heartbeatSeq,
       highestTerm: this.fence.highest,
       inboxSeq: this.fence.seq,
       heldDigest: this.#table.digest(),
-      ...load,
-    })
+    }
+    this.#context.publish('device', 'load', this.#context.options.device, addLoad(beat, load))
   }
 
   /** Ends what runs, says goodbye, leaves. */
@@ -293,6 +300,23 @@ export class Worker {
     if (this.#stopping) this.#leaveWhenIdle()
     return true
   }
+}
+
+/**
+ * Adds what was measured to a heartbeat. By name: a spread adds one field after another by look-up, and no message is
+ * made as often.
+ */
+function addLoad(beat: DeviceLoad, load: Measured): DeviceLoad {
+  const { cpu, cpuTotal, memoryUsed, memoryTotal, diskFree, uptime, temperature, battery } = load
+  if (cpu !== undefined) beat.cpu = cpu
+  if (cpuTotal !== undefined) beat.cpuTotal = cpuTotal
+  if (memoryUsed !== undefined) beat.memoryUsed = memoryUsed
+  if (memoryTotal !== undefined) beat.memoryTotal = memoryTotal
+  if (diskFree !== undefined) beat.diskFree = diskFree
+  if (uptime !== undefined) beat.uptime = uptime
+  if (temperature !== undefined) beat.temperature = temperature
+  if (battery !== undefined) beat.battery = battery
+  return beat
 }
 
 /** An element's input; beside it, in one object, what all elements of its array are told. */

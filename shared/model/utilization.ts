@@ -23,30 +23,49 @@ export interface Utilization extends Part {
   readonly parts: readonly Part[]
 }
 
-/** What a heartbeat says of it; `undefined` where nothing is measured. */
+/**
+ * What a heartbeat says of it; `undefined` where nothing is measured.
+ *
+ * @param before what was said last: it is said again while nothing has changed, so that most heartbeats leave nothing
+ *   behind
+ */
 export function utilizationOf(
   load: Pick<DeviceLoad, 'cpu' | 'cpuTotal' | 'memoryUsed' | 'memoryTotal'>,
   capacity: Resources,
   reserved: Resources,
+  before?: Utilization,
 ): Utilization | undefined {
   const cpuTotal = load.cpuTotal === undefined ? capacity['cpu'] : load.cpuTotal * MILLI
   const memoryTotal = load.memoryTotal === undefined ? undefined : load.memoryTotal * MILLI
-  const cpu = partOf('cpu', load.cpu, cpuTotal, reserved)
-  const memory = partOf('memory', load.memoryUsed, memoryTotal, reserved)
-  const [most, other] = cpu === undefined || (memory?.share ?? 0) > cpu.share ? [memory, cpu] : [cpu, memory]
+  const known = before?.parts
+  const cpu = partOf('cpu', load.cpu, cpuTotal, reserved['cpu'], known)
+  const memory = partOf('memory', load.memoryUsed, memoryTotal, reserved['memory'], known)
+  const memoryFirst = cpu === undefined || (memory?.share ?? 0) > cpu.share
+  const most = memoryFirst ? memory : cpu
+  const other = memoryFirst ? cpu : memory
   if (most === undefined) return undefined
-  const { resource, share, total, reserved: before } = most
-  return { resource, share, total, reserved: before, parts: other === undefined ? [most] : [most, other] }
+  if (before !== undefined && most === before.parts[0] && other === before.parts[1]) return before
+  const { resource, share, total, reserved: taken } = most
+  return { resource, share, total, reserved: taken, parts: other === undefined ? [most] : [most, other] }
 }
 
 function partOf(
   resource: Part['resource'],
   used: number | undefined,
   total: number | undefined,
-  reserved: Resources,
+  reserved: number | undefined,
+  known: readonly Part[] | undefined,
 ): Part | undefined {
   if (used === undefined || total === undefined || total <= 0) return undefined
-  return { resource, share: (used * MILLI) / total, total, reserved: reserved[resource] ?? 0 }
+  const share = (used * MILLI) / total
+  const taken = reserved ?? 0
+  if (known !== undefined) {
+    for (const part of known) {
+      const same = part.resource === resource && part.share === share
+      if (same && part.total === total && part.reserved === taken) return part
+    }
+  }
+  return { resource, share, total, reserved: taken }
 }
 
 /** The share with what has been reserved since, and with `need` on top: all of it counted as if it were used. */

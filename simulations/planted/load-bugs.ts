@@ -28,8 +28,8 @@ export const LOAD_BUGS: readonly Bug[] = [
     breaks: 'wire',
     planted: one(
       'coordinator/device-record.ts',
-      '    this.load = load\n    this.utilization = utilizationOf(load, this.capacity, this.reserved)\n',
-      '    this.utilization = utilizationOf(this.load ?? load, this.capacity, this.reserved)\n    this.load = load\n',
+      '    this.load = load\n    this.utilization = utilizationOf(load, this.capacity, this.reserved, this.utilization)\n',
+      '    this.utilization = utilizationOf(this.load ?? load, this.capacity, this.reserved, this.utilization)\n    this.load = load\n',
     ),
     with: { plan: BUSY, tasks: 200 },
   },
