@@ -98,14 +98,13 @@ export function packetOfText(topic: string, text: string, qos: 0 | 1, retain: bo
   if (text === '') return new Packet(of, qos, retain, EMPTY, true)
   if (of.address === undefined) return new Packet(of, qos, retain, { body: text }, true)
   // ASCII is what the simulator's clients write, so characters are bytes.
-  const {
-    route: _route,
-    id: _id,
-    page: _page,
-    retained: _retained,
-    ...content
-  } = decode(of.address, text, text.length, false)
-  return new Packet(of, qos, retain, freezeDeep(content) as Content, true)
+  const message = decode(of.address, text, text.length, false)
+  return new Packet(of, qos, retain, freezeDeep(contentOf(message)), true)
+}
+
+function contentOf(message: Incoming): Content {
+  if ('body' in message) return { body: message.body }
+  return 'rejection' in message ? { rejection: message.rejection } : EMPTY
 }
 
 /** Freezes a JSON-like value and all that it holds; what is frozen already is taken to be so all the way. */

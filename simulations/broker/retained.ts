@@ -3,7 +3,7 @@
  * `apply` is called; it is durable when its commit has come. What was acknowledged and is lost is reported, because no
  * guarantee covers it.
  */
-import type { Address } from '../../shared/protocol/topics.ts'
+import type { Address, Route } from '../../shared/protocol/topics.ts'
 import type { Packet } from './packet.ts'
 
 interface Undurable {
@@ -14,7 +14,7 @@ interface Undurable {
 export class Retained {
   readonly #current = new Map<string, Packet>()
   /** The same by mesh and route: what a protocol's wildcard filter matches, in the same order. */
-  readonly #byRoute = new Map<string, Map<string, Packet>>()
+  readonly #byRoute = new Map<string, Map<Route, Map<string, Packet>>>()
   /** Visible and acknowledged, not yet durable: oldest first. */
   #undurable: Undurable[] = []
 
@@ -32,24 +32,33 @@ export class Retained {
 
   /** What `address`, a filter of one route and any id and page, matches. */
   ofRoute(address: Address): Iterable<Packet> {
-    return this.#byRoute.get(routeKey(address))?.values() ?? []
+    return this.#ofRoute(address)?.values() ?? []
+  }
+
+  #ofRoute({ mesh, route }: Address): Map<string, Packet> | undefined {
+    return this.#byRoute.get(mesh)?.get(route)
   }
 
   #put(packet: Packet): void {
     this.#current.set(packet.topic, packet)
     if (packet.address === undefined) return
-    const key = routeKey(packet.address)
-    let packets = this.#byRoute.get(key)
+    const { mesh, route } = packet.address
+    let routes = this.#byRoute.get(mesh)
+    if (routes === undefined) {
+      routes = new Map()
+      this.#byRoute.set(mesh, routes)
+    }
+    let packets = routes.get(route)
     if (packets === undefined) {
       packets = new Map()
-      this.#byRoute.set(key, packets)
+      routes.set(route, packets)
     }
     packets.set(packet.topic, packet)
   }
 
   #remove(packet: Packet): void {
     this.#current.delete(packet.topic)
-    if (packet.address !== undefined) this.#byRoute.get(routeKey(packet.address))?.delete(packet.topic)
+    if (packet.address !== undefined) this.#ofRoute(packet.address)?.delete(packet.topic)
   }
 
   /** Makes a change visible; durable at once, or when `settle` is called for it. */
@@ -86,5 +95,3 @@ export class Retained {
     this.#undurable = []
   }
 }
-
-const routeKey = ({ mesh, route }: Address): string => `${mesh}/${route}`

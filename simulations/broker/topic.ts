@@ -18,9 +18,24 @@ export class Topic {
 
   constructor(text: string) {
     this.text = text
-    this.address = parseTopic(text)
+    this.address = withKnownId(parseTopic(text))
     this.hash = stringHash(text)
   }
+}
+
+/**
+ * Ids as they were found first. A device's topics then name it by one and the same string, which maps that go by it tell
+ * at a glance.
+ */
+const ids = new Map<string, string>()
+
+function withKnownId(address: Address | undefined): Address | undefined {
+  if (address?.id === undefined || address.page !== undefined) return address
+  const { mesh, route, id } = address
+  const known = ids.get(id)
+  if (known !== undefined) return { mesh, route, id: known }
+  ids.set(id, id)
+  return address
 }
 
 /** Topics that are remembered; beyond it all are forgotten and taken apart anew. */
@@ -32,7 +47,7 @@ export function topicOf(text: string): Topic {
   let topic = known.get(text)
   if (topic === undefined) {
     topic = new Topic(text)
-    if (known.size >= REMEMBERED_TOPICS_MAX) known.clear()
+    if (known.size >= REMEMBERED_TOPICS_MAX) forgetTopics()
     known.set(text, topic)
   }
   return topic
@@ -51,4 +66,5 @@ export class RecentTopic {
 /** Forgets all: a topic knows who received it last, and would keep a world that is over. */
 export function forgetTopics(): void {
   known.clear()
+  ids.clear()
 }

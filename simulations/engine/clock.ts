@@ -22,6 +22,9 @@ export class NodeClock {
   #sinceUs: number
   #suspended = false
   #wallOffsetMs: number
+  /** What `now` said last, and at which time of the engine; NaN once it may be another. */
+  #now: Now = { monoMs: 0, wallMs: 0 }
+  #nowUs = Number.NaN
 
   constructor(engine: Engine, monoStartMs: number, options: ClockOptions = {}) {
     this.#engine = engine
@@ -32,7 +35,12 @@ export class NodeClock {
   }
 
   now(): Now {
-    return { monoMs: this.monoMs(), wallMs: this.wallMs() }
+    // A heartbeat is two steps at one time.
+    if (this.#engine.nowUs !== this.#nowUs) {
+      this.#nowUs = this.#engine.nowUs
+      this.#now = { monoMs: this.monoMs(), wallMs: this.wallMs() }
+    }
+    return this.#now
   }
 
   monoMs(): number {
@@ -53,22 +61,26 @@ export class NodeClock {
 
   /** The monotonic clock stands still from now on. */
   suspend(): void {
+    this.#nowUs = Number.NaN
     this.#monoBaseMs = this.monoMs()
     this.#suspended = true
   }
 
   resume(): void {
+    this.#nowUs = Number.NaN
     this.#suspended = false
     this.#sinceUs = this.#engine.nowUs
   }
 
   /** Sets the wall clock forward or, with a negative step, back. */
   step(ms: number): void {
+    this.#nowUs = Number.NaN
     this.#wallOffsetMs += ms
   }
 
   /** Lets the monotonic clock start anew, as a boot does. */
   reboot(): void {
+    this.#nowUs = Number.NaN
     this.#suspended = false
     this.#monoBaseMs = 0
     this.#sinceUs = this.#engine.nowUs

@@ -79,7 +79,7 @@ export class Engine {
       this.nowUs = queue.timeUs
       this.events++
       this.hash.number(queue.timeUs)
-      this.hash.int(target.serial)
+      this.hash.int(queue.serial)
       this.hash.int(queue.kind)
       target.on(queue.kind, queue.arg, queue.n)
     }

@@ -44,6 +44,7 @@ const GENERATION = 7
 const LIST = 8
 const NEXT = 9
 const PREVIOUS = 10
+const SERIAL = 11
 
 export class EventQueue {
   size = 0
@@ -51,6 +52,8 @@ export class EventQueue {
   timeUs = 0
   kind = 0
   n = 0
+  /** The target's: kept with the event, since targets are of many kinds and far apart. */
+  serial = 0
   target: Target | undefined
   arg: unknown
 
@@ -78,6 +81,7 @@ export class EventQueue {
     this.#floats[floats + SEQUENCE] = this.#sequence++
     this.#floats[floats + NUMBER] = n
     this.#integers[slot * INTEGERS + KIND] = kind
+    this.#integers[slot * INTEGERS + SERIAL] = target.serial
     this.#targets[slot] = target
     this.#args[slot] = arg
     this.size++
@@ -91,13 +95,14 @@ export class EventQueue {
     return this.#heap.firstUs()
   }
 
-  /** Takes the next event out, into `timeUs`, `kind`, `target`, `arg` and `n`. False when there is none. */
+  /** Takes the next event out, into `timeUs`, `kind`, `target`, `serial`, `arg` and `n`. False when there is none. */
   pop(): boolean {
     if (this.nextUs() === Infinity) return false
     const slot = this.#heap.first()
     this.timeUs = this.#floats[slot * FLOATS + TIME] as number
     this.n = this.#floats[slot * FLOATS + NUMBER] as number
     this.kind = this.#integers[slot * INTEGERS + KIND] as number
+    this.serial = this.#integers[slot * INTEGERS + SERIAL] as number
     this.target = this.#targets[slot]
     this.arg = this.#args[slot]
     this.#takeOut(slot)

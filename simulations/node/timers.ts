@@ -62,8 +62,11 @@ export class NodeTimers {
   }
 
   #timer(name: string): Timer {
-    if (this.#came?.name === name) return this.#came
-    if (this.#sought?.name === name) return this.#sought
+    const came = this.#came
+    const sought = this.#sought
+    // Compared only when they are there: then strings are compared, and not values of any kind.
+    if (came !== undefined && came.name === name) return came
+    if (sought !== undefined && sought.name === name) return sought
     let timer = this.#timers.get(name)
     if (timer === undefined) {
       timer = { name, armed: false, generation: 0, handle: NO_EVENT, eventUs: 0, dueUs: 0 }
