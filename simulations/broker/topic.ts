@@ -58,8 +58,12 @@ export class RecentTopic {
   #topic: Topic | undefined = undefined
 
   of(text: string): Topic {
-    if (this.#topic?.text !== text) this.#topic = topicOf(text)
-    return this.#topic
+    let topic = this.#topic
+    // Compared only when there is one: then strings are compared, and not values of any kind.
+    if (topic !== undefined && topic.text === text) return topic
+    topic = topicOf(text)
+    this.#topic = topic
+    return topic
   }
 }
 
