@@ -25,7 +25,8 @@ export const NO_RESOURCES: Resources = Object.freeze(emptyVector())
 export function parseResources(written: Readonly<Record<string, string | number>> | undefined): Resources {
   if (written === undefined) return NO_RESOURCES
   const vector = emptyVector()
-  for (const [name, value] of Object.entries(written)) {
+  for (const name in written) {
+    const value = written[name] as string | number
     const milli = parseQuantity(value)
     if (milli === undefined) throw new RangeError(`${name}: ${JSON.stringify(value)} is not a quantity`)
     vector[name] = milli
