@@ -3,7 +3,6 @@ import { describe, expect, it } from 'vitest'
 import type { TaskStatus } from '../../shared/protocol/schemas/index.ts'
 import { behind, Desk } from './testing/desk.ts'
 import { SPEC } from './testing/driver.ts'
-import { elect, join } from './testing/office.ts'
 
 describe('a new coordinator', () => {
   const status = (task: string, more: Partial<TaskStatus>) => ({
@@ -21,17 +20,8 @@ describe('a new coordinator', () => {
   })
   const attempt = { term: 1, agent: 'old', n: 1 }
 
-  /** Takes office with what the broker has, in the order in which it tells it. */
-  function restored(retained: readonly (readonly ['spec' | 'status', string, unknown])[]): Desk {
-    const desk = new Desk()
-    const beacon = elect(desk.driver)
-    for (const [route, id, body] of retained) desk.driver.hear('device', { route, id, body }, true)
-    desk.driver.hear('device', { route: 'marker', id: '', body: { nonce: beacon.nonce } })
-    desk.driver.pass(1_000)
-    desk.driver.timer('coordinator/settle')
-    join(desk.driver, 'd')
-    return desk.settle()
-  }
+  const restored = (retained: readonly (readonly ['spec' | 'status', string, unknown])[]) =>
+    Desk.restored(retained.map(([route, id, body]) => ({ route, id, body })))
 
   it('knows what waits for what, whichever it reads first', () => {
     const retained = [

@@ -5,7 +5,6 @@ import { contentDigest } from '../../shared/protocol/digest.ts'
 import type { TaskStatus } from '../../shared/protocol/schemas/index.ts'
 import { Desk } from './testing/desk.ts'
 import { SPEC } from './testing/driver.ts'
-import { elect, join } from './testing/office.ts'
 
 describe('a task under way whose spec', () => {
   const status = (state: TaskStatus['state']) => ({
@@ -28,17 +27,11 @@ describe('a task under way whose spec', () => {
   }
 
   /** Takes office with a task that waits, and what is retained for its spec. */
-  function restored(body?: unknown): Desk {
-    const desk = new Desk()
-    const beacon = elect(desk.driver)
-    desk.driver.hear('device', { route: 'status', id: 't', body: status('pending') }, true)
-    if (body !== undefined) desk.driver.hear('device', spec(body), true)
-    desk.driver.hear('device', { route: 'marker', id: '', body: { nonce: beacon.nonce } })
-    desk.driver.pass(1_000)
-    desk.driver.timer('coordinator/settle')
-    join(desk.driver, 'd')
-    return desk.settle()
-  }
+  const restored = (body?: unknown) =>
+    Desk.restored([
+      { route: 'status', id: 't', body: status('pending') },
+      ...(body === undefined ? [] : [spec(body)]),
+    ])
 
   it('is refused by the checks of today is told so, and why', () => {
     const desk = restored({ ...SPEC, resources: { gpu: '1500m' } })

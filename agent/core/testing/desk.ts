@@ -1,7 +1,7 @@
 /** A coordinator with one device, whose broker acknowledges when it is told to. */
 import type { TaskSpec, TaskStatus } from '../../../shared/protocol/schemas/index.ts'
 import { Driver, SPEC } from './driver.ts'
-import { inboxes, join, serve } from './office.ts'
+import { elect, inboxes, join, serve } from './office.ts'
 
 /** A small task that is after these. */
 export const behind = (...ids: string[]): TaskSpec => ({
@@ -21,6 +21,18 @@ export class Desk {
     serve(desk.driver)
     join(desk.driver, 'd')
     return desk
+  }
+
+  /** Takes office with what the broker has, in the order in which it tells it. */
+  static restored(retained: readonly Parameters<Driver['hear']>[1][]): Desk {
+    const desk = new Desk()
+    const beacon = elect(desk.driver)
+    for (const message of retained) desk.driver.hear('device', message, true)
+    desk.driver.hear('device', { route: 'marker', id: '', body: { nonce: beacon.nonce } })
+    desk.driver.pass(1_000)
+    desk.driver.timer('coordinator/settle')
+    join(desk.driver, 'd')
+    return desk.settle()
   }
 
   submit(id: string, spec: unknown): void {
